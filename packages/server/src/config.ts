@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+/** A wrong environment: one line that names the variable. The process ends with code 2. */
+export class ConfigError extends Error {}
+
+export type Config = Readonly<{
+  port: number
+  host: string
+  dataDir: string
+  databaseUrl: string | undefined
+  /** A session connection beside a pooled `databaseUrl`. */
+  databaseDirectUrl: string | undefined
+  databaseConnections: number
+  redisUrl: string | undefined
+  logLevel: string
+  bootstrapApiKey: string | undefined
+  rateLimit: 'off' | Readonly<{ perSecond: number }>
+  allowOpen: boolean
+  /** Bytes for the level-1 cache; 0 turns it off. */
+  cacheBytes: number
+  encryptionKey: string | undefined
+  auditSigningKey: string | undefined
+}>
+
+type Env = Readonly<Record<string, string | undefined>>
+type Reader<T> = (text: string) => T | undefined
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+const integer = (min: number, max: number): Reader<number> => (text) => (/^\d{1,12}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined)
+const url = (protocols: readonly string[]): Reader<string> => (text) => {
+  // A Unix socket's URL (postgresql://user@/db?host=/run) has no host, which URL does not take for these schemes' sake.
+  const protocol = /^([a-z][a-z0-9+.-]*:)\/\//.exec(text)?.[1]
+  return protocol && protocols.includes(protocol) ? text : undefined
+}
+const secret: Reader<string> = (text) => (text.length >= 32 ? text : undefined)
+const flag: Reader<boolean> = (text) => (['1', 'true'].includes(text) ? true : ['0', 'false'].includes(text) ? false : undefined)
+const rate: Reader<Config['rateLimit']> = (text) => {
+  if (text === 'off') return 'off'
+  const perSecond = /^([1-9]\d{0,6})\/s$/.exec(text)?.[1]
+  return perSecond ? { perSecond: Number(perSecond) } : undefined
+}
+
+/** Read the environment, once. @throws ConfigError */
+export function readConfig(env: Env): Config {
+  const read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string): T | D => {
+    const text = env[name]
+    if (text === undefined || text === '') return fallback
+    const value = reader(text)
+    if (value === undefined) throw new ConfigError(`${name} must be ${wanted}${/KEY|URL/.test(name) ? '' : `, not "${text.slice(0, 100)}"`}.`)
+    return value
+  }
+  const postgres = url(['postgres:', 'postgresql:'])
+  const config: Config = {
+    port: read('PORT', integer(0, 65_535), 5110, 'a port from 0 to 65535'),
+    host: read('HOST', (text) => (/^[\w.:-]+$/.test(text) ? text : undefined), '127.0.0.1', 'an address or a host name'),
+    dataDir: resolve(read('DATA_DIR', (text) => text, 'data', 'a folder')),
+    databaseUrl: read('DATABASE_URL', postgres, undefined, 'a URL such as postgresql://user:password@host:5432/database'),
+    databaseDirectUrl: read('DATABASE_DIRECT_URL', postgres, undefined, 'a URL such as postgresql://user:password@host:5432/database'),
+    databaseConnections: read('DATABASE_CONNECTIONS', integer(2, 500), 20, 'a number from 2 to 500'),
+    redisUrl: read('REDIS_URL', url(['redis:', 'rediss:']), undefined, 'a URL such as redis://host:6379'),
+    logLevel: read('LOG_LEVEL', (text) => (logLevels.includes(text) ? text : undefined), 'info', `one of ${logLevels.join(', ')}`),
+    bootstrapApiKey: read('BOOTSTRAP_API_KEY', secret, undefined, 'at least 32 characters long'),
+    rateLimit: read('RATE_LIMIT', rate, { perSecond: 2000 }, 'off or <n>/s, such as 2000/s'),
+    allowOpen: read('ALLOW_OPEN', flag, false, '1 or 0'),
+    cacheBytes: read('CACHE_BYTES', integer(0, 1e11), 128 * 1024 * 1024, 'a number of bytes; 0 turns the cache off'),
+    encryptionKey: read('ENCRYPTION_KEY', secret, undefined, 'at least 32 characters long'),
+    auditSigningKey: read('AUDIT_SIGNING_KEY', secret, undefined, 'at least 32 characters long'),
+  }
+  if (config.databaseDirectUrl && !config.databaseUrl) throw new ConfigError('DATABASE_DIRECT_URL stands beside DATABASE_URL; set that one too.')
+  return config
+}
+
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+
+/**
+ * A secret of the installation: from the environment, else from a file of mode 0600 under the data folder, made at the
+ * first start. Several machines must share it: set the variable there.
+ */
+export function installationSecret(dataDir: string, file: string, fromEnvironment: string | undefined): string {
+  if (fromEnvironment !== undefined) return fromEnvironment
+  const path = join(dataDir, file)
+  if (!existsSync(path)) {
+    mkdirSync(dataDir, { recursive: true })
+    try {
+      writeFileSync(path, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+  chmodSync(path, 0o600)
+  return readFileSync(path, 'utf8').trim()
+}

@@ -1,0 +1,27 @@
+import type { Principal } from './access.ts'
+import type { Db } from './db.ts'
+import type { DomainEvent } from './events.ts'
+import type { CursorCodec } from './page.ts'
+
+/** Everything a use case may touch that is not its input. Built once per request or job. */
+export type Ctx = Readonly<{
+  workspaceId: string
+  actor: Principal
+  requestId: string
+  /** The trace this work belongs to (W3C Trace Context `traceparent`), carried into jobs. */
+  traceparent?: string
+  /** The time, RFC 3339 UTC with milliseconds. */
+  now(): string
+  newId(): string
+  cursors: CursorCodec
+  /** Read in one snapshot of this workspace. */
+  read<T>(work: (db: Db) => Promise<T>): Promise<T>
+  /** Change in one transaction of this workspace; answers after the commit. Run again when the database asks for it (deadlock). */
+  transact<T>(work: (tx: Db) => Promise<T>): Promise<T>
+  /** Work across all workspaces: for background jobs only. */
+  system<T>(work: (db: Db) => Promise<T>): Promise<T>
+  /** Tell what happened: outbox rows in the same transaction, and the `on` handlers of other contexts. */
+  emit(tx: Db, events: readonly DomainEvent[]): Promise<void>
+  /** Hand over slow work: the job runs after, and only after, the transaction has committed. */
+  enqueue(tx: Db, job: { name: string }, payload: object): Promise<void>
+}>

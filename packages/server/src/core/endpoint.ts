@@ -1,0 +1,83 @@
+import { type Static, type TObject, type TSchema, Type } from 'typebox'
+import type { Ctx } from './context.ts'
+import type { ErrorKind } from './errors.ts'
+
+const Nothing = Type.Object({}, { additionalProperties: false })
+
+export type Input<P extends TObject, Q extends TObject, B extends TSchema> = Readonly<{
+  params: Static<P>
+  query: Static<Q>
+  body: Static<B>
+  /** The tags of `If-Match`, or `['*']`; undefined without the header. */
+  ifMatch?: readonly string[]
+}>
+
+/** Finished bytes: what a `serve` endpoint answers. */
+export type Answer = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: Buffer | string }>
+
+type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends TSchema> = {
+  /** Unique; `context.verb`. It is the OpenAPI operationId and the name of the SDK method. */
+  name: string
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Under `/api/v1`, with `:name` parameters; a parameter of a wrong form is a 404. */
+  path: string
+  /** The permission it needs. */
+  access: string
+  summary: string
+  params?: P
+  query?: Q
+  body?: B
+  /** Bytes; 1 MiB unless told, 8 MiB where content is accepted. */
+  bodyLimit?: number
+  status?: 200 | 201 | 202 | 204
+  /** Absent: the answer has no body (204). */
+  reply?: R
+  errors?: readonly ErrorKind[]
+  /** A POST that changes nothing: no `Idempotency-Key`. */
+  readOnly?: boolean
+}
+
+/** One endpoint: contract, documentation, access rule and handler in one value. */
+export type Endpoint<P extends TObject, Q extends TObject, B extends TSchema, R extends TSchema> = Contract<P, Q, B, R> & {
+  /** The strong entity tag of a reply, without quotes. */
+  etag?(reply: Static<R>): string
+  /** The address of what was made, under `/api/v1`. */
+  location?(reply: Static<R>): string
+  handle(input: Input<P, Q, B>, ctx: Ctx): Promise<Static<R>>
+}
+
+/** The second kind: what must be fast or raw. The handler gives bytes. */
+export type Serve<P extends TObject, Q extends TObject, B extends TSchema, R extends TSchema> = Contract<P, Q, B, R> & {
+  raw: true
+  handle(input: Input<P, Q, B>, ctx: Ctx, headers: Readonly<Record<string, string | undefined>>): Promise<Answer>
+}
+
+type AnyContract = Contract<TObject, TObject, TSchema, TSchema>
+export type AnyEndpoint = AnyContract & {
+  raw?: true
+  etag?(reply: unknown): string
+  location?(reply: unknown): string
+  handle(input: Input<TObject, TObject, TSchema>, ctx: Ctx, headers: Readonly<Record<string, string | undefined>>): Promise<unknown>
+}
+
+export const endpoint = <
+  R extends TSchema = typeof Nothing,
+  P extends TObject = typeof Nothing,
+  Q extends TObject = typeof Nothing,
+  B extends TSchema = typeof Nothing,
+>(
+  spec: Endpoint<P, Q, B, R>,
+): AnyEndpoint => spec as unknown as AnyEndpoint
+
+export const serve = <
+  R extends TSchema = typeof Nothing,
+  P extends TObject = typeof Nothing,
+  Q extends TObject = typeof Nothing,
+  B extends TSchema = typeof Nothing,
+>(
+  spec: Omit<Serve<P, Q, B, R>, 'raw'>,
+): AnyEndpoint => ({ ...spec, raw: true }) as unknown as AnyEndpoint
+
+/** True when the endpoint honours `Idempotency-Key`. */
+export const changesState = (e: AnyEndpoint): boolean => e.method !== 'GET' && !e.readOnly
+export const statusOf = (e: AnyEndpoint): number => e.status ?? (e.reply ? 200 : 204)

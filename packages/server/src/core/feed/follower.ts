@@ -1,0 +1,108 @@
+import type { FeedEvent } from '../events.ts'
+
+/** What one small read of the feed tells. All of it is of one snapshot. */
+export type Confirmation = Readonly<{
+  /** The newest placed position. */
+  head: number
+  /** Events after the position asked for, and committed ones that have no position yet. */
+  events: readonly FeedEvent[]
+  /** Transactions below this id are over: what they changed is in `events` or was before. */
+  horizon: bigint
+  /** More had happened than is worth listing: forget everything instead. */
+  truncated: boolean
+}>
+
+export type Listener = (change: { events: readonly FeedEvent[]; everything: boolean }) => void
+
+export type Follower = Readonly<{
+  /** True while everything committed more than `maxAgeMs` ago is known to be applied. Synchronous: for the hot path. */
+  isCurrent(): boolean
+  /** Milliseconds since the instance last knew that it was up to date. */
+  age(): number
+  /** True while the last read of the feed failed: the database is away, do not wait for it. */
+  isAway(): boolean
+  /** True when the write of this transaction has been applied here. Synchronous. */
+  hasApplied(xid: bigint): boolean
+  /** Read the feed once more; the read begins after the call. @throws when the database is away */
+  confirm(): Promise<void>
+  /** What this instance itself has just committed: applied at once. */
+  committed(events: readonly FeedEvent[]): void
+  subscribe(listener: Listener): void
+  position(): number
+}>
+
+/** A confirmed feed may be trusted for this long, so no pointer that is served is older than a second. */
+export const maxAgeMs = 1_000
+const remembered = 20_000
+
+/**
+ * Follow the change feed: apply events to the caches of this instance, and know how fresh they are.
+ * Does not rely on the relay: a confirmation also lists committed events that have no position yet.
+ * @param read one small read of the feed; `since` is the last position that was applied
+ * @param now a monotonic clock in milliseconds
+ */
+export function createFollower(read: (since: number) => Promise<Confirmation>, now: () => number): Follower {
+  const listeners: Listener[] = []
+  const seen = new Set<number>()
+  const transactions = new Set<string>()
+  let position = -1
+  let horizon = 0n
+  let away = false
+  let confirmedAt = Number.NEGATIVE_INFINITY
+  let running: Promise<void> | undefined
+  let next: Promise<void> | undefined
+
+  const tell = (events: readonly FeedEvent[], everything: boolean) => {
+    const fresh = events.filter((event) => !seen.has(event.id))
+    for (const event of fresh) {
+      remember(seen, event.id)
+      remember(transactions, event.xid)
+    }
+    if (fresh.length > 0 || everything) for (const listener of listeners) listener({ events: fresh, everything })
+  }
+
+  const once = async () => {
+    const startedAt = now()
+    const confirmation = await read(position).catch((error) => {
+      away = true
+      throw error
+    })
+    away = false
+    tell(confirmation.events, confirmation.truncated)
+    position = confirmation.head
+    horizon = confirmation.horizon
+    confirmedAt = startedAt
+  }
+
+  const start = () => {
+    running = once().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+
+  return {
+    isCurrent: () => now() - confirmedAt < maxAgeMs,
+    age: () => now() - confirmedAt,
+    isAway: () => away,
+    hasApplied: (xid) => xid < horizon || transactions.has(xid.toString()),
+    /** One read runs, at most one waits: a thousand callers cost two reads. */
+    confirm() {
+      if (!running) return start()
+      next ??= running.catch(() => undefined).then(() => {
+        next = undefined
+        return start()
+      })
+      return next
+    },
+    committed: (events) => tell(events, false),
+    subscribe: (listener) => void listeners.push(listener),
+    position: () => position,
+  }
+}
+
+/** Keep the newest entries only; a Set gives them in the order they came. */
+function remember<T>(set: Set<T>, value: T): void {
+  set.add(value)
+  if (set.size > remembered) set.delete(set.values().next().value as T)
+}

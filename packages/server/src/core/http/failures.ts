@@ -1,0 +1,63 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppError, isAppError } from '../errors.ts'
+import {
+  BodyTooLarge,
+  Internal,
+  MediaTypeUnsupported,
+  MethodNotAllowed,
+  problemOf,
+  RequestMalformed,
+  RouteNotFound,
+  Unavailable,
+  UrlTooLong,
+} from '../problem.ts'
+
+/** Fastify's own failures, in our words. */
+const ofFramework: Readonly<Record<string, (error: Error) => AppError>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () => new AppError(BodyTooLarge, 'The body is larger than this endpoint takes. Send less, or in several requests.'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => new AppError(MediaTypeUnsupported, 'Send the body as Content-Type: application/json.'),
+  FST_ERR_CTP_EMPTY_TYPE: () => new AppError(MediaTypeUnsupported, 'Send the body as Content-Type: application/json.'),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => new AppError(RequestMalformed, 'Content-Length does not match the body.'),
+  FST_ERR_BAD_URL: () => new AppError(RequestMalformed, 'The address holds a broken percent-encoding.'),
+  FST_ERR_MAX_PARAM_LENGTH: () => new AppError(UrlTooLong, 'A part of the path is longer than anything here can be.'),
+}
+
+/** Any error as one of the declared kinds; what is not expected becomes a 500 that tells nothing. */
+function asAppError(error: unknown): AppError {
+  if (isAppError(error)) return error
+  const { code, statusCode } = error as { code?: string; statusCode?: number }
+  const known = code ? ofFramework[code] : undefined
+  if (known) return known(error as Error)
+  if (statusCode === 503) return new AppError(Unavailable, 'The service is closing. Try again.', { headers: { 'Retry-After': '1' } })
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppError(RequestMalformed, 'The request cannot be read.')
+  return new AppError(Internal, 'The failure was logged under the request id. Nothing that was acknowledged is lost.')
+}
+
+/** Answer a failure as RFC 9457. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+  const failure = asAppError(error)
+  const body = problemOf(failure, { instance: request.url.split('?')[0]!, requestId: request.id })
+  if (failure.kind.status >= 500) request.log.error({ err: error, code: failure.kind.code }, 'request failed')
+  return reply
+    .code(failure.kind.status)
+    .headers(failure.extras.headers ?? {})
+    .type('application/problem+json; charset=utf-8')
+    .send(JSON.stringify(body))
+}
+
+/** One way for all failures to leave, also for unknown addresses (404) and wrong methods (405 with `Allow`). */
+export function handleFailures(app: FastifyInstance, methodsOf: (path: string) => readonly string[]): void {
+  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, error))
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request.url.split('?')[0]!)
+    if (methods.length === 0) return sendProblem(request, reply, new AppError(RouteNotFound, 'See /docs for the addresses that there are.'))
+    const allow = methods.join(', ')
+    return sendProblem(request, reply, new AppError(MethodNotAllowed, `This address takes ${allow}.`, { headers: { Allow: allow } }))
+  })
+}
+
+/** @returns for a path the methods of the routes that match it */
+export function methodTable(routes: readonly { method: string; url: string }[]): (path: string) => string[] {
+  const table = routes.map(({ method, url }) => ({ method, form: new RegExp(`^${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z]+/g, '[^/]+')}/?$`) }))
+  return (path) => [...new Set(table.filter(({ form }) => form.test(path)).flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
+}

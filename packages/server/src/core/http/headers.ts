@@ -1,0 +1,30 @@
+import { AppError } from '../errors.ts'
+import { newId } from '../ids.ts'
+import { PreconditionFailed } from '../problem.ts'
+
+const requestIdForm = /^[\x21-\x7e]{1,128}$/
+const traceparentForm = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** The caller's `X-Request-Id` when it is 1–128 printable ASCII characters, else a new one. */
+export const requestIdOf = (header: string | string[] | undefined): string =>
+  typeof header === 'string' && requestIdForm.test(header) ? header : newId()
+
+/** A valid W3C `traceparent` (Trace Context §3.2), or undefined: a broken one is ignored, as the standard asks. */
+export const traceparentOf = (header: string | string[] | undefined): string | undefined =>
+  typeof header === 'string' && traceparentForm.test(header) ? header : undefined
+
+/** The tags of `If-Match` or `If-None-Match` without quotes; `*` stays; weak ones are marked `W/`. */
+export function entityTags(header: string | undefined): readonly string[] | undefined {
+  if (header === undefined) return undefined
+  return header.split(',').map((tag) => tag.trim().replace(/^(W\/)?"(.*)"$/, '$1$2'))
+}
+
+/** If-None-Match compares weakly (RFC 9110 §13.1.2). */
+export const noneMatch = (header: string | undefined, tag: string): boolean =>
+  header !== undefined && (entityTags(header) ?? []).some((given) => given === '*' || given.replace(/^W\//, '') === tag)
+
+/** @throws PreconditionFailed (412) when `If-Match` was sent and names another revision than the resource has */
+export function assertIfMatch(ifMatch: readonly string[] | undefined, tag: string): void {
+  if (ifMatch && !ifMatch.includes('*') && !ifMatch.includes(tag))
+    throw new AppError(PreconditionFailed, `The resource is at "${tag}" now. Read it again, and apply your change to what you find.`)
+}

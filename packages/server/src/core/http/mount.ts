@@ -1,0 +1,118 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { assertMay, type Principal } from '../access.ts'
+import type { Ctx } from '../context.ts'
+import { type AnyEndpoint, type Answer, changesState, type Input, statusOf } from '../endpoint.ts'
+import { AppError, type ErrorKind } from '../errors.ts'
+import { tokenOf, xidOf } from '../feed/token.ts'
+import { once, requestHash, type StoredAnswer } from '../idempotency.ts'
+import { assertText } from '../json.ts'
+import { RequestInvalid, RouteNotFound } from '../problem.ts'
+import type { Runtime } from '../runtime.ts'
+import { entityTags, noneMatch, traceparentOf } from './headers.ts'
+import { compile, type Validator } from './validation.ts'
+
+export const prefix = '/api/v1'
+
+export type Mounting = Readonly<{
+  runtime: Runtime
+  /** Who is calling. @throws Unauthenticated (401) */
+  authenticate(request: FastifyRequest): Promise<Principal>
+  /** Tests check every reply against its schema; production does not pay for it. */
+  checkReplies?: boolean
+}>
+
+type Validators = Readonly<{ params: Validator; query: Validator; body: Validator; reply: Validator }>
+const accept: Validator = () => []
+
+/** Put endpoints on the wire, all in the same way. */
+export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], mounting: Mounting): void {
+  for (const e of endpoints) {
+    const validators: Validators = {
+      params: e.params ? compile(e.params, 'params') : accept,
+      query: compile(e.query ?? { type: 'object', additionalProperties: false }, 'query'),
+      body: e.body ? compile(e.body, 'body') : accept,
+      reply: e.reply && mounting.checkReplies ? compile(e.reply, 'body') : accept,
+    }
+    app.route({
+      method: e.method,
+      url: prefix + e.path,
+      ...(e.body && { bodyLimit: e.bodyLimit ?? 1024 * 1024 }),
+      config: { endpoint: e },
+      handler: (request, reply) => answer(e, validators, request, reply, mounting),
+    })
+  }
+}
+
+async function answer(e: AnyEndpoint, validators: Validators, request: FastifyRequest, reply: FastifyReply, mounting: Mounting): Promise<unknown> {
+  const principal = await mounting.authenticate(request)
+  assertMay(principal, e.access)
+  const input = validated(e, validators, request)
+  await awaitToken(request, mounting)
+  const traceparent = traceparentOf(request.headers.traceparent)
+  let xid: string | undefined
+  const ctx = mounting.runtime.contextFor(principal, {
+    requestId: request.id,
+    ...(traceparent && { traceparent }),
+    onCommit: (committed) => {
+      xid = committed
+    },
+  })
+  if (e.raw) return sendRaw(reply, (await e.handle(input, ctx, request.headers as Record<string, string | undefined>)) as Answer)
+  const { stored, replayed } = await run(e, validators, input, ctx, request)
+  const token = replayed ? stored.xid : xid
+  if (token) reply.header('X-Consistency-Token', tokenOf(token))
+  if (replayed) reply.header('Idempotency-Replayed', 'true')
+  reply.headers(stored.headers)
+  if (request.method === 'GET' && stored.headers.ETag && noneMatch(request.headers['if-none-match'], stored.headers.ETag.slice(1, -1))) return reply.code(304).send()
+  if (stored.body === '') return reply.code(stored.status).send()
+  return reply.code(stored.status).type('application/json; charset=utf-8').send(stored.body)
+}
+
+/** Query and path are text and are coerced in place; a path parameter of a wrong form means that there is no such thing: 404. */
+function validated(e: AnyEndpoint, validators: Validators, request: FastifyRequest): Input<never, never, never> {
+  const { params, query, body } = request as { params: Record<string, string>; query: Record<string, unknown>; body: unknown }
+  for (const [name, value] of Object.entries(params)) assertText(value, `:${name}`)
+  for (const [name, value] of Object.entries(query)) for (const text of [name, value].flat()) assertText(String(text), `?${name}`)
+  if (validators.params(params).length > 0) {
+    const missing: ErrorKind = e.errors?.find((kind) => kind.status === 404) ?? RouteNotFound
+    throw new AppError(missing, `Nothing can have the address ${request.url.split('?')[0]}. Check the id, name or number in it.`)
+  }
+  const wrong = [...validators.query(query), ...(e.body ? validators.body(body ?? {}) : [])]
+  if (wrong.length > 0) throw new AppError(RequestInvalid, `${wrong[0]!.pointer || 'The body'}: ${wrong[0]!.detail}`, { errors: wrong })
+  const ifMatch = entityTags(request.headers['if-match'])
+  return { params, query, body: e.body ? (body ?? {}) : {}, ...(ifMatch && { ifMatch }) } as never
+}
+
+/** A read that shows a token never answers with anything older: wait until this instance has applied that write. */
+async function awaitToken(request: FastifyRequest, { runtime }: Mounting): Promise<void> {
+  const token = request.headers['x-consistency-token']
+  if (typeof token !== 'string') return
+  if (!runtime.feed.hasApplied(xidOf(token))) await runtime.feed.confirm()
+}
+
+async function run(e: AnyEndpoint, validators: Validators, input: Input<never, never, never>, ctx: Ctx, request: FastifyRequest): Promise<{ stored: StoredAnswer; replayed: boolean }> {
+  const change = async (within: Ctx): Promise<StoredAnswer> => finished(e, validators, await e.handle(input, within, {}))
+  const key = request.headers['idempotency-key']
+  if (!changesState(e) || typeof key !== 'string') return { stored: await change(ctx), replayed: false }
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new AppError(RequestInvalid, 'Idempotency-Key must be 1 to 255 printable ASCII characters.')
+  const { answer: stored, replayed } = await once({ key, hash: requestHash(request.method, request.url, request.body) }, ctx, change)
+  return { stored, replayed }
+}
+
+function finished(e: AnyEndpoint, validators: Validators, reply: unknown): StoredAnswer {
+  const headers: Record<string, string> = {}
+  if (e.etag) headers.ETag = `"${e.etag(reply)}"`
+  if (e.location) headers.Location = prefix + e.location(reply)
+  const wrong = validators.reply(reply)
+  if (wrong.length > 0) throw new Error(`${e.name} answered what its schema does not allow: ${JSON.stringify(wrong)}`)
+  return { status: statusOf(e), headers, body: e.reply ? JSON.stringify(reply) : '' }
+}
+
+const sendRaw = (reply: FastifyReply, { status, headers, body }: Answer) =>
+  status === 304 || status === 204 ? reply.code(status).headers(headers).send() : reply.code(status).headers(headers).send(body)
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    endpoint?: AnyEndpoint
+  }
+}

@@ -1,0 +1,17 @@
+import type { Ctx } from './context.ts'
+import type { Db } from './db.ts'
+import type { AnyEndpoint } from './endpoint.ts'
+import type { DomainEvent } from './events.ts'
+import type { Job } from './jobs.ts'
+
+/** Runs in the emitting transaction, for its own context's tables only; slow work is a job. */
+export type EventHandler = (event: DomainEvent, tx: Db, ctx: Ctx) => Promise<void>
+
+/** One context, as `app.ts` sees it. */
+export type Module = Readonly<{
+  name: string
+  endpoints: readonly AnyEndpoint[]
+  jobs?: readonly Job[]
+  on?: Readonly<Record<string, EventHandler>>
+}>
+export const defineModule = (module: Module): Module => module

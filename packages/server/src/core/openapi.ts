@@ -1,0 +1,85 @@
+import type { TObject, TSchema } from 'typebox'
+import { type AnyEndpoint, changesState, statusOf } from './endpoint.ts'
+import type { Module } from './module.ts'
+import { Problem } from './problem.ts'
+
+type Json = Record<string, unknown>
+
+/** The OpenAPI 3.1 document of all endpoints. Deterministic: it is committed as the contract's snapshot. */
+export function openApiDocument(modules: readonly Module[], version: string): Json {
+  const schemas: Json = {}
+  const paths: Record<string, Json> = {}
+  for (const module of modules)
+    for (const e of module.endpoints) {
+      const path = `/api/v1${e.path.replace(/:([A-Za-z]+)/g, '{$1}')}`
+      paths[path] = { ...paths[path], [e.method.toLowerCase()]: operation(e, module.name, schemas) }
+    }
+  hoist(Problem, schemas)
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Prompt Store',
+      version,
+      description: 'Keeps, versions, labels and serves prompts. Every failure is an RFC 9457 problem document; see /docs/errors/{code}.',
+    },
+    servers: [{ url: '/' }],
+    security: [{ key: [] }],
+    tags: modules.filter((m) => m.endpoints.length > 0).map(({ name }) => ({ name })),
+    paths,
+    components: {
+      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'An API key. Without any key the service runs open, on loopback only.' } },
+      schemas,
+    },
+  }
+}
+
+function operation(e: AnyEndpoint, tag: string, schemas: Json): Json {
+  const failures = new Map<number, string[]>()
+  for (const { status, code } of e.errors ?? []) failures.set(status, [...(failures.get(status) ?? []), code])
+  const success = e.reply
+    ? { description: 'Done', content: { 'application/json': { schema: hoist(e.reply, schemas) } } }
+    : { description: 'Done; no body' }
+  return {
+    operationId: e.name,
+    tags: [tag],
+    summary: e.summary,
+    'x-permission': e.access,
+    parameters: [...parameters(e.params, 'path', schemas), ...parameters(e.query, 'query', schemas), ...headerParameters(e)],
+    ...(e.body && { requestBody: { required: Object.keys((e.body as TObject).properties ?? {}).length > 0, content: { 'application/json': { schema: hoist(e.body, schemas) } } } }),
+    responses: {
+      [statusOf(e)]: success,
+      ...Object.fromEntries([...failures].sort(([a], [b]) => a - b).map(([status, codes]) => [status, problem(codes.join(', '))])),
+      default: problem('Any other failure'),
+    },
+  }
+}
+
+const problem = (description: string): Json => ({
+  description,
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+})
+
+const parameters = (schema: TObject | undefined, where: 'path' | 'query', schemas: Json): Json[] =>
+  Object.entries(schema?.properties ?? {}).map(([name, property]) => {
+    const { description, ...rest } = hoist(property, schemas) as { description?: string }
+    return { name, in: where, required: where === 'path' || ((schema?.required ?? []) as string[]).includes(name), ...(description && { description }), schema: rest }
+  })
+
+const headerParameters = (e: AnyEndpoint): Json[] =>
+  changesState(e)
+    ? [{ name: 'Idempotency-Key', in: 'header', required: false, description: 'The same key and request again within 24 h: the stored answer', schema: { type: 'string' } }]
+    : []
+
+/** Plain JSON of a schema, with every part that has a `$id` moved to the components and referred to. */
+function hoist(schema: TSchema, schemas: Json): unknown {
+  const copy = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(copy)
+    if (typeof value !== 'object' || value === null) return value
+    const { $id, ...rest } = value as Json
+    const plain = Object.fromEntries(Object.entries(rest).map(([key, child]) => [key, copy(child)]))
+    if (typeof $id !== 'string') return typeof $id === 'object' ? { $id: copy($id), ...plain } : plain
+    schemas[$id] = plain
+    return { $ref: `#/components/schemas/${$id}` }
+  }
+  return copy(schema)
+}

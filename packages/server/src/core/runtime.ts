@@ -1,0 +1,90 @@
+import { sql } from 'kysely'
+import type { Principal } from './access.ts'
+import type { Ctx } from './context.ts'
+import type { Db } from './db.ts'
+import type { FeedEvent } from './events.ts'
+import type { Feed } from './feed/feed.ts'
+import { newId } from './ids.ts'
+import type { EventHandler, Module } from './module.ts'
+import { appendEvents } from './outbox.ts'
+import type { CursorCodec } from './page.ts'
+
+/** What core asks of the database: one transaction of one workspace. */
+export type Transactions = Readonly<{
+  within<T>(scope: Readonly<{ workspaceId: string }> | 'system', mode: 'read' | 'write', work: (db: Db) => Promise<T>): Promise<T>
+}>
+/** What core asks of the queue: a job row in the caller's transaction, and a nudge after the commit. */
+export type JobSender = Readonly<{ send(tx: Db, name: string, payload: object, by: JobOrigin): Promise<void>; wake(): void }>
+export type JobOrigin = Readonly<{ workspaceId: string; actor: string; requestId: string; traceparent?: string }>
+
+export type Origin = Readonly<{
+  requestId: string
+  traceparent?: string
+  /** Told after each commit, with the transaction's id. */
+  onCommit?: (xid: string) => void
+}>
+
+export type Runtime = Readonly<{ contextFor(principal: Principal, origin: Origin): Ctx; clock: () => string; feed: Feed }>
+
+type Emitted = { events: FeedEvent[]; jobs: number }
+
+/** A change that told nothing still has a token: whoever shows it sees all that this transaction saw. */
+const currentTransaction = async (tx: Db): Promise<string> =>
+  (await sql<{ xid: string }>`select pg_current_xact_id()::text as xid`.execute(tx)).rows[0]!.xid
+
+/** Wire database, feed and queue into the contexts that requests and jobs work with. */
+export function createRuntime(parts: {
+  database: Transactions
+  feed: Feed
+  queue: JobSender
+  cursors: CursorCodec
+  clock: () => string
+  modules: () => readonly Module[]
+}): Runtime {
+  const { database, feed, queue, cursors, clock } = parts
+  const emitted = new WeakMap<Db, Emitted>()
+  const handlersOf = (type: string): EventHandler[] => parts.modules().flatMap((module) => module.on?.[type] ?? [])
+
+  const contextFor = (principal: Principal, origin: Origin): Ctx => {
+    const { workspaceId } = principal
+    const ctx: Ctx = {
+      workspaceId,
+      actor: principal,
+      requestId: origin.requestId,
+      ...(origin.traceparent && { traceparent: origin.traceparent }),
+      now: clock,
+      newId,
+      cursors,
+      read: (work) => database.within({ workspaceId }, 'read', work),
+      system: (work) => database.within('system', 'write', work),
+      async transact(work) {
+        let committed: Emitted = { events: [], jobs: 0 }
+        let xid = ''
+        const result = await database.within({ workspaceId }, 'write', async (tx) => {
+          committed = { events: [], jobs: 0 }
+          emitted.set(tx, committed)
+          const done = await work(tx)
+          xid = committed.events[0]?.xid ?? (await currentTransaction(tx))
+          return done
+        })
+        feed.committed(committed.events)
+        origin.onCommit?.(xid)
+        if (committed.jobs > 0) queue.wake()
+        return result
+      },
+      async emit(tx, events) {
+        const appended = await appendEvents(tx, events, { workspaceId, actor: principal.id, requestId: origin.requestId, at: clock() })
+        emitted.get(tx)?.events.push(...appended)
+        for (const event of events) for (const handle of handlersOf(event.type)) await handle(event, tx, ctx)
+      },
+      async enqueue(tx, { name }, payload) {
+        const { requestId, traceparent } = origin
+        await queue.send(tx, name, payload, { workspaceId, actor: principal.id, requestId, ...(traceparent && { traceparent }) })
+        const pending = emitted.get(tx)
+        if (pending) pending.jobs++
+      },
+    }
+    return ctx
+  }
+  return { contextFor, clock, feed }
+}

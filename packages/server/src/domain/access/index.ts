@@ -1,0 +1,8 @@
+import { defineModule } from '../../core/module.ts'
+
+/** Who may do what. Keys and open mode so far. */
+export const access = defineModule({ name: 'access', endpoints: [] })
+
+export { type Authenticator, createAuthenticator } from './authenticator.ts'
+export { defaultWorkspaceId, keyCreated, newKey } from './model.ts'
+export { addKey, ensureDefaultWorkspace } from './store.ts'

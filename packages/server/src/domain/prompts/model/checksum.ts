@@ -1,0 +1,12 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import type { Body } from './shapes.ts'
+
+const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')
+
+/** SHA-256, in hex, of a value's canonical JSON (RFC 8785). */
+export const checksumOf = (value: unknown): string => sha256(canonicalize(value) ?? 'null')
+
+/** The checksum of a version: equal when, and only when, it would do the same. */
+export const bodyChecksum = ({ type, engine, content, variables, config }: Body): string =>
+  checksumOf({ type, engine, content, variables, config })

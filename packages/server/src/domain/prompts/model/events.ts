@@ -1,0 +1,23 @@
+import { Type } from 'typebox'
+import { eventType } from '../../../core/events.ts'
+import { Strict } from '../../../core/schemas.ts'
+
+const name = { category: Type.String(), name: Type.String() }
+const version = Type.Integer({ minimum: 1 })
+
+export const promptCreated = eventType('prompt.created', Strict({ ...name, version }))
+export const promptUpdated = eventType(
+  'prompt.updated',
+  Strict({ ...name, fields: Type.Array(Type.String()), previous: Type.Optional(Strict(name)) }),
+)
+export const versionCreated = eventType('prompt.version_created', Strict({ ...name, version, checksum: Type.String(), changeType: Type.String() }))
+export const labelMoved = eventType(
+  'prompt.label_moved',
+  Strict({ ...name, label: Type.String(), from: Type.Union([version, Type.Null()]), to: Type.Union([version, Type.Null()]) }),
+)
+export const promptForked = eventType('prompt.forked', Strict({ ...name, from: Strict({ promptId: Type.String(), version }) }))
+export const promptDeleted = eventType('prompt.deleted', Strict(name))
+export const promptRestored = eventType('prompt.restored', Strict(name))
+
+/** Everything this context tells. */
+export const promptEvents = [promptCreated, promptUpdated, versionCreated, labelMoved, promptForked, promptDeleted, promptRestored]

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto'
+import { type Static, Type } from 'typebox'
+import { Strict, Timestamp } from '../../../core/schemas.ts'
+import type { Rendered } from './render.ts'
+import { Body, Checksum, Content, Label, ManifestEntry, Metadata, Prompt, Status, VersionNumber } from './shapes.ts'
+
+const { id, name, category, description, tags, isTemplate } = Prompt.properties
+
+/** What a call that serves a prompt answers. */
+export const ServedPrompt = Strict(
+  {
+    id,
+    category,
+    name,
+    description,
+    ...Body.properties,
+    tags,
+    metadata: Metadata,
+    isTemplate,
+    status: Status,
+    label: Type.Union([Label, Type.Null()], { description: 'The label it was served by; null for a pinned version' }),
+    version: VersionNumber,
+    checksum: Checksum,
+    updatedAt: Timestamp,
+    includes: Type.Array(ManifestEntry, { description: 'The prompts that the content includes, as resolved now; their own includes too' }),
+    rendered: Type.Optional(Content),
+    renderedChecksum: Type.Optional(Type.String({ description: 'SHA-256 of the rendered text, or of the canonical JSON of the messages' })),
+  },
+  { $id: 'ServedPrompt' },
+)
+export type ServedPrompt = Static<typeof ServedPrompt>
+
+export const RenderedPrompt = Strict(
+  {
+    text: Type.Optional(Type.String()),
+    messages: Type.Optional(Type.Array(Type.Unknown())),
+    version: VersionNumber,
+    label: Type.Union([Label, Type.Null()]),
+    checksum: Checksum,
+    renderedChecksum: Type.String(),
+    tokens: Type.Integer({ description: 'In the o200k_base encoding' }),
+    unused: Type.Array(Type.String(), { description: 'Values that nothing asked for' }),
+    model: Type.Optional(Type.String({ description: '`config.model`' })),
+    includes: Type.Array(ManifestEntry),
+  },
+  { $id: 'RenderedPrompt' },
+)
+export type RenderedPrompt = Static<typeof RenderedPrompt>
+
+/** SHA-256, in hex. */
+export const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+/** SHA-256 of what was rendered. */
+export const renderedChecksum = ({ content }: Rendered): string => sha256(typeof content === 'string' ? content : JSON.stringify(content))
+
+/** How a caller may keep an answer: a pinned version for good, unless it includes something that follows a label. */
+export const cacheControl = (pinned: boolean): string => (pinned ? 'private, immutable' : 'private, max-age=0, stale-if-error=3600')
+
+/** The facts that every answer with a prompt carries in its headers. */
+export const servedHeaders = (served: Pick<ServedPrompt, 'version' | 'checksum' | 'label'>): Record<string, string> => ({
+  'X-Prompt-Version': String(served.version),
+  'X-Prompt-Checksum': served.checksum,
+  ...(served.label !== null && { 'X-Prompt-Label': served.label }),
+})

@@ -1,0 +1,42 @@
+import type { Context, Emitter, Template as Node } from 'liquidjs'
+import { isTemplateError, RenderFailed, RenderLimit } from '../errors.ts'
+import { type Run, spend } from '../run.ts'
+import { bufferEmitter, runOf } from './sandbox.ts'
+
+/**
+ * Takes the place of liquidjs's own renderer, whose limits do not see operations, output and captured texts.
+ * Without an `emitter` the text is collected and returned (`capture`).
+ */
+export function* renderNodes(nodes: Node[], context: Context, emitter?: Emitter): Generator<unknown, string, unknown> {
+  const run = runOf(context)
+  const target = emitter ?? bufferEmitter(run)
+  for (const node of nodes) {
+    spend(run, 1)
+    checkTime(run)
+    try {
+      const text = yield node.render(context, target)
+      if (text) target.write(text)
+    } catch (error) {
+      throw explained(error, node)
+    }
+    if (context.breakCalled || context.continueCalled) break
+  }
+  return target.buffer
+}
+
+/** Start the clock of a run when it enters its first liquid template. */
+export const startClock = (run: Run): void => {
+  if (run.deadline === 0) run.deadline = performance.now() + run.limits.liquidMs
+}
+
+/** Throws `RenderLimit` when the time is over. */
+export const checkTime = (run: Run): void => {
+  if (performance.now() > run.deadline) throw new RenderLimit(`rendering takes longer than ${run.limits.liquidMs} ms`)
+}
+
+const explained = (error: unknown, node: Node): Error => {
+  if (isTemplateError(error)) return error
+  if (error instanceof RangeError) return new RenderLimit(`liquid: ${error.message}`)
+  const message = error instanceof Error ? error.message : String(error)
+  return new RenderFailed(`liquid: ${message}`, { text: node.token.input, offset: node.token.begin })
+}

@@ -1,0 +1,98 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Ctx } from '../../../core/context.ts'
+import { pageSize } from '../../../core/page.ts'
+import type { Page } from '../../../core/schemas.ts'
+import type { PromptItem } from '../model/shapes.ts'
+import { bodyColumns, promptColumns, type Row, toItem } from './prompts.ts'
+
+export type Sort = 'createdAt' | '-createdAt' | 'updatedAt' | '-updatedAt' | 'name' | '-name'
+export type ListPrompts = Readonly<{
+  category?: string | undefined
+  tag?: readonly string[] | undefined
+  status?: string | undefined
+  author?: string | undefined
+  isTemplate?: boolean | undefined
+  label?: string | undefined
+  updatedAfter?: string | undefined
+  q?: string | undefined
+  deleted?: boolean | undefined
+  sort?: Sort | undefined
+  view?: 'full' | 'summary' | undefined
+  limit?: number | undefined
+  cursor?: string | undefined
+  includeTotal?: boolean | undefined
+}>
+
+type Filter = RawBuilder<unknown>
+const columnOf = { createdAt: sql`p.created_at`, updatedAt: sql`p.updated_at`, name: sql`p.name` }
+const typeOf = { createdAt: sql`timestamptz`, updatedAt: sql`timestamptz`, name: sql`text` }
+
+/** Live prompts (or deleted ones), filtered, newest first unless told; keyset pages. */
+export async function listPrompts(input: ListPrompts, ctx: Ctx): Promise<Page<PromptItem>> {
+  const { limit, cursor, includeTotal, view, sort = '-createdAt', ...filters } = input
+  const size = pageSize(limit)
+  const scope = `prompts ${ctx.workspaceId} ${sort} ${JSON.stringify(filters)}`
+  const position = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
+  const conditions = conditionsOf(filters)
+  const key = sort.replace('-', '') as keyof typeof columnOf
+  const after = position && afterPosition(key, sort.startsWith('-'), position)
+  const direction = sort.startsWith('-') ? sql`desc` : sql`asc`
+  return ctx.read(async (db) => {
+    const { rows } = await sql<Row>`
+      select ${promptColumns}${view === 'summary' ? sql`` : sql`, ${bodyColumns}`}
+      from prompt p join prompt_version v on v.prompt_id = p.id and v.version = p.version
+      where ${sql.join([...conditions, ...(after ? [after] : [])], sql` and `)}
+      order by ${columnOf[key]} ${direction}, p.id ${direction} limit ${size + 1}`.execute(db)
+    const total = includeTotal
+      ? (await sql<{ count: number }>`select count(*)::int as count from prompt p where ${sql.join(conditions, sql` and `)}`.execute(db)).rows[0]!.count
+      : undefined
+    const items = rows.slice(0, size)
+    const last = items.at(-1)
+    return {
+      items: items.map(toItem) as PromptItem[],
+      nextCursor: rows.length > size && last ? ctx.cursors.encode(scope, [String(last[key]), last.id]) : null,
+      ...(total !== undefined && { total }),
+    }
+  })
+}
+
+const afterPosition = (key: keyof typeof columnOf, descending: boolean, [value, id]: readonly (string | number)[]): Filter =>
+  sql`(${columnOf[key]}, p.id) ${descending ? sql`<` : sql`>`} (${value}::${typeOf[key]}, ${id}::uuid)`
+
+function conditionsOf({ category, tag, status, author, isTemplate, label, updatedAfter, q, deleted }: ListPrompts): Filter[] {
+  const conditions: (Filter | undefined)[] = [
+    deleted ? sql`p.deleted_at is not null` : sql`p.deleted_at is null`,
+    category === undefined ? undefined : sql`p.category = ${category}`,
+    tag === undefined || tag.length === 0 ? undefined : sql`p.tags @> ${[...tag]}::text[]`,
+    status === undefined ? undefined : sql`p.status = ${status}`,
+    author === undefined ? undefined : sql`p.created_by = ${author}`,
+    isTemplate === undefined ? undefined : sql`p.is_template = ${isTemplate}`,
+    label === undefined ? undefined : sql`exists (select 1 from prompt_label l where l.prompt_id = p.id and l.label = ${label})`,
+    updatedAfter === undefined ? undefined : sql`p.updated_at > ${updatedAfter}::timestamptz`,
+    q === undefined ? undefined : textFilter(q),
+  ]
+  return conditions.filter((condition) => condition !== undefined)
+}
+
+/** Part of the name, the category or the description, in any case. */
+function textFilter(q: string): Filter {
+  const pattern = `%${q.replace(/[\\%_]/g, '\\$&')}%`
+  return sql`(p.name ilike ${pattern} or p.category ilike ${pattern} or p.description ilike ${pattern})`
+}
+
+/** Categories or tags of live prompts, with how many have each, by name. */
+export async function listFacet(facet: 'category' | 'tag', { limit, cursor }: { limit?: number | undefined; cursor?: string | undefined }, ctx: Ctx): Promise<Page<{ name: string; count: number }>> {
+  const size = pageSize(limit)
+  const scope = `${facet} ${ctx.workspaceId}`
+  const after = cursor === undefined ? null : String(ctx.cursors.decode(scope, cursor)[0])
+  const value = facet === 'category' ? sql`p.category` : sql`t`
+  const from = facet === 'category' ? sql`prompt p` : sql`prompt p, unnest(p.tags) t`
+  return ctx.read(async (db) => {
+    const { rows } = await sql<{ name: string; count: number }>`
+      select ${value} as name, count(*)::int as count from ${from}
+      where p.deleted_at is null and (${after}::text is null or ${value} > ${after})
+      group by 1 order by 1 limit ${size + 1}`.execute(db)
+    const items = rows.slice(0, size)
+    return { items, nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.name]) : null }
+  })
+}

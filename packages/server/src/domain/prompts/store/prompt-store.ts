@@ -1,0 +1,116 @@
+import { sql } from 'kysely'
+import type { Db } from '../../../core/db.ts'
+import { AppError } from '../../../core/errors.ts'
+import { PromptNotFound, VersionNotFound } from '../model/failures.ts'
+import type { By, Move, State, VersionState } from '../model/prompt.ts'
+import type { Label } from '../model/shapes.ts'
+import '../tables.ts'
+
+const columns = [
+  'id', 'category', 'name', 'description', 'type', 'tags', 'metadata', 'isTemplate', 'status', 'version', 'revision',
+  'parentPromptId', 'parentVersion', 'createdBy', 'createdAt', 'updatedAt', 'deletedAt',
+] as const
+
+/** How long an old name goes on serving after a rename. */
+const formerNameMs = 90 * 24 * 3_600_000
+
+/** SQL of the write side: load one, save one. Screens read in queries. */
+export const promptStore = (tx: Db) => ({
+  /** Lock a prompt's row: late writers queue, they do not fail. @throws PromptNotFound, also for a deleted one unless asked for */
+  async lock(id: string, { deleted = false } = {}): Promise<State> {
+    const row = await tx.selectFrom('prompt').select(columns).where('id', '=', id).forUpdate().executeTakeFirst()
+    if (!row || (row.deletedAt !== null && !deleted)) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
+    const labels = await tx.selectFrom('promptLabel').select(['label', 'version']).where('promptId', '=', id).orderBy('label').execute()
+    const { parentPromptId, parentVersion, ...state } = row
+    const parent = parentPromptId && parentVersion ? { promptId: parentPromptId, version: parentVersion } : null
+    return { ...state, parent, labels: Object.fromEntries(labels.map(({ label, version }) => [label, version])) }
+  },
+
+  /** @throws VersionNotFound */
+  async version(promptId: string, number: number): Promise<VersionState> {
+    const row = await tx
+      .selectFrom('promptVersion as v')
+      .innerJoin('prompt as p', 'p.id', 'v.promptId')
+      .select(['v.version', 'p.type', 'v.engine', 'v.content', 'v.variables', 'v.config', 'v.checksum', 'v.changeSummary', 'v.changeType', 'v.metadata', 'v.createdBy', 'v.createdAt'])
+      .where('v.promptId', '=', promptId)
+      .where('v.version', '=', number)
+      .executeTakeFirst()
+    if (!row) throw new AppError(VersionNotFound, `The prompt has no version ${number}.`)
+    const { engine, content, variables, config, type: _type, ...rest } = row
+    return { ...rest, body: { type: typeof content === 'string' ? 'text' : 'chat', engine, content, variables, config } }
+  },
+
+  /** Insert a prompt unless a live one has its name. @returns false when the name is taken */
+  async add(next: State): Promise<boolean> {
+    const { parent, labels: _labels, metadata, tags, ...row } = next
+    const inserted = await tx
+      .insertInto('prompt')
+      .values({ ...row, tags: [...tags], metadata: JSON.stringify(metadata), parentPromptId: parent?.promptId ?? null, parentVersion: parent?.version ?? null })
+      .onConflict((c) => c.columns(['workspaceId', 'category', 'name']).where('deletedAt', 'is', null).doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    return inserted !== undefined
+  },
+
+  async save(next: State): Promise<void> {
+    const { id, parent: _parent, labels: _labels, createdBy: _by, createdAt: _at, metadata, tags, ...row } = next
+    await tx.updateTable('prompt').set({ ...row, tags: [...tags], metadata: JSON.stringify(metadata) }).where('id', '=', id).execute()
+  },
+
+  async addVersion(promptId: string, { body, metadata, ...version }: VersionState): Promise<void> {
+    await tx
+      .insertInto('promptVersion')
+      .values({
+        ...version,
+        promptId,
+        engine: body.engine,
+        content: JSON.stringify(body.content),
+        variables: JSON.stringify(body.variables),
+        config: JSON.stringify(body.config),
+        metadata: JSON.stringify(metadata),
+      })
+      .execute()
+  },
+
+  /** Put labels where they belong now, and write down the moves. */
+  async applyMoves(promptId: string, moves: readonly Move[], by: By): Promise<void> {
+    const gone = moves.filter((move) => move.to === null).map(({ label }) => label)
+    const set = moves.flatMap(({ label, to }) => (to === null ? [] : [{ promptId, label, version: to }]))
+    if (gone.length > 0) await tx.deleteFrom('promptLabel').where('promptId', '=', promptId).where('label', 'in', gone).execute()
+    if (set.length > 0)
+      await tx
+        .insertInto('promptLabel')
+        .values(set)
+        .onConflict((c) => c.columns(['workspaceId', 'promptId', 'label']).doUpdateSet((e) => ({ version: e.ref('excluded.version') })))
+        .execute()
+    await tx
+      .insertInto('promptLabelMove')
+      .values(moves.map(({ label, from, to, reason }) => ({ promptId, label, fromVersion: from, toVersion: to, reason, movedBy: by.actor, movedAt: by.at })))
+      .execute()
+  },
+
+  /** Let an old name go on serving; a name that is taken again stops being a former one. */
+  async keepFormerName(promptId: string, former: { category: string; name: string }, at: string): Promise<void> {
+    const expiresAt = new Date(Date.parse(at) + formerNameMs).toISOString()
+    await tx
+      .insertInto('promptFormerName')
+      .values({ ...former, promptId, expiresAt })
+      .onConflict((c) => c.columns(['workspaceId', 'category', 'name']).doUpdateSet({ promptId, expiresAt }))
+      .execute()
+  },
+
+  async forgetFormerName({ category, name }: { category: string; name: string }): Promise<void> {
+    await tx.deleteFrom('promptFormerName').where('category', '=', category).where('name', '=', name).execute()
+  },
+
+  /** The moves of a label, newest first. */
+  moves: (promptId: string, label: Label) =>
+    tx.selectFrom('promptLabelMove').select(['fromVersion', 'toVersion']).where('promptId', '=', promptId).where('label', '=', label).orderBy('id', 'desc').limit(1).executeTakeFirst(),
+
+  /** Names in a category that begin with the given one: for making a derived name unique. */
+  async nameTaken(category: string, name: string): Promise<boolean> {
+    const { rows } = await sql`select 1 from prompt where category = ${category} and name = ${name} and deleted_at is null`.execute(tx)
+    return rows.length > 0
+  },
+})
+export type PromptStore = ReturnType<typeof promptStore>

@@ -1,0 +1,64 @@
+import type { ColumnType } from "kysely"
+import type { Generated, Json } from '../../core/db.ts'
+import type { Body, Variable } from './model/shapes.ts'
+import type { State, VersionState } from './model/prompt.ts'
+
+/** The tables this context owns. No other context may name them in SQL. */
+declare module '../../core/db.ts' {
+  interface Tables {
+    prompt: Owned & {
+      id: string
+      category: string
+      name: string
+      description: string
+      type: Body['type']
+      tags: string[]
+      metadata: Json<Record<string, unknown>>
+      isTemplate: boolean
+      status: State['status']
+      version: number
+      revision: number
+      parentPromptId: string | null
+      parentVersion: number | null
+      createdBy: string
+      createdAt: string
+      updatedAt: string
+      deletedAt: string | null
+    }
+    promptVersion: Owned & {
+      promptId: string
+      version: number
+      engine: Body['engine']
+      content: Json<Body['content']>
+      variables: Json<Variable[]>
+      config: Json<Record<string, unknown>>
+      checksum: string
+      changeSummary: string | null
+      changeType: VersionState['changeType']
+      approvals: ColumnType<unknown[], string | undefined, never>
+      metadata: Json<Record<string, unknown>>
+      createdBy: string
+      createdAt: string
+    }
+    promptLabel: Owned & { promptId: string; label: string; version: number }
+    promptLabelMove: Owned & {
+      id: Generated<number>
+      promptId: string
+      label: string
+      fromVersion: number | null
+      toVersion: number | null
+      reason: string | null
+      movedBy: string
+      movedAt: string
+    }
+    promptFormerName: Owned & { category: string; name: string; promptId: string; expiresAt: string }
+    promptInclude: Owned & {
+      promptId: string
+      version: number
+      reference: string
+      targetId: string
+      targetLabel: string | null
+      targetVersion: number | null
+    }
+  }
+}

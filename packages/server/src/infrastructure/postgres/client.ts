@@ -1,0 +1,25 @@
+import pg from 'pg'
+
+/** `timestamptz` as RFC 3339 UTC with milliseconds, `bigint` as a number (ours stay below 2^53). */
+export const typeParsers: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === pg.types.builtins.TIMESTAMPTZ) return (value: string) => new Date(value).toISOString()
+    if (oid === pg.types.builtins.INT8) return Number
+    return pg.types.getTypeParser(oid, format as 'text')
+  }) as typeof pg.types.getTypeParser,
+}
+
+/** The `name` of a text that begins with a comment `hot:name`. */
+const hotName = (text: string): string | undefined => (text.startsWith('/*hot:') ? text.slice(6, text.indexOf('*/')) : undefined)
+
+/**
+ * A client that sends a text beginning with `/*hot:name` as the named statement `name`: parsed and planned once per
+ * connection, which a hot read wants and Kysely does not do.
+ */
+export class Client extends pg.Client {
+  // biome-ignore lint/suspicious/noExplicitAny: pg's overloads cannot be restated
+  override query(text: any, values?: any, callback?: any): any {
+    const name = typeof text === 'string' ? hotName(text) : undefined
+    return name ? super.query({ name, text, values }) : super.query(text, values, callback)
+  }
+}

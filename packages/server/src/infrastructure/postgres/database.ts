@@ -1,0 +1,75 @@
+import { CamelCasePlugin, Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import type { Db, Tables } from '../../core/db.ts'
+import { isId } from '../../core/ids.ts'
+import { Client, typeParsers } from './client.ts'
+import { isDatabaseAway, isRetryable, translate } from './failures.ts'
+
+export type Mode = 'read' | 'write'
+export type Scope = Readonly<{ workspaceId: string }> | 'system'
+
+export type Database = Readonly<{
+  /** Run one transaction as `ps_app` in a workspace, or as `ps_system` across all of them. @throws 503 when the database is away */
+  within<T>(scope: Scope, mode: Mode, work: (db: Db) => Promise<T>): Promise<T>
+  pool(): { total: number; idle: number; waiting: number }
+  close(): Promise<void>
+}>
+
+/**
+ * Open the pool of the request path.
+ * @param options.url any PostgreSQL >= 15; a transaction pooler may stand in between when `pooled` is set (no session settings then)
+ * @param options.max connections, at least 1
+ */
+export function openDatabase(options: { url: string; max: number; pooled: boolean; onError: (error: Error) => void }): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    types: typeParsers,
+    Client,
+    ...(!options.pooled && { statement_timeout: 30_000, idle_in_transaction_session_timeout: 60_000 }),
+  })
+  pool.on('error', options.onError)
+  pool.on('connect', (client) => client.on('error', options.onError))
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })] })
+  return {
+    within: (scope, mode, work) => retrying(() => inTransaction(db, begin(scope, mode), work)),
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close: () => db.destroy(),
+  }
+}
+
+/** The whole preamble is one simple query, one round trip; role and workspace end with the transaction. */
+function begin(scope: Scope, mode: Mode): string {
+  const start = mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin'
+  if (scope === 'system') return `${start}; set local role ps_system`
+  if (!isId(scope.workspaceId)) throw new Error('a workspace id must be a UUID')
+  return `${start}; set local role ps_app; set local app.workspace_id = '${scope.workspaceId}'`
+}
+
+function inTransaction<T>(db: Kysely<Tables>, preamble: string, work: (db: Db) => Promise<T>): Promise<T> {
+  return db.connection().execute(async (connection) => {
+    try {
+      await sql.raw(preamble).execute(connection)
+      const result = await work(connection)
+      const { rows } = await sql.raw<{ command?: string }>('commit').execute(connection)
+      if (rows[0]?.command === 'ROLLBACK') throw new Error('the transaction had failed before its commit')
+      return result
+    } catch (error) {
+      if (!isDatabaseAway(error)) await sql.raw('rollback').execute(connection).catch(() => undefined)
+      throw error
+    }
+  })
+}
+
+/** Deadlocks and serialization failures are the database asking for another try: three at most. */
+async function retrying<T>(run: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run()
+    } catch (error) {
+      if (attempt >= 3 || !isRetryable(error)) throw translate(error)
+    }
+  }
+}

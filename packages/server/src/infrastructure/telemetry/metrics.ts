@@ -1,0 +1,65 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Cache, SharedCache } from '../../core/cache.ts'
+import type { Feed } from '../../core/feed/feed.ts'
+import type { Database } from '../postgres/database.ts'
+
+export type Observed = Readonly<{ method: string; route: string; status: number; seconds: number }>
+export type Metrics = Readonly<{
+  observe(request: Observed): void
+  /** The Prometheus text format. */
+  text(): Promise<string>
+  contentType: string
+}>
+
+/** Rate, errors and duration per route template; and the state of pools, caches and the feed at each scrape. */
+export function createMetrics(parts: { database: Database; feed: Feed; caches: readonly Cache<unknown>[]; shared: SharedCache }): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'promptstore_' })
+  const registers = [registry]
+  const requests = new Counter({ name: 'promptstore_http_requests_total', help: 'Requests', labelNames: ['method', 'route', 'status'], registers })
+  const duration = new Histogram({
+    name: 'promptstore_http_request_duration_seconds',
+    help: 'Duration of requests',
+    labelNames: ['method', 'route'],
+    buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  })
+  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
+    new Gauge({ name: `promptstore_${name}`, help, labelNames, registers, collect() { collect(this as Gauge) } })
+
+  gauge('database_connections', 'Connections of the pool', ['state'], (g) => {
+    const { total, idle, waiting } = parts.database.pool()
+    g.set({ state: 'busy' }, total - idle)
+    g.set({ state: 'idle' }, idle)
+    g.set({ state: 'waiting' }, waiting)
+  })
+  gauge('feed_age_seconds', 'Since this instance last knew that it was up to date', [], (g) => g.set(Math.min(parts.feed.age(), 1e9) / 1000))
+  gauge('feed_leader', '1 on the instance that places events', [], (g) => g.set(parts.feed.isLeader() ? 1 : 0))
+  gauge('outbox_lag', 'Events that are committed but not yet placed or applied here', [], (g) => g.set(parts.feed.lag()))
+  gauge('cache_entries', 'Entries', ['level', 'area'], (g) => {
+    for (const cache of parts.caches) g.set({ level: '1', area: cache.name }, cache.stats().entries)
+  })
+  gauge('cache_bytes', 'Bytes', ['level', 'area'], (g) => {
+    for (const cache of parts.caches) g.set({ level: '1', area: cache.name }, cache.stats().bytes)
+  })
+  gauge('cache_lookups', 'Look-ups since the start', ['level', 'area', 'outcome'], (g) => {
+    for (const cache of parts.caches) {
+      const { hits, misses } = cache.stats()
+      g.set({ level: '1', area: cache.name, outcome: 'hit' }, hits)
+      g.set({ level: '1', area: cache.name, outcome: 'miss' }, misses)
+    }
+    const { hits, misses, errors } = parts.shared.stats()
+    g.set({ level: '2', area: 'bodies', outcome: 'hit' }, hits)
+    g.set({ level: '2', area: 'bodies', outcome: 'miss' }, misses)
+    g.set({ level: '2', area: 'bodies', outcome: 'error' }, errors)
+  })
+
+  return {
+    observe({ method, route, status, seconds }) {
+      requests.inc({ method, route, status })
+      duration.observe({ method, route }, seconds)
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}

@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.ts', 'scripts/**/*.test.ts'],
+    globalSetup: ['packages/server/src/testing/global-setup.ts'],
+    reporters: ['default', './scripts/plain-reporter.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    coverage: {
+      provider: 'v8',
+      include: ['packages/server/src/**/*.ts', 'packages/sdk/src/**/*.ts'],
+      // Entry points run as processes of their own, which coverage cannot see; their tests are of those processes.
+      exclude: ['**/*.test.ts', '**/testing/**', '**/*.gen.ts', 'packages/server/src/{main,worker,admin,service}.ts'],
+      reporter: ['text-summary', 'json-summary'],
+      thresholds: { lines: 95 },
+    },
+  },
+})
