@@ -1,2 +1,4 @@
 #!/usr/bin/env node
-await import("../src/admin.ts")
+import './require-node.js'
+
+await import('../src/admin.ts')

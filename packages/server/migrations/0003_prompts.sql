@@ -1,12 +1,13 @@
 -- Prompts: the aggregate root. Its text lives in its versions, which never change.
+-- What is sorted by (names, tags) has the collation "C": one order on every server, and indexes that outlive its libraries.
 create table prompt (
   workspace_id      uuid not null,
   id                uuid not null,
-  category          text not null,
-  name              text not null,
+  category          text collate "C" not null,
+  name              text collate "C" not null,
   description       text not null,
   type              text not null check (type in ('text', 'chat')),
-  tags              text[] not null,
+  tags              text[] collate "C" not null,
   metadata          jsonb not null,
   is_template       boolean not null,
   status            text not null check (status in ('draft', 'review', 'published', 'deprecated', 'archived')),
@@ -51,7 +52,7 @@ call make_tenant_table('prompt_version');
 create table prompt_label (
   workspace_id  uuid not null,
   prompt_id     uuid not null,
-  label         text not null check (label ~ '^[a-z][a-z0-9._-]{0,63}$' and label <> 'latest'),
+  label         text collate "C" not null check (label ~ '^[a-z][a-z0-9._-]{0,63}$' and label <> 'latest'),
   version       int not null,
   primary key (workspace_id, prompt_id, label),
   foreign key (workspace_id, prompt_id, version) references prompt_version (workspace_id, prompt_id, version)
@@ -76,8 +77,8 @@ call make_tenant_table('prompt_label_move');
 -- After a rename the old name goes on serving until it expires or is taken.
 create table prompt_former_name (
   workspace_id  uuid not null,
-  category      text not null,
-  name          text not null,
+  category      text collate "C" not null,
+  name          text collate "C" not null,
   prompt_id     uuid not null,
   expires_at    timestamptz not null,
   primary key (workspace_id, category, name),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 
 /** A wrong environment: one line that names the variable. The process ends with code 2. */
 export class ConfigError extends Error {}
@@ -28,12 +28,17 @@ type Env = Readonly<Record<string, string | undefined>>
 type Reader<T> = (text: string) => T | undefined
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
-const integer = (min: number, max: number): Reader<number> => (text) => (/^\d{1,12}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined)
-const url = (protocols: readonly string[]): Reader<string> => (text) => {
-  // A Unix socket's URL (postgresql://user@/db?host=/run) has no host, which URL does not take for these schemes' sake.
-  const protocol = /^([a-z][a-z0-9+.-]*:)\/\//.exec(text)?.[1]
-  return protocol && protocols.includes(protocol) ? text : undefined
-}
+const integer =
+  (min: number, max: number): Reader<number> =>
+  (text) =>
+    /^\d{1,12}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined
+const url =
+  (protocols: readonly string[]): Reader<string> =>
+  (text) => {
+    // A Unix socket's URL (postgresql://user@/db?host=/run) has no host, which URL does not take for these schemes' sake.
+    const protocol = /^([a-z][a-z0-9+.-]*:)\/\//.exec(text)?.[1]
+    return protocol && protocols.includes(protocol) ? text : undefined
+  }
 const secret: Reader<string> = (text) => (text.length >= 32 ? text : undefined)
 const flag: Reader<boolean> = (text) => (['1', 'true'].includes(text) ? true : ['0', 'false'].includes(text) ? false : undefined)
 const rate: Reader<Config['rateLimit']> = (text) => {
@@ -48,7 +53,8 @@ export function readConfig(env: Env): Config {
     const text = env[name]
     if (text === undefined || text === '') return fallback
     const value = reader(text)
-    if (value === undefined) throw new ConfigError(`${name} must be ${wanted}${/KEY|URL/.test(name) ? '' : `, not "${text.slice(0, 100)}"`}.`)
+    if (value === undefined)
+      throw new ConfigError(`${name} must be ${wanted}${/KEY|URL/.test(name) ? '' : `, not "${text.slice(0, 100)}"`}.`)
     return value
   }
   const postgres = url(['postgres:', 'postgresql:'])
@@ -68,7 +74,8 @@ export function readConfig(env: Env): Config {
     encryptionKey: read('ENCRYPTION_KEY', secret, undefined, 'at least 32 characters long'),
     auditSigningKey: read('AUDIT_SIGNING_KEY', secret, undefined, 'at least 32 characters long'),
   }
-  if (config.databaseDirectUrl && !config.databaseUrl) throw new ConfigError('DATABASE_DIRECT_URL stands beside DATABASE_URL; set that one too.')
+  if (config.databaseDirectUrl && !config.databaseUrl)
+    throw new ConfigError('DATABASE_DIRECT_URL stands beside DATABASE_URL; set that one too.')
   return config
 }
 
@@ -77,18 +84,32 @@ export const isLoopback = (host: string): boolean => host === 'localhost' || hos
 /**
  * A secret of the installation: from the environment, else from a file of mode 0600 under the data folder, made at the
  * first start. Several machines must share it: set the variable there.
+ * @throws ConfigError when the file can neither be read nor made
  */
 export function installationSecret(dataDir: string, file: string, fromEnvironment: string | undefined): string {
   if (fromEnvironment !== undefined) return fromEnvironment
   const path = join(dataDir, file)
-  if (!existsSync(path)) {
-    mkdirSync(dataDir, { recursive: true })
-    try {
-      writeFileSync(path, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
+  try {
+    if (!existsSync(path)) makeSecret(path)
+    chmodSync(path, 0o600)
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw new ConfigError(
+      `DATA_DIR is ${dataDir}, where ${file} can neither be read nor made (${(error as NodeJS.ErrnoException).code}). Set it to a folder that the service owns.`,
+    )
   }
-  chmodSync(path, 0o600)
-  return readFileSync(path, 'utf8').trim()
+}
+
+/** Whole or not at all, and never in place of one that is there: whoever reads meanwhile, or was killed, does no harm. */
+function makeSecret(path: string): void {
+  mkdirSync(dirname(path), { recursive: true })
+  const draft = `${path}.${randomBytes(6).toString('hex')}`
+  writeFileSync(draft, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx', flush: true })
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(draft, { force: true })
+  }
 }

@@ -1,5 +1,5 @@
-import { join, resolve } from 'node:path'
 import { createHash } from 'node:crypto'
+import { join, resolve } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { type App, createApp } from './app.ts'
 import { type Config, ConfigError, installationSecret, isLoopback, readConfig } from './config.ts'
@@ -7,8 +7,16 @@ import { canReach, startEmbeddedPostgres } from './infrastructure/embedded-postg
 import { migrate } from './infrastructure/postgres/migrate.ts'
 import { createLog } from './infrastructure/telemetry/log.ts'
 
+/** At the end: how long callers get to close their connections of their own accord, what is in flight to end, and all of it. */
+const graceMs = 300
+const drainMs = 20_000
+const closeMs = 25_000
+
 /** The database of this installation: the one that DATABASE_URL names, or the embedded one under the data folder. */
-export async function openInstallation(config: Config, note: (message: string, details?: object) => void): Promise<{ url: string; directUrl?: string | undefined; release(): Promise<void> }> {
+export async function openInstallation(
+  config: Config,
+  note: (message: string, details?: object) => void,
+): Promise<{ url: string; directUrl?: string | undefined; release(): Promise<void> }> {
   if (config.databaseUrl) return { url: config.databaseUrl, directUrl: config.databaseDirectUrl, release: async () => undefined }
   const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir, log: note })
   return { url: embedded.connectionString, release: embedded.release }
@@ -34,19 +42,25 @@ async function run(role: 'http' | 'worker', config: Config, log: FastifyBaseLogg
   const installation = await openInstallation(config, note)
   const applied = await migrate(installation.directUrl ?? installation.url)
   if (applied.length > 0) note('the database was migrated', { applied })
-  const app = await createApp({ ...config, databaseUrl: installation.url, directUrl: installation.directUrl, encryptionKey: secretsOf(config).encryptionKey, log })
+  const app = await createApp({
+    ...config,
+    databaseUrl: installation.url,
+    directUrl: installation.directUrl,
+    encryptionKey: secretsOf(config).encryptionKey,
+    log,
+  })
   await app.start()
   if (role === 'http') {
     await refuseOpenOutside(app, config)
     await app.http.listen({ port: config.port, host: config.host })
   }
-  note(role === 'http' ? 'ready' : 'working', { address: app.http.addresses?.() ?? [] })
   onSignal(async (signal) => {
     note('closing', { signal })
-    await app.stop(role === 'http' ? 300 : 0)
+    setTimeout(() => app.http.server.closeAllConnections(), drainMs).unref()
+    await app.stop(role === 'http' ? graceMs : 0)
     await installation.release()
-    process.exit(0)
-  })
+  }, log)
+  note(role === 'http' ? 'ready' : 'working', { address: role === 'http' ? app.http.addresses() : [] })
 }
 
 /** The secrets of the installation, made at the first start. */
@@ -60,17 +74,29 @@ function secretsOf(config: Config): { encryptionKey: string; auditSigningKey: st
 /** Open mode is for this machine alone. @throws ConfigError when others could reach it */
 async function refuseOpenOutside(app: App, config: Config): Promise<void> {
   if (isLoopback(config.host) || config.allowOpen || !(await app.authenticator.isOpen())) return
-  throw new ConfigError(`HOST is ${config.host}, where others can reach the service, and there is no key yet. Set BOOTSTRAP_API_KEY, or make a key: npx prompt-store-admin keys bootstrap.`)
+  throw new ConfigError(
+    `HOST is ${config.host}, where others can reach the service, and there is no key yet. Set BOOTSTRAP_API_KEY, or make a key: npx prompt-store-admin keys bootstrap.`,
+  )
 }
 
-/** The first signal closes in order; a second one ends the process at once. */
-function onSignal(close: (signal: string) => Promise<void>): void {
+/** The first signal closes in order and ends with 0; a second one ends the process at once. */
+function onSignal(close: (signal: string) => Promise<void>, log: FastifyBaseLogger): void {
   let closing = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
       if (closing) process.exit(1)
       closing = true
-      void close(signal)
+      setTimeout(() => {
+        log.error('the service could not close in time')
+        process.exit(1)
+      }, closeMs).unref()
+      close(signal).then(
+        () => process.exit(0),
+        (error) => {
+          log.error({ err: error }, 'the service could not close in order')
+          process.exit(1)
+        },
+      )
     })
 }
 
@@ -91,7 +117,8 @@ export function configOrExit(): Config {
 /** Without its install scripts npm may leave an older Node in place, which cannot run TypeScript. */
 function requireNode(): void {
   const [major = 0] = process.versions.node.split('.').map(Number)
-  if (major < 24) exitWith(`Node 24 is needed and this is ${process.version}. Start with "npm start", which uses the Node that npm ci installed.`, 2)
+  if (major < 24)
+    exitWith(`Node 24 is needed and this is ${process.version}. Start with "npm start", which uses the Node that npm ci installed.`, 2)
 }
 
 export function exitWith(message: string, code: number): never {

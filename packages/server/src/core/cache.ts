@@ -1,7 +1,15 @@
 /** A value to keep, with the tags that evict it and how many bytes it takes. */
 export type Loaded<V> = Readonly<{ value: V; tags: readonly string[]; bytes: number; expiresInMs?: number }>
 
-export type CacheStats = { entries: number; bytes: number; maxBytes: number; hits: number; misses: number; evictions: number; loadMs: { count: number; total: number } }
+export type CacheStats = {
+  entries: number
+  bytes: number
+  maxBytes: number
+  hits: number
+  misses: number
+  evictions: number
+  loadMs: { count: number; total: number }
+}
 
 /** One area of a level-1 cache: bounded by bytes, evicted by tag, one load per key at a time. */
 export type Cache<V> = Readonly<{

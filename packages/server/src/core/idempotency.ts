@@ -30,7 +30,9 @@ const keptMs = 24 * 3_600_000
 
 /** What makes two requests the same one: method, address and body. */
 export const requestHash = (method: string, url: string, body: unknown): string =>
-  createHash('sha256').update(`${method} ${url}\n${JSON.stringify(body ?? null)}`).digest('hex')
+  createHash('sha256')
+    .update(`${method} ${url}\n${JSON.stringify(body ?? null)}`)
+    .digest('hex')
 
 /**
  * Run a change at most once per key, within 24 h, per workspace and principal. The answer is stored in the change's
@@ -54,7 +56,11 @@ export function once(
       .where('expiresAt', '>', ctx.now())
       .executeTakeFirst()
     if (earlier) {
-      if (earlier.requestHash !== hash) throw new AppError(IdempotencyMismatch, 'Use a new Idempotency-Key for a new request; this one was sent with another body or address.')
+      if (earlier.requestHash !== hash)
+        throw new AppError(
+          IdempotencyMismatch,
+          'Use a new Idempotency-Key for a new request; this one was sent with another body or address.',
+        )
       return { answer: earlier, replayed: true }
     }
     const answer = await change(joined(ctx, tx))
@@ -66,7 +72,10 @@ export function once(
 async function lockKey(tx: Db, key: string, ctx: Ctx): Promise<void> {
   const name = `${ctx.workspaceId}\n${ctx.actor.id}\n${key}`
   const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) as locked`.execute(tx)
-  if (!rows[0]?.locked) throw new AppError(IdempotencyInProgress, 'Wait for the first request to end, then send this one again.', { headers: { 'Retry-After': '1' } })
+  if (!rows[0]?.locked)
+    throw new AppError(IdempotencyInProgress, 'Wait for the first request to end, then send this one again.', {
+      headers: { 'Retry-After': '1' },
+    })
 }
 
 async function store(tx: Db, key: string, hash: string, answer: StoredAnswer, ctx: Ctx): Promise<void> {
@@ -92,7 +101,8 @@ const purgeKeys = job({
   payload: Type.Object({}),
   retries: 3,
   schedule: '17 * * * *',
-  run: (_payload, ctx) => ctx.system(async (db) => void (await db.deleteFrom('idempotencyKey').where('expiresAt', '<', ctx.now()).execute())),
+  run: (_payload, ctx) =>
+    ctx.system(async (db) => void (await db.deleteFrom('idempotencyKey').where('expiresAt', '<', ctx.now()).execute())),
 })
 
 /** Expired keys are deleted once an hour. */

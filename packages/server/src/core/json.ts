@@ -3,6 +3,9 @@ import { NestingTooDeep, RequestMalformed, TextUnstorable } from './problem.ts'
 
 const maxDepth = 64
 
+/** Names and indices, from the root to a value. */
+type Path = (string | number)[]
+
 /**
  * Parse a JSON body strictly: valid UTF-8 (RFC 8259 §8.1), no NUL, no lone surrogates, at most 64 levels.
  * `__proto__` and `constructor` are ordinary names; nothing here assigns through them.
@@ -16,7 +19,7 @@ export function parseJson(bytes: Uint8Array, isUtf8: (bytes: Uint8Array) => bool
   } catch (error) {
     throw new AppError(RequestMalformed, `The body is not valid JSON: ${(error as Error).message}`)
   }
-  assertStorable(value)
+  assertStorable(value, [])
   return value
 }
 
@@ -27,28 +30,37 @@ const flaw = (text: string): string | undefined => {
   return undefined
 }
 
-/** @throws TextUnstorable (422) when the text, which came as the named query or path parameter, cannot be stored */
-export function assertText(text: string, pointer: string): void {
+/**
+ * @param at where the text came from: `?name` or `:name`, or its path within the body
+ * @throws TextUnstorable (422) when it cannot be stored
+ */
+export function assertText(text: string, at: string | Readonly<Path>): void {
   const what = flaw(text)
-  if (what) throw new AppError(TextUnstorable, `${pointer} ${what}.`, { errors: [{ pointer, code: 'text.unstorable', detail: `It ${what}.` }] })
+  if (!what) return
+  const pointer = typeof at === 'string' ? at : pointerOf(at)
+  throw new AppError(TextUnstorable, `${pointer || 'The body'} ${what}.`, {
+    errors: [{ pointer, code: 'text.unstorable', detail: `It ${what}.` }],
+  })
 }
 
-/** Walk with a stack of its own, so that depth is a 422 and not a stack overflow. */
-function assertStorable(root: unknown): void {
-  const todo: { value: unknown; pointer: string; depth: number }[] = [{ value: root, pointer: '', depth: 0 }]
-  for (let next = todo.pop(); next; next = todo.pop()) {
-    const { value, pointer, depth } = next
-    if (typeof value === 'string') assertText(value, pointer)
-    if (typeof value !== 'object' || value === null) continue
-    if (depth >= maxDepth)
-      throw new AppError(NestingTooDeep, `The body is nested more than ${maxDepth} levels deep at ${pointer.slice(0, 200)}. Flatten it.`)
-    for (const [key, child] of Object.entries(value)) {
-      const at = `${pointer}/${escapePointer(key)}`
-      assertText(key, at)
-      todo.push({ value: child, pointer: at, depth: depth + 1 })
-    }
+/** Depth is bounded before each step down, so the recursion is too; a pointer is only made of `path` when it is told. */
+function assertStorable(value: unknown, path: Path): void {
+  if (typeof value === 'string') return assertText(value, path)
+  if (typeof value !== 'object' || value === null) return
+  if (path.length >= maxDepth)
+    throw new AppError(
+      NestingTooDeep,
+      `The body is nested more than ${maxDepth} levels deep at ${pointerOf(path).slice(0, 200)}. Flatten it.`,
+    )
+  for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
+    path.push(key)
+    if (typeof key === 'string') assertText(key, path)
+    assertStorable((value as Record<string | number, unknown>)[key], path)
+    path.pop()
   }
 }
+
+const pointerOf = (path: Readonly<Path>): string => path.map((part) => `/${escapePointer(String(part))}`).join('')
 
 /** One part of a JSON pointer (RFC 6901 §3). */
 export const escapePointer = (part: string): string => part.replaceAll('~', '~0').replaceAll('/', '~1')

@@ -27,7 +27,9 @@ export function openApiDocument(modules: readonly Module[], version: string): Js
     tags: modules.filter((m) => m.endpoints.length > 0).map(({ name }) => ({ name })),
     paths,
     components: {
-      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'An API key. Without any key the service runs open, on loopback only.' } },
+      securitySchemes: {
+        key: { type: 'http', scheme: 'bearer', description: 'An API key. Without any key the service runs open, on loopback only.' },
+      },
       schemas,
     },
   }
@@ -45,7 +47,12 @@ function operation(e: AnyEndpoint, tag: string, schemas: Json): Json {
     summary: e.summary,
     'x-permission': e.access,
     parameters: [...parameters(e.params, 'path', schemas), ...parameters(e.query, 'query', schemas), ...headerParameters(e)],
-    ...(e.body && { requestBody: { required: Object.keys((e.body as TObject).properties ?? {}).length > 0, content: { 'application/json': { schema: hoist(e.body, schemas) } } } }),
+    ...(e.body && {
+      requestBody: {
+        required: ((e.body as TObject).required ?? []).length > 0,
+        content: { 'application/json': { schema: hoist(e.body, schemas) } },
+      },
+    }),
     responses: {
       [statusOf(e)]: success,
       ...Object.fromEntries([...failures].sort(([a], [b]) => a - b).map(([status, codes]) => [status, problem(codes.join(', '))])),
@@ -62,15 +69,29 @@ const problem = (description: string): Json => ({
 const parameters = (schema: TObject | undefined, where: 'path' | 'query', schemas: Json): Json[] =>
   Object.entries(schema?.properties ?? {}).map(([name, property]) => {
     const { description, ...rest } = hoist(property, schemas) as { description?: string }
-    return { name, in: where, required: where === 'path' || ((schema?.required ?? []) as string[]).includes(name), ...(description && { description }), schema: rest }
+    return {
+      name,
+      in: where,
+      required: where === 'path' || ((schema?.required ?? []) as string[]).includes(name),
+      ...(description && { description }),
+      schema: rest,
+    }
   })
 
 const headerParameters = (e: AnyEndpoint): Json[] =>
   changesState(e)
-    ? [{ name: 'Idempotency-Key', in: 'header', required: false, description: 'The same key and request again within 24 h: the stored answer', schema: { type: 'string' } }]
+    ? [
+        {
+          name: 'Idempotency-Key',
+          in: 'header',
+          required: false,
+          description: 'The same key and request again within 24 h: the stored answer',
+          schema: { type: 'string' },
+        },
+      ]
     : []
 
-/** Plain JSON of a schema, with every part that has a `$id` moved to the components and referred to. */
+/** Plain JSON of a schema, with every part that has a `$id` moved to the components and referred to; a field may describe it in its own words. */
 function hoist(schema: TSchema, schemas: Json): unknown {
   const copy = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(copy)
@@ -78,8 +99,10 @@ function hoist(schema: TSchema, schemas: Json): unknown {
     const { $id, ...rest } = value as Json
     const plain = Object.fromEntries(Object.entries(rest).map(([key, child]) => [key, copy(child)]))
     if (typeof $id !== 'string') return typeof $id === 'object' ? { $id: copy($id), ...plain } : plain
-    schemas[$id] = plain
-    return { $ref: `#/components/schemas/${$id}` }
+    schemas[$id] ??= plain
+    const shared = schemas[$id] as Json
+    const more = plain.description === shared.description ? {} : { description: plain.description }
+    return { $ref: `#/components/schemas/${$id}`, ...more }
   }
   return copy(schema)
 }

@@ -22,7 +22,11 @@ declare module './db.ts' {
  * @param by.explicitWorkspace for work across workspaces, where the transaction has none set
  * @returns them as the feed will give them
  */
-export async function appendEvents(tx: Db, events: readonly DomainEvent[], by: { workspaceId: string; actor: string; requestId: string; at: string; explicitWorkspace?: boolean }): Promise<FeedEvent[]> {
+export async function appendEvents(
+  tx: Db,
+  events: readonly DomainEvent[],
+  by: { workspaceId: string; actor: string; requestId: string; at: string; explicitWorkspace?: boolean },
+): Promise<FeedEvent[]> {
   if (events.length === 0) return []
   const rows = await tx
     .insertInto('outbox')

@@ -12,14 +12,30 @@ export const Unauthenticated = errorKind({ code: 'auth.required', status: 401, t
 export const Forbidden = errorKind({ code: 'auth.forbidden', status: 403, title: 'A permission is missing' })
 export const OpenModeRefused = errorKind({ code: 'auth.open_mode_refused', status: 403, title: 'Open mode serves local callers only' })
 export const RouteNotFound = errorKind({ code: 'route.not_found', status: 404, title: 'There is nothing at this address' })
-export const MethodNotAllowed = errorKind({ code: 'route.method_not_allowed', status: 405, title: 'This address does not take this method' })
-export const PreconditionFailed = errorKind({ code: 'precondition.failed', status: 412, title: 'The resource has changed since it was read' })
+export const MethodNotAllowed = errorKind({
+  code: 'route.method_not_allowed',
+  status: 405,
+  title: 'This address does not take this method',
+})
+export const PreconditionFailed = errorKind({
+  code: 'precondition.failed',
+  status: 412,
+  title: 'The resource has changed since it was read',
+})
 export const BodyTooLarge = errorKind({ code: 'request.too_large', status: 413, title: 'The body is too large' })
 export const UrlTooLong = errorKind({ code: 'request.url_too_long', status: 414, title: 'The address is too long' })
 export const MediaTypeUnsupported = errorKind({ code: 'request.media_type', status: 415, title: 'The content type is not supported' })
 export const HeadersTooLarge = errorKind({ code: 'request.headers_too_large', status: 431, title: 'The headers are too large' })
-export const IdempotencyMismatch = errorKind({ code: 'idempotency.mismatch', status: 422, title: 'The Idempotency-Key was used for another request' })
-export const IdempotencyInProgress = errorKind({ code: 'idempotency.in_progress', status: 409, title: 'The first request with this Idempotency-Key is still running' })
+export const IdempotencyMismatch = errorKind({
+  code: 'idempotency.mismatch',
+  status: 422,
+  title: 'The Idempotency-Key was used for another request',
+})
+export const IdempotencyInProgress = errorKind({
+  code: 'idempotency.in_progress',
+  status: 409,
+  title: 'The first request with this Idempotency-Key is still running',
+})
 export const Internal = errorKind({ code: 'internal', status: 500, title: 'Something went wrong on our side' })
 export const Unavailable = errorKind({ code: 'service.unavailable', status: 503, title: 'The service cannot answer just now' })
 

@@ -17,7 +17,7 @@ export const Timestamp = Type.String({ description: 'RFC 3339, UTC, with millise
 export const ShortText = (description: string) =>
   Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$', description })
 
-/** Free JSON: the service keeps it and gives it back as it came. */
+/** Free JSON: kept and given back as it came, but for the order of its keys. */
 export const FreeJson = (description: string) => Type.Record(Type.String(), Type.Unknown(), { description })
 
 export const PageQuery = {

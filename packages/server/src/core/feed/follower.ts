@@ -19,7 +19,7 @@ export type Follower = Readonly<{
   isCurrent(): boolean
   /** Milliseconds since the instance last knew that it was up to date. */
   age(): number
-  /** True while the last read of the feed failed: the database is away, do not wait for it. */
+  /** True while the last read of the feed failed or the present one hangs: the database is away, do not wait for it. */
   isAway(): boolean
   /** True when the write of this transaction has been applied here. Synchronous. */
   hasApplied(xid: bigint): boolean
@@ -32,7 +32,9 @@ export type Follower = Readonly<{
 }>
 
 /** A confirmed feed may be trusted for this long, so no pointer that is served is older than a second. */
-export const maxAgeMs = 1_000
+const maxAgeMs = 1_000
+/** A read that takes longer than this hangs. Milliseconds. */
+const patienceMs = 1_000
 const remembered = 20_000
 
 /**
@@ -48,9 +50,8 @@ export function createFollower(read: (since: number) => Promise<Confirmation>, n
   let position = -1
   let horizon = 0n
   let away = false
+  let readingSince = Number.POSITIVE_INFINITY
   let confirmedAt = Number.NEGATIVE_INFINITY
-  let running: Promise<void> | undefined
-  let next: Promise<void> | undefined
 
   const tell = (events: readonly FeedEvent[], everything: boolean) => {
     const fresh = events.filter((event) => !seen.has(event.id))
@@ -63,10 +64,15 @@ export function createFollower(read: (since: number) => Promise<Confirmation>, n
 
   const once = async () => {
     const startedAt = now()
-    const confirmation = await read(position).catch((error) => {
-      away = true
-      throw error
-    })
+    readingSince = startedAt
+    const confirmation = await read(position)
+      .catch((error) => {
+        away = true
+        throw error
+      })
+      .finally(() => {
+        readingSince = Number.POSITIVE_INFINITY
+      })
     away = false
     tell(confirmation.events, confirmation.truncated)
     position = confirmation.head
@@ -74,30 +80,37 @@ export function createFollower(read: (since: number) => Promise<Confirmation>, n
     confirmedAt = startedAt
   }
 
+  return {
+    isCurrent: () => now() - confirmedAt < maxAgeMs,
+    age: () => now() - confirmedAt,
+    isAway: () => away || now() - readingSince > patienceMs,
+    hasApplied: (xid) => xid < horizon || transactions.has(xid.toString()),
+    confirm: coalesced(once),
+    committed: (events) => tell(events, false),
+    subscribe: (listener) => void listeners.push(listener),
+    position: () => position,
+  }
+}
+
+/** One run at a time, and at most one waits, which begins after its callers came: a thousand callers cost two runs. */
+function coalesced(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  let next: Promise<void> | undefined
   const start = () => {
-    running = once().finally(() => {
+    running = run().finally(() => {
       running = undefined
     })
     return running
   }
-
-  return {
-    isCurrent: () => now() - confirmedAt < maxAgeMs,
-    age: () => now() - confirmedAt,
-    isAway: () => away,
-    hasApplied: (xid) => xid < horizon || transactions.has(xid.toString()),
-    /** One read runs, at most one waits: a thousand callers cost two reads. */
-    confirm() {
-      if (!running) return start()
-      next ??= running.catch(() => undefined).then(() => {
+  return () => {
+    if (!running) return start()
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
         next = undefined
         return start()
       })
-      return next
-    },
-    committed: (events) => tell(events, false),
-    subscribe: (listener) => void listeners.push(listener),
-    position: () => position,
+    return next
   }
 }
 

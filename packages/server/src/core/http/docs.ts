@@ -1,11 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import { type ErrorKind, errorCatalogue } from '../errors.ts'
 
-const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
 
-const page = (title: string, body: string): string => `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escape(title)}</title><style>body{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}code{background:#8882;padding:.1em .3em;border-radius:.2em}td{padding:.2em 1em .2em 0;vertical-align:top}</style>
-<h1>${escape(title)}</h1>${body}</html>`
+const page = (
+  title: string,
+  body: string,
+): string => `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${escapeHtml(title)}</title><style>body{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}code{background:#8882;padding:.1em .3em;border-radius:.2em}td{padding:.2em 1em .2em 0;vertical-align:top}</style>
+<h1>${escapeHtml(title)}</h1>${body}</html>`
 
 /** What a status means, and what a caller does about it. */
 const meaning: Readonly<Record<number, string>> = {
@@ -15,24 +18,31 @@ const meaning: Readonly<Record<number, string>> = {
   404: 'It does not exist in your workspace, or not any more.',
   405: 'The address exists but does not take this method; <code>Allow</code> lists those it takes.',
   409: 'The request conflicts with the present state. <code>detail</code> says with what; change that first.',
+  410: 'It was taken out of service. An earlier version can still be read by its number.',
   412: 'The resource has changed since you read it (<code>If-Match</code>). Read it again and apply your change to what you find.',
   413: 'Too large. <code>detail</code> names the limit.',
   414: 'The address is too long.',
   415: 'Send JSON: <code>Content-Type: application/json</code>.',
   422: 'The request matches the schema but makes no sense. <code>errors</code> says where, <code>detail</code> what to do.',
+  429: 'Too many requests for this key. Wait for <code>Retry-After</code> seconds; <code>RateLimit</code> tells what is left.',
   431: 'The headers are too large.',
   500: 'A fault of ours. Report it with the <code>requestId</code>.',
   503: 'Not available just now. Wait for <code>Retry-After</code> seconds and try again.',
 }
 
 const errorPage = ({ code, status, title }: ErrorKind): string =>
-  page(title, `<p><code>${code}</code> · HTTP ${status}</p><p>${meaning[status] ?? ''}</p><p><a href="/docs/errors">All failures</a> · <a href="/docs">API reference</a></p>`)
+  page(
+    title,
+    `<p><code>${code}</code> · HTTP ${status}</p><p>${meaning[status] ?? ''}</p><p><a href="/docs/errors">All failures</a> · <a href="/docs">API reference</a></p>`,
+  )
 
 const indexPage = (): string =>
   page(
     'Failures',
     `<p>Every failure is an RFC 9457 problem document with a stable <code>code</code>.</p><table>${errorCatalogue()
-      .map(({ code, status, title }) => `<tr><td>${status}<td><a href="/docs/errors/${code}"><code>${code}</code></a><td>${escape(title)}`)
+      .map(
+        ({ code, status, title }) => `<tr><td>${status}<td><a href="/docs/errors/${code}"><code>${code}</code></a><td>${escapeHtml(title)}`,
+      )
       .join('')}</table>`,
   )
 

@@ -8,13 +8,13 @@ import {
   problemOf,
   RequestMalformed,
   RouteNotFound,
-  Unavailable,
   UrlTooLong,
 } from '../problem.ts'
 
 /** Fastify's own failures, in our words. */
-const ofFramework: Readonly<Record<string, (error: Error) => AppError>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: () => new AppError(BodyTooLarge, 'The body is larger than this endpoint takes. Send less, or in several requests.'),
+const ofFramework: Readonly<Record<string, () => AppError>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () =>
+    new AppError(BodyTooLarge, 'The body is larger than this endpoint takes. Send less, or in several requests.'),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () => new AppError(MediaTypeUnsupported, 'Send the body as Content-Type: application/json.'),
   FST_ERR_CTP_EMPTY_TYPE: () => new AppError(MediaTypeUnsupported, 'Send the body as Content-Type: application/json.'),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => new AppError(RequestMalformed, 'Content-Length does not match the body.'),
@@ -25,11 +25,10 @@ const ofFramework: Readonly<Record<string, (error: Error) => AppError>> = {
 /** Any error as one of the declared kinds; what is not expected becomes a 500 that tells nothing. */
 function asAppError(error: unknown): AppError {
   if (isAppError(error)) return error
-  const { code, statusCode } = error as { code?: string; statusCode?: number }
-  const known = code ? ofFramework[code] : undefined
-  if (known) return known(error as Error)
-  if (statusCode === 503) return new AppError(Unavailable, 'The service is closing. Try again.', { headers: { 'Retry-After': '1' } })
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppError(RequestMalformed, 'The request cannot be read.')
+  const { code = '', statusCode = 500 } = (error ?? {}) as { code?: string; statusCode?: number }
+  const known = ofFramework[code]
+  if (known) return known()
+  if (code.startsWith('FST_') && statusCode < 500) return new AppError(RequestMalformed, 'The request cannot be read.')
   return new AppError(Internal, 'The failure was logged under the request id. Nothing that was acknowledged is lost.')
 }
 
@@ -40,7 +39,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   if (failure.kind.status >= 500) request.log.error({ err: error, code: failure.kind.code }, 'request failed')
   return reply
     .code(failure.kind.status)
-    .headers(failure.extras.headers ?? {})
+    .headers({ 'X-Request-Id': request.id, ...failure.extras.headers })
     .type('application/problem+json; charset=utf-8')
     .send(JSON.stringify(body))
 }
@@ -50,14 +49,24 @@ export function handleFailures(app: FastifyInstance, methodsOf: (path: string) =
   app.setErrorHandler((error, request, reply) => sendProblem(request, reply, error))
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(request.url.split('?')[0]!)
-    if (methods.length === 0) return sendProblem(request, reply, new AppError(RouteNotFound, 'See /docs for the addresses that there are.'))
+    if (methods.length === 0 || methods.includes(request.method))
+      return sendProblem(request, reply, new AppError(RouteNotFound, 'See /docs for the addresses that there are.'))
     const allow = methods.join(', ')
     return sendProblem(request, reply, new AppError(MethodNotAllowed, `This address takes ${allow}.`, { headers: { Allow: allow } }))
   })
 }
 
-/** @returns for a path the methods of the routes that match it */
+/** @returns for a path the methods of the routes that match it, in the order of the alphabet */
 export function methodTable(routes: readonly { method: string; url: string }[]): (path: string) => string[] {
-  const table = routes.map(({ method, url }) => ({ method, form: new RegExp(`^${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z]+/g, '[^/]+')}/?$`) }))
-  return (path) => [...new Set(table.filter(({ form }) => form.test(path)).flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
+  const table = routes.map(({ method, url }) => ({ method, form: formOf(url) }))
+  return (path) => [...new Set(table.filter(({ form }) => form.test(path)).map(({ method }) => method))].sort()
 }
+
+/** A route template as a pattern: `:name` is one part of a path, `*` is any rest. */
+const formOf = (template: string): RegExp =>
+  new RegExp(
+    `^${template
+      .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+      .replace(/:[A-Za-z]+/g, '[^/]+')
+      .replaceAll('*', '.*')}$`,
+  )

@@ -13,21 +13,29 @@ type Result = { status: 'ok' | 'failing'; reason?: string } & Record<string, unk
 const patience = 2_000
 
 /** `/health` for people, `/livez` and `/readyz` for orchestrators. */
-export function healthRoutes(app: FastifyInstance, options: { version: string; checks: readonly Check[]; isDraining: () => boolean }): void {
+export function healthRoutes(
+  app: FastifyInstance,
+  options: { version: string; checks: readonly Check[]; isDraining: () => boolean },
+): void {
   const started = performance.now()
   const uptime = () => Math.round((performance.now() - started) / 1000)
-  const runAll = async () => Object.fromEntries(await Promise.all(options.checks.map(async (check) => [check.name, await result(check)] as const)))
+  const runAll = async () =>
+    Object.fromEntries(await Promise.all(options.checks.map(async (check) => [check.name, await result(check)] as const)))
 
   app.get('/livez', async () => ({ status: 'ok' }))
   app.get('/health', async (_request, reply) => {
     const checks = await runAll()
     const down = options.checks.some(({ name, needed }) => needed && checks[name]!.status === 'failing')
     const degraded = Object.values(checks).some(({ status }) => status === 'failing')
-    return reply.code(down ? 503 : 200).send({ status: down ? 'down' : degraded ? 'degraded' : 'ok', version: options.version, uptime: uptime(), checks })
+    return reply
+      .code(down ? 503 : 200)
+      .send({ status: down ? 'down' : degraded ? 'degraded' : 'ok', version: options.version, uptime: uptime(), checks })
   })
   app.get('/readyz', async (_request, reply) => {
     const checks = await runAll()
-    const reasons = options.checks.filter(({ name, needed }) => needed && checks[name]!.status === 'failing').map(({ name }) => `${name}: ${checks[name]!.reason}`)
+    const reasons = options.checks
+      .filter(({ name, needed }) => needed && checks[name]!.status === 'failing')
+      .map(({ name }) => `${name}: ${checks[name]!.reason}`)
     if (options.isDraining()) reasons.push('the service is closing')
     return reply.code(reasons.length > 0 ? 503 : 200).send({ ready: reasons.length === 0, reasons })
   })

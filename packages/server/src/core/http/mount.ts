@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { assertMay, type Principal } from '../access.ts'
 import type { Ctx } from '../context.ts'
-import { type AnyEndpoint, type Answer, changesState, type Input, statusOf } from '../endpoint.ts'
+import { type Answer, type AnyEndpoint, changesState, type Input, statusOf } from '../endpoint.ts'
 import { AppError, type ErrorKind } from '../errors.ts'
 import { tokenOf, xidOf } from '../feed/token.ts'
 import { once, requestHash, type StoredAnswer } from '../idempotency.ts'
 import { assertText } from '../json.ts'
-import { RequestInvalid, RouteNotFound } from '../problem.ts'
+import { MediaTypeUnsupported, RequestInvalid, RouteNotFound } from '../problem.ts'
 import type { Runtime } from '../runtime.ts'
 import { entityTags, noneMatch, traceparentOf } from './headers.ts'
 import { compile, type Validator } from './validation.ts'
@@ -24,33 +24,50 @@ export type Mounting = Readonly<{
 type Validators = Readonly<{ params: Validator; query: Validator; body: Validator; reply: Validator }>
 const accept: Validator = () => []
 
+/** What an endpoint that takes nothing may be sent: nothing, or an empty object. */
+const nothing = { type: 'object', additionalProperties: false }
+
 /** Put endpoints on the wire, all in the same way. */
 export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], mounting: Mounting): void {
+  app.decorateRequest('principal')
   for (const e of endpoints) {
     const validators: Validators = {
       params: e.params ? compile(e.params, 'params') : accept,
-      query: compile(e.query ?? { type: 'object', additionalProperties: false }, 'query'),
-      body: e.body ? compile(e.body, 'body') : accept,
+      query: compile(e.query ?? nothing, 'query'),
+      body: compile(e.body ?? nothing, 'body'),
       reply: e.reply && mounting.checkReplies ? compile(e.reply, 'body') : accept,
     }
     app.route({
       method: e.method,
       url: prefix + e.path,
       ...(e.body && { bodyLimit: e.bodyLimit ?? 1024 * 1024 }),
-      config: { endpoint: e },
+      onRequest: (request) => admit(e, request, mounting),
       handler: (request, reply) => answer(e, validators, request, reply, mounting),
     })
   }
 }
 
-async function answer(e: AnyEndpoint, validators: Validators, request: FastifyRequest, reply: FastifyReply, mounting: Mounting): Promise<unknown> {
-  const principal = await mounting.authenticate(request)
-  assertMay(principal, e.access)
+/** Before the body is read: who has no business here cannot make the service read megabytes. */
+async function admit(e: AnyEndpoint, request: FastifyRequest, mounting: Mounting): Promise<void> {
+  request.principal = await mounting.authenticate(request)
+  assertMay(request.principal, e.access)
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
+    throw new AppError(MediaTypeUnsupported, 'Send the body as it is, without Content-Encoding.')
+}
+
+async function answer(
+  e: AnyEndpoint,
+  validators: Validators,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  mounting: Mounting,
+): Promise<unknown> {
   const input = validated(e, validators, request)
   await awaitToken(request, mounting)
   const traceparent = traceparentOf(request.headers.traceparent)
   let xid: string | undefined
-  const ctx = mounting.runtime.contextFor(principal, {
+  const ctx = mounting.runtime.contextFor(request.principal, {
     requestId: request.id,
     ...(traceparent && { traceparent }),
     onCommit: (committed) => {
@@ -63,7 +80,8 @@ async function answer(e: AnyEndpoint, validators: Validators, request: FastifyRe
   if (token) reply.header('X-Consistency-Token', tokenOf(token))
   if (replayed) reply.header('Idempotency-Replayed', 'true')
   reply.headers(stored.headers)
-  if (request.method === 'GET' && stored.headers.ETag && noneMatch(request.headers['if-none-match'], stored.headers.ETag.slice(1, -1))) return reply.code(304).send()
+  if (e.method === 'GET' && stored.headers.ETag && noneMatch(request.headers['if-none-match'], stored.headers.ETag.slice(1, -1)))
+    return reply.code(304).send()
   if (stored.body === '') return reply.code(stored.status).send()
   return reply.code(stored.status).type('application/json; charset=utf-8').send(stored.body)
 }
@@ -77,10 +95,11 @@ function validated(e: AnyEndpoint, validators: Validators, request: FastifyReque
     const missing: ErrorKind = e.errors?.find((kind) => kind.status === 404) ?? RouteNotFound
     throw new AppError(missing, `Nothing can have the address ${request.url.split('?')[0]}. Check the id, name or number in it.`)
   }
-  const wrong = [...validators.query(query), ...(e.body ? validators.body(body ?? {}) : [])]
+  const sent = body === undefined ? {} : body
+  const wrong = [...validators.query(query), ...validators.body(sent)]
   if (wrong.length > 0) throw new AppError(RequestInvalid, `${wrong[0]!.pointer || 'The body'}: ${wrong[0]!.detail}`, { errors: wrong })
   const ifMatch = entityTags(request.headers['if-match'])
-  return { params, query, body: e.body ? (body ?? {}) : {}, ...(ifMatch && { ifMatch }) } as never
+  return { params, query, body: sent, ...(ifMatch && { ifMatch }) } as never
 }
 
 /** A read that shows a token never answers with anything older: wait until this instance has applied that write. */
@@ -90,7 +109,13 @@ async function awaitToken(request: FastifyRequest, { runtime }: Mounting): Promi
   if (!runtime.feed.hasApplied(xidOf(token))) await runtime.feed.confirm()
 }
 
-async function run(e: AnyEndpoint, validators: Validators, input: Input<never, never, never>, ctx: Ctx, request: FastifyRequest): Promise<{ stored: StoredAnswer; replayed: boolean }> {
+async function run(
+  e: AnyEndpoint,
+  validators: Validators,
+  input: Input<never, never, never>,
+  ctx: Ctx,
+  request: FastifyRequest,
+): Promise<{ stored: StoredAnswer; replayed: boolean }> {
   const change = async (within: Ctx): Promise<StoredAnswer> => finished(e, validators, await e.handle(input, within, {}))
   const key = request.headers['idempotency-key']
   if (!changesState(e) || typeof key !== 'string') return { stored: await change(ctx), replayed: false }
@@ -112,7 +137,8 @@ const sendRaw = (reply: FastifyReply, { status, headers, body }: Answer) =>
   status === 304 || status === 204 ? reply.code(status).headers(headers).send() : reply.code(status).headers(headers).send(body)
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    endpoint?: AnyEndpoint
+  interface FastifyRequest {
+    /** Set before the handler of an endpoint runs. */
+    principal: Principal
   }
 }

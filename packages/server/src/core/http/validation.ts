@@ -28,7 +28,8 @@ const anonymous = (schema: unknown): unknown => {
 /** @returns a function that lists what is wrong with a value (empty: nothing); query and path values are coerced in place */
 export function compile(schema: TSchema, part: Part): Validator {
   const validate: ValidateFunction = (part === 'body' ? strict : coercing).compile(anonymous(schema) as object)
-  return (value) => (validate(value) ? [] : (validate.errors ?? []).filter((error) => error.keyword !== 'if').map((error) => fieldError(error, part)))
+  return (value) =>
+    validate(value) ? [] : (validate.errors ?? []).filter((error) => error.keyword !== 'if').map((error) => fieldError(error, part))
 }
 
 function fieldError(error: ErrorObject, part: Part): FieldError {

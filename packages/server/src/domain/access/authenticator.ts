@@ -5,8 +5,8 @@ import type { Db } from '../../core/db.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { Unauthenticated } from '../../core/problem.ts'
-import { assertOpenModeServes, defaultWorkspaceId, hashKey } from './model.ts'
-import { anyKeyExists, findPrincipal } from './queries.ts'
+import { createKeyMemory } from './key-memory.ts'
+import { assertOpenModeServes, defaultWorkspaceId, hashKey, isKey, openModeObjection } from './model.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
@@ -23,56 +23,36 @@ const owner = { workspaceId: defaultWorkspaceId, permissions: new Set(['*']), in
 const openPrincipal: Principal = { ...owner, id: 'open' }
 const bootstrapPrincipal: Principal = { ...owner, id: 'bootstrap' }
 
-/** Keys are looked up once and remembered while the feed is current; any `key.*` event forgets them all. */
+/** The bootstrap key is known by itself; every other one by the memory of the instance; no key at all means open mode. */
 export function createAuthenticator(parts: {
   system: <T>(work: (db: Db) => Promise<T>) => Promise<T>
   feed: Feed
   bootstrapKey: string | undefined
 }): Authenticator {
-  const { system, feed } = parts
-  const bootstrapHash = parts.bootstrapKey === undefined ? undefined : Buffer.from(hashKey(parts.bootstrapKey))
-  const known = new LRUCache<string, { principal: Principal | null }>({ max: 50_000 })
-  let open: boolean | undefined = bootstrapHash ? false : undefined
+  const { system, feed, bootstrapKey } = parts
+  const memory = createKeyMemory(system, feed)
+  const bootstrapHash = bootstrapKey === undefined ? undefined : Buffer.from(hashKey(bootstrapKey))
+  const isBootstrap = (hash: string): boolean => bootstrapHash !== undefined && timingSafeEqual(Buffer.from(hash), bootstrapHash)
+
+  // By the header as it came: hashing it anew would cost more than all the rest of a hot read.
+  const recent = new LRUCache<string, Principal>({ max: 10_000 })
   feed.subscribe(({ events, everything }) => {
-    if (!everything && !events.some(({ type }) => type.startsWith('key.'))) return
-    known.clear()
-    if (!bootstrapHash) open = undefined
+    if (everything || events.some(({ type }) => type.startsWith('key.'))) recent.clear()
   })
 
-  const remembered = (hash: string): { principal: Principal | null } | undefined => {
-    if (bootstrapHash && timingSafeEqual(Buffer.from(hash), bootstrapHash)) return { principal: bootstrapPrincipal }
-    return known.get(hash)
+  const find = async (token: string): Promise<Principal | undefined> => {
+    const hash = hashKey(token)
+    if (isBootstrap(hash)) return bootstrapPrincipal
+    return isKey(token) ? memory.find(hash) : undefined
   }
-
-  const lookUp = async (hash: string): Promise<Principal | null> => {
-    const cached = remembered(hash)
-    if (cached?.principal === bootstrapPrincipal || (cached && (await trusted()))) return cached.principal
-    const again = known.get(hash)
-    if (again) return again.principal
-    const principal = (await system((db) => findPrincipal(db, hash))) ?? null
-    known.set(hash, { principal })
-    return principal
-  }
-
-  /** What is remembered holds while the feed is current, and while the database is away. */
-  const trusted = async (): Promise<boolean> => {
-    if (feed.isCurrent() || feed.isAway()) return true
-    await feed.confirm().catch(() => undefined)
-    return false
-  }
-
-  const isOpen = async (): Promise<boolean> => {
-    if (open === false) return false
-    if (open === undefined || !(await trusted())) open = !(await system(anyKeyExists))
-    return open
-  }
+  const isOpen = async (): Promise<boolean> => bootstrapHash === undefined && memory.isOpen()
 
   return {
     isOpen,
     async authenticate(headers) {
       const token = bearer(headers)
       if (token !== undefined) {
-        const principal = await lookUp(hashKey(token))
+        const principal = await find(token)
         if (principal) return principal
         throw refuse('The key is not valid: unknown or revoked. Check it, or ask for a new one.', 'invalid_token')
       }
@@ -82,15 +62,15 @@ export function createAuthenticator(parts: {
     },
     peek(headers) {
       if (!feed.isCurrent()) return undefined
-      const token = bearer(headers)
-      if (token !== undefined) return remembered(hashKey(token))?.principal ?? undefined
-      if (open !== true) return undefined
-      try {
-        assertOpenModeServes(headers)
-        return openPrincipal
-      } catch {
-        return undefined
-      }
+      const { authorization } = headers
+      if (typeof authorization !== 'string')
+        return memory.peekOpen() && openModeObjection(headers) === undefined ? openPrincipal : undefined
+      const known = recent.get(authorization)
+      if (known) return known
+      const hash = hashKey(bearer(headers) ?? '')
+      const principal = isBootstrap(hash) ? bootstrapPrincipal : memory.peek(hash)
+      if (principal) recent.set(authorization, principal)
+      return principal
     },
   }
 }
@@ -102,4 +82,6 @@ function bearer({ authorization }: Headers): string | undefined {
 }
 
 const refuse = (detail: string, error?: string): AppError =>
-  new AppError(Unauthenticated, detail, { headers: { 'WWW-Authenticate': `Bearer realm="prompt-store"${error ? `, error="${error}"` : ''}` } })
+  new AppError(Unauthenticated, detail, {
+    headers: { 'WWW-Authenticate': `Bearer realm="prompt-store"${error ? `, error="${error}"` : ''}` },
+  })

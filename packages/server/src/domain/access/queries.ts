@@ -10,8 +10,11 @@ export async function findPrincipal(db: Db, hash: string): Promise<Principal | u
     .where('secretHash', '=', hash)
     .where('revokedAt', 'is', null)
     .executeTakeFirst()
-  return row && { id: `key:${row.id}`, workspaceId: row.workspaceId, permissions: new Set(row.permissions), instanceAdmin: row.instanceAdmin }
+  return (
+    row && { id: `key:${row.id}`, workspaceId: row.workspaceId, permissions: new Set(row.permissions), instanceAdmin: row.instanceAdmin }
+  )
 }
 
-/** True once any key was ever made: open mode does not come back when it is revoked. */
-export const anyKeyExists = async (db: Db): Promise<boolean> => (await db.selectFrom('apiKey').select('id').limit(1).executeTakeFirst()) !== undefined
+/** False once any key was ever made: open mode does not come back when it is revoked. */
+export const noKeyExists = async (db: Db): Promise<boolean> =>
+  (await db.selectFrom('apiKey').select('id').limit(1).executeTakeFirst()) === undefined

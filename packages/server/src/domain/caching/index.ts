@@ -2,8 +2,7 @@ import type { SharedCache } from '../../core/cache.ts'
 import type { FeedEvent } from '../../core/events.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { defineModule, type Module } from '../../core/module.ts'
-import { type Areas, cacheInvalidated, type Neighbours } from './model.ts'
-import { matcher, type Selection } from './selection.ts'
+import { type Areas, cacheInvalidated, matcher, type Neighbours, type Selection, selectedAreas } from './model.ts'
 import { routes } from './routes.ts'
 
 /** The caches of an instance, to look at, empty and warm. */
@@ -16,8 +15,8 @@ export function caching(areas: Areas, shared: SharedCache, feed: Feed, neighbour
 
 /** Forget, in the event's workspace only, what it names; everything of the workspace when it names nothing. */
 function forget(areas: Areas, { workspaceId, data }: FeedEvent, neighbours: Neighbours): void {
-  const { area, ...which } = data as Selection
-  for (const [name, cache] of Object.entries(areas)) if (area === undefined || area === name) cache.evictWhere(matcher(workspaceId, which, neighbours))
+  const selection = data as Selection
+  for (const [, cache] of selectedAreas(areas, selection)) cache.evictWhere(matcher(workspaceId, selection, neighbours))
 }
 
 export type { Areas, Neighbours } from './model.ts'

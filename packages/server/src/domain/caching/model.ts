@@ -4,7 +4,9 @@ import type { Ctx } from '../../core/context.ts'
 import { eventType } from '../../core/events.ts'
 import { Strict } from '../../core/schemas.ts'
 
-export const AreaName = Type.Enum(['served', 'bodies'], { description: 'served: finished answers by label or version; bodies: the versions themselves' })
+export const AreaName = Type.Enum(['served', 'bodies'], {
+  description: 'served: finished answers by label or version; bodies: the versions themselves',
+})
 export type AreaName = Static<typeof AreaName>
 export type Areas = Readonly<Record<AreaName, Cache<unknown>>>
 
@@ -14,8 +16,8 @@ export type Neighbours = Readonly<{
   warm(wanted: { category: string; name: string; label?: string | undefined }, ctx: Ctx): Promise<boolean>
   /** Live prompts, the last changed first. */
   recent(limit: number, ctx: Ctx): Promise<{ category: string; name: string }[]>
-  /** What a key of the area `served` was made for. */
-  describe(key: string): { workspaceId: string; category?: string; name?: string; promptId?: string }
+  /** Whose an entry of the area `served` is, and the names it was asked for by or has now. */
+  describe(key: string, tags: readonly string[]): { workspaceId: string; names: readonly { category: string; name: string }[] }
   promptTag(workspaceId: string, promptId: string): string
 }>
 
@@ -42,3 +44,19 @@ export function matchesPattern(text: string, pattern: string): boolean {
   }
   return true
 }
+
+/** Which entries are meant; none named means all. */
+export type Selection = Readonly<{ area?: AreaName | undefined; promptId?: string | undefined; pattern?: string | undefined }>
+
+/** The areas that a selection names, or all. */
+export const selectedAreas = (areas: Areas, { area }: Selection): [AreaName, Cache<unknown>][] =>
+  (Object.entries(areas) as [AreaName, Cache<unknown>][]).filter(([name]) => area === undefined || area === name)
+
+/** @returns a test of cache entries: those of one workspace that the selection names */
+export const matcher =
+  (workspaceId: string, { promptId, pattern }: Selection, { describe, promptTag }: Pick<Neighbours, 'describe' | 'promptTag'>) =>
+  (key: string, tags: readonly string[]): boolean => {
+    if (!key.startsWith(workspaceId)) return false
+    if (promptId !== undefined && !tags.includes(promptTag(workspaceId, promptId))) return false
+    return pattern === undefined || describe(key, tags).names.some(({ category, name }) => matchesPattern(`${category}/${name}`, pattern))
+  }

@@ -4,7 +4,7 @@ import { type AnyEndpoint, endpoint } from '../../core/endpoint.ts'
 import { pageSize } from '../../core/page.ts'
 import { Id, PageQuery, ShortText, Strict } from '../../core/schemas.ts'
 import { invalidate, warmUp } from './commands.ts'
-import { AreaName, type Areas, type Neighbours } from './model.ts'
+import { AreaName, type Areas, type Neighbours, selectedAreas } from './model.ts'
 
 const Count = Type.Integer({ minimum: 0 })
 const AreaStats = Strict({
@@ -24,7 +24,10 @@ const label = Type.Optional(Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$' })
 
 export const routes = (areas: Areas, shared: SharedCache, neighbours: Neighbours): AnyEndpoint[] => [
   endpoint({
-    name: 'cache.stats', method: 'GET', path: '/cache/stats', access: 'cache:read',
+    name: 'cache.stats',
+    method: 'GET',
+    path: '/cache/stats',
+    access: 'cache:read',
     summary: 'Hits, misses, size and load time of this instance, by level and area',
     reply: Strict({
       level1: Type.Array(AreaStats),
@@ -33,23 +36,36 @@ export const routes = (areas: Areas, shared: SharedCache, neighbours: Neighbours
     handle: async () => ({ level1: Object.values(areas).map((cache) => areaStats(cache.name, cache.stats())), level2: shared.stats() }),
   }),
   endpoint({
-    name: 'cache.entries', method: 'GET', path: '/cache/entries', access: 'cache:read',
+    name: 'cache.entries',
+    method: 'GET',
+    path: '/cache/entries',
+    access: 'cache:read',
     summary: 'What this instance keeps for the workspace, most recently used first',
     query: Strict({ area: Type.Optional(AreaName), limit: PageQuery.limit }),
-    reply: Strict({ items: Type.Array(Strict({ area: Type.String(), prompt: Type.String(), bytes: Count })) }),
+    reply: Strict({
+      items: Type.Array(
+        Strict({
+          area: AreaName,
+          entry: Type.String({ description: 'What was asked for, such as category/name@production or id#3; of bodies their checksum' }),
+          bytes: Count,
+        }),
+      ),
+    }),
     handle: async ({ query }, ctx) => {
-      const all = Object.entries(areas).filter(([area]) => query.area === undefined || query.area === area)
-      const items = all.flatMap(([area, cache]) =>
+      const items = selectedAreas(areas, query).flatMap(([area, cache]) =>
         cache
           .entries(Number.POSITIVE_INFINITY)
           .filter(({ key }) => key.startsWith(ctx.workspaceId))
-          .map(({ key, bytes }) => ({ area, prompt: key.slice(ctx.workspaceId.length + 1).replaceAll('\n', '/'), bytes })),
+          .map(({ key, bytes }) => ({ area, entry: entryName(key), bytes })),
       )
       return { items: items.slice(0, pageSize(query.limit)) }
     },
   }),
   endpoint({
-    name: 'cache.invalidate', method: 'POST', path: '/cache/invalidate', access: 'cache:write',
+    name: 'cache.invalidate',
+    method: 'POST',
+    path: '/cache/invalidate',
+    access: 'cache:write',
     summary: 'Forget entries of the workspace, on all instances: of a prompt, of names that match a pattern, of an area, or all',
     body: Strict({
       promptId: Type.Optional(Id),
@@ -60,7 +76,11 @@ export const routes = (areas: Areas, shared: SharedCache, neighbours: Neighbours
     handle: ({ body }, ctx) => invalidate(body, areas, neighbours, ctx),
   }),
   endpoint({
-    name: 'cache.warmup', method: 'POST', path: '/cache/warmup', access: 'cache:write', readOnly: true,
+    name: 'cache.warmup',
+    method: 'POST',
+    path: '/cache/warmup',
+    access: 'cache:write',
+    readOnly: true,
     summary: 'Load prompts into the cache of this instance: the given ones, or those that changed last',
     body: Strict({
       items: Type.Optional(Type.Array(Strict({ category, name, label }), { maxItems: 10_000 })),
@@ -70,6 +90,14 @@ export const routes = (areas: Areas, shared: SharedCache, neighbours: Neighbours
     handle: ({ body }, ctx) => warmUp(body, neighbours, ctx),
   }),
 ]
+
+/** The key without its workspace; its parts are separated by line breaks, the last one says which version. */
+const entryName = (key: string): string =>
+  key
+    .split('\n')
+    .slice(1)
+    .join('/')
+    .replace(/\/(?=[@#][^/]*$)/, '')
 
 const areaStats = (area: string, { entries, bytes, maxBytes, hits, misses, evictions, loadMs }: CacheStats) => ({
   area,

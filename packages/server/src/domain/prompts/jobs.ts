@@ -8,5 +8,6 @@ export const purgeFormerNames = job({
   payload: Type.Object({}),
   retries: 3,
   schedule: '27 3 * * *',
-  run: (_payload, ctx) => ctx.system(async (db) => void (await db.deleteFrom('promptFormerName').where('expiresAt', '<', ctx.now()).execute())),
+  run: (_payload, ctx) =>
+    ctx.system(async (db) => void (await db.deleteFrom('promptFormerName').where('expiresAt', '<', ctx.now()).execute())),
 })

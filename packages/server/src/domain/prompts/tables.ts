@@ -1,7 +1,7 @@
-import type { ColumnType } from "kysely"
+import type { ColumnType } from 'kysely'
 import type { Generated, Json } from '../../core/db.ts'
-import type { Body, Variable } from './model/shapes.ts'
 import type { State, VersionState } from './model/prompt.ts'
+import type { Body, Variable } from './model/shapes.ts'
 
 /** The tables this context owns. No other context may name them in SQL. */
 declare module '../../core/db.ts' {

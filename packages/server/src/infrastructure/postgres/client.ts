@@ -12,14 +12,25 @@ export const typeParsers: pg.CustomTypesConfig = {
 /** The `name` of a text that begins with a comment `hot:name`. */
 const hotName = (text: string): string | undefined => (text.startsWith('/*hot:') ? text.slice(6, text.indexOf('*/')) : undefined)
 
-/**
- * A client that sends a text beginning with `/*hot:name` as the named statement `name`: parsed and planned once per
- * connection, which a hot read wants and Kysely does not do.
- */
-export class Client extends pg.Client {
+/** A client whose query ran into its time limit is busy for an unknown time: it is closed, and so never goes back to a pool. */
+export class PatientClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: pg's overloads cannot be restated
   override query(text: any, values?: any, callback?: any): any {
-    const name = typeof text === 'string' ? hotName(text) : undefined
+    const result = super.query(text, values, callback) as unknown
+    if (result instanceof Promise)
+      result.catch((error: Error) => void (error.message === 'Query read timeout' && this.end().catch(() => undefined)))
+    return result
+  }
+}
+
+/**
+ * A client that sends a text beginning with `/*hot:name` as the named statement `name`: parsed and planned once per
+ * connection, which a hot read wants and Kysely does not do. Not for transaction poolers.
+ */
+export class Client extends PatientClient {
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  override query(text: any, values?: any, callback?: any): any {
+    const name = typeof text === 'string' && typeof callback !== 'function' ? hotName(text) : undefined
     return name ? super.query({ name, text, values }) : super.query(text, values, callback)
   }
 }

@@ -2,8 +2,8 @@ import { CamelCasePlugin, Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import type { Db, Tables } from '../../core/db.ts'
 import { isId } from '../../core/ids.ts'
-import { Client, typeParsers } from './client.ts'
-import { isDatabaseAway, isRetryable, translate } from './failures.ts'
+import { Client, PatientClient, typeParsers } from './client.ts'
+import { isRetryable, translate } from './failures.ts'
 
 export type Mode = 'read' | 'write'
 export type Scope = Readonly<{ workspaceId: string }> | 'system'
@@ -15,8 +15,12 @@ export type Database = Readonly<{
   close(): Promise<void>
 }>
 
+/** Where the server ends a statement, and, a little later, where we stop to wait for a server that does not even do that. Milliseconds. */
+const statementMs = 10_000
+const patienceMs = statementMs + 2_000
+
 /**
- * Open the pool of the request path.
+ * Open the pool of the request path. No caller waits longer than 5 s for a connection and 12 s for a statement.
  * @param options.url any PostgreSQL >= 15; a transaction pooler may stand in between when `pooled` is set (no session settings then)
  * @param options.max connections, at least 1
  */
@@ -27,12 +31,16 @@ export function openDatabase(options: { url: string; max: number; pooled: boolea
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
     types: typeParsers,
-    Client,
-    ...(!options.pooled && { statement_timeout: 30_000, idle_in_transaction_session_timeout: 60_000 }),
+    Client: options.pooled ? PatientClient : Client,
+    query_timeout: patienceMs,
+    ...(!options.pooled && { statement_timeout: statementMs, idle_in_transaction_session_timeout: 60_000 }),
   })
   pool.on('error', options.onError)
   pool.on('connect', (client) => client.on('error', options.onError))
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })] })
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool }),
+    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
+  })
   return {
     within: (scope, mode, work) => retrying(() => inTransaction(db, begin(scope, mode), work)),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
@@ -57,7 +65,11 @@ function inTransaction<T>(db: Kysely<Tables>, preamble: string, work: (db: Db) =
       if (rows[0]?.command === 'ROLLBACK') throw new Error('the transaction had failed before its commit')
       return result
     } catch (error) {
-      if (!isDatabaseAway(error)) await sql.raw('rollback').execute(connection).catch(() => undefined)
+      // Always: a connection that lives goes back to the pool. On a dead one this fails at once.
+      await sql
+        .raw('rollback')
+        .execute(connection)
+        .catch(() => undefined)
       throw error
     }
   })

@@ -20,19 +20,20 @@ export const migrations = (): Migration[] =>
 /** Any number; all instances agree on it. */
 const lock = 7_266_051_101
 
-const roles = `do $$ begin
-  create role ps_owner nologin; exception when duplicate_object or unique_violation then null; end $$;
-do $$ begin
-  create role ps_app nologin; exception when duplicate_object or unique_violation then null; end $$;
-do $$ begin
-  create role ps_system nologin; exception when duplicate_object or unique_violation then null; end $$;
-do $$ begin
-  if not (select bool_and(pg_has_role(current_user, r, 'member')) from unnest(array['ps_owner', 'ps_app', 'ps_system']) r)
-  then execute format('grant ps_owner, ps_app, ps_system to %I', current_user); end if; end $$;
-do $$ begin
+/** The roles may be there already, made by an administrator whose rights we lack: only what is missing is made. */
+const roles = `do $$ declare r text; begin
+  foreach r in array array['ps_owner', 'ps_app', 'ps_system'] loop
+    if not exists (select 1 from pg_roles where rolname = r) then
+      begin execute format('create role %I nologin', r); exception when duplicate_object or unique_violation then null; end;
+    end if;
+    -- From PostgreSQL 16 on, who makes a role is a member of it but may not become it.
+    if not pg_has_role(current_user, r, case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end)
+    then execute format('grant %I to %I', r, current_user); end if;
+  end loop;
   if not has_schema_privilege('ps_owner', 'public', 'create') then grant usage, create on schema public to ps_owner; end if;
-  if not has_database_privilege('ps_owner', current_database(), 'create') then execute format('grant create on database %I to ps_owner', current_database()); end if; end $$;
-grant usage on schema public to ps_app, ps_system;`
+  if not has_database_privilege('ps_owner', current_database(), 'create') then execute format('grant create on database %I to ps_owner', current_database()); end if;
+  if not has_schema_privilege('ps_app', 'public', 'usage') or not has_schema_privilege('ps_system', 'public', 'usage') then grant usage on schema public to ps_app, ps_system; end if;
+end $$`
 
 const rolesAdvice =
   'Give the database user of DATABASE_URL the attribute CREATEROLE, or have an administrator run: ' +
@@ -43,46 +44,53 @@ const rolesAdvice =
  * Bring the database to this version's schema. Forward only; each file in a transaction of its own, as `ps_owner`,
  * one process at a time (advisory lock), so that any number of instances may start at once.
  * @param url a session connection, never a transaction pooler
+ * @param options.known the migrations of this version
  * @returns the names of the files that were (or, with `plan`, would be) applied
  * @throws when an applied file was changed afterwards, or the database is older than PostgreSQL 15
  */
-export async function migrate(url: string, options: { plan?: boolean } = {}): Promise<string[]> {
+export async function migrate(url: string, options: { plan?: boolean; known?: readonly Migration[] } = {}): Promise<string[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
+  client.on('error', () => undefined) // a connection lost between two queries; the next query tells
   await client.connect()
   try {
     await requireVersion(client)
     await client.query('select pg_advisory_lock($1)', [lock])
-    const pending = await pendingMigrations(client)
+    const pending = await pendingMigrations(client, options.known ?? migrations())
     if (options.plan) return pending.map((m) => m.name)
     await client.query(roles).catch((error) => {
       throw new Error(`The roles of the store cannot be made: ${error.message}. ${rolesAdvice}`)
     })
     await client.query('set role ps_owner')
-    await client.query('create table if not exists schema_migration (name text primary key, checksum text not null, applied_at timestamptz not null default now())')
+    await client.query(
+      'create table if not exists schema_migration (name text primary key, checksum text not null, applied_at timestamptz not null default now())',
+    )
     await client.query('grant select on schema_migration to ps_app, ps_system')
     for (const migration of pending) await apply(client, migration)
     await installQueue(client)
     return pending.map((m) => m.name)
   } finally {
-    await client.end()
+    await client.end().catch(() => undefined)
   }
 }
 
 async function requireVersion(client: pg.Client): Promise<void> {
   const { rows } = await client.query('show server_version_num')
-  if (Number(rows[0].server_version_num) < 150_000) throw new Error('PostgreSQL 15 or newer is needed. Point DATABASE_URL at a newer server.')
+  if (Number(rows[0].server_version_num) < 150_000)
+    throw new Error('PostgreSQL 15 or newer is needed. Point DATABASE_URL at a newer server.')
 }
 
-async function pendingMigrations(client: pg.Client): Promise<Migration[]> {
+/** Names that the database knows and this version does not are of a later one, which runs beside it: left alone. */
+async function pendingMigrations(client: pg.Client, known: readonly Migration[]): Promise<Migration[]> {
   const { rows } = await client.query(`select to_regclass('public.schema_migration') is not null as known`)
   const applied = new Map<string, string>()
-  if (rows[0].known) for (const row of (await client.query('select name, checksum from schema_migration')).rows) applied.set(row.name, row.checksum)
-  const all = migrations()
-  for (const m of all) {
+  if (rows[0].known)
+    for (const row of (await client.query('select name, checksum from schema_migration')).rows) applied.set(row.name, row.checksum)
+  for (const m of known) {
     const checksum = applied.get(m.name)
-    if (checksum !== undefined && checksum !== m.checksum) throw new Error(`Migration ${m.name} was changed after it had been applied. Restore the file and put the change into a new one.`)
+    if (checksum !== undefined && checksum !== m.checksum)
+      throw new Error(`Migration ${m.name} was changed after it had been applied. Restore the file and put the change into a new one.`)
   }
-  return all.filter((m) => !applied.has(m.name))
+  return known.filter((m) => !applied.has(m.name))
 }
 
 async function apply(client: pg.Client, { name, sql, checksum }: Migration): Promise<void> {

@@ -7,7 +7,7 @@ export const queueSchema = 'pgboss'
 /** Install or upgrade pg-boss's own tables, as the role of the given session, and let the working roles use them. */
 export async function installQueue(client: pg.Client): Promise<void> {
   const boss = new PgBoss({
-    db: { executeSql: async (text: string, values?: unknown[]) => onlyRows(await client.query(text, values as unknown[])) },
+    db: { executeSql: async (text: string, values?: unknown[]) => allRows(await client.query(text, values as unknown[])) },
     schema: queueSchema,
     supervise: false,
     schedule: false,
@@ -21,7 +21,5 @@ export async function installQueue(client: pg.Client): Promise<void> {
   await client.query(`grant execute on all functions in schema ${queueSchema} to ps_app, ps_system`)
 }
 
-/** A text of several statements gives several results; the last one counts. */
-export const onlyRows = (result: pg.QueryResult | pg.QueryResult[]): { rows: unknown[] } => ({
-  rows: (Array.isArray(result) ? result.at(-1) : result)?.rows ?? [],
-})
+/** A text of several statements gives several results: the rows of all of them. */
+const allRows = (result: pg.QueryResult | pg.QueryResult[]): { rows: unknown[] } => ({ rows: [result].flat().flatMap(({ rows }) => rows) })

@@ -15,10 +15,11 @@ export type Queue = JobSender &
     isWorking(): boolean
   }>
 
+type Log = (message: string, details?: object) => void
 type Envelope = Readonly<{ payload: object; by: JobOrigin }>
 
 /** pg-boss on the store's own database: enqueued in the caller's transaction, woken by the feed or a poll each second. */
-export function createQueue(system: SystemPool, log: (message: string, details?: object) => void): Queue {
+export function createQueue(system: SystemPool, log: Log): Queue {
   const boss = new PgBoss({
     db: { executeSql: async (text: string, values?: unknown[]) => ({ rows: await system.query(text, values) }) },
     schema: queueSchema,
@@ -39,10 +40,12 @@ export function createQueue(system: SystemPool, log: (message: string, details?:
     async start(jobs, runtime) {
       await boss.start()
       for (const job of jobs) {
-        await boss.createQueue(job.name, { retryLimit: job.retries, retryBackoff: true, retryDelay: 1, expireInSeconds: job.expireInSeconds ?? 300 })
+        const settings = { retryLimit: job.retries, retryBackoff: true, retryDelay: 1, expireInSeconds: job.expireInSeconds ?? 300 }
+        await boss.createQueue(job.name, settings)
+        await boss.updateQueue(job.name, settings) // the queue may be of an earlier version
         if (!runtime) continue
         if (job.schedule) await boss.schedule(job.name, job.schedule, { payload: {}, by: scheduledBy })
-        workers.push(await work(boss, job, runtime))
+        workers.push(await work(boss, job, runtime, log))
       }
     },
     stop: () => boss.stop({ graceful: true, timeout: 10_000 }),
@@ -51,16 +54,33 @@ export function createQueue(system: SystemPool, log: (message: string, details?:
 
 const scheduledBy: JobOrigin = { workspaceId: '00000000-0000-7000-8000-000000000001', actor: 'schedule', requestId: 'schedule' }
 
-const work = (boss: PgBoss, job: Job, runtime: Runtime): Promise<string> =>
-  boss.work<Envelope>(job.name, { batchSize: 20, burstWhenBatchFull: true, pollingIntervalSeconds: 1, perJobResults: true } as never, (async (batch: { id: string; data: Envelope }[]) =>
-    Promise.all(batch.map(({ id, data }) => settle(id, () => job.run(data.payload as never, contextOf(runtime, data.by)))))) as never)
+const work = (boss: PgBoss, job: Job, runtime: Runtime, log: Log): Promise<string> =>
+  boss.work<Envelope>(
+    job.name,
+    { batchSize: 20, burstWhenBatchFull: true, pollingIntervalSeconds: 1, perJobResults: true } as never,
+    (async (batch: { id: string; data: Envelope }[]) =>
+      Promise.all(
+        batch.map(({ id, data }) =>
+          settle(
+            id,
+            () => job.run(data.payload as never, contextOf(runtime, data.by)),
+            (error) => log('a job failed', { job: job.name, id, requestId: data.by.requestId, err: error }),
+          ),
+        ),
+      )) as never,
+  )
 
 /** Each job of a batch succeeds or fails by itself. */
-async function settle(id: string, run: () => Promise<void>): Promise<{ id: string; status: 'completed' | 'failed'; output?: object }> {
+async function settle(
+  id: string,
+  run: () => Promise<void>,
+  failed: (error: unknown) => void,
+): Promise<{ id: string; status: 'completed' | 'failed'; output?: object }> {
   try {
     await run()
     return { id, status: 'completed' }
   } catch (error) {
+    failed(error)
     return { id, status: 'failed', output: { message: String((error as Error).message) } }
   }
 }

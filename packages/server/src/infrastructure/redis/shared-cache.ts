@@ -60,7 +60,9 @@ export function connectSharedCache(url: string, log: (message: string, details?:
     stats: () => ({ state: redis.status === 'ready' && performance.now() >= pausedUntil ? 'connected' : 'away', ...counts }),
     async ping() {
       const began = performance.now()
-      await redis.ping()
+      await redis.ping().catch((error) => {
+        throw new Error('Redis does not answer; serving goes on without it', { cause: error })
+      })
       return performance.now() - began
     },
     close: async () => redis.disconnect(),

@@ -1,19 +1,24 @@
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
-import { NameTaken, VersionNotFound } from '../model/failures.ts'
+import { type BodyChange, changeBody } from '../model/change.ts'
+import { type BodyInput, type MadeBody, makeBody } from '../model/content.ts'
+import { NameTaken } from '../model/failures.ts'
+import type { Edge } from '../model/includes.ts'
 import { deriveName, nthName } from '../model/names.ts'
-import { createPrompt as create, type NewPrompt, type Outcome } from '../model/prompt.ts'
+import { createPrompt as create, type NewPrompt } from '../model/prompt.ts'
 import type { Prompt } from '../model/shapes.ts'
-import { mayInclude } from '../model/content.ts'
+import { promptView } from '../model/view.ts'
 import { includeStore } from '../store/include-store.ts'
 import { promptStore } from '../store/prompt-store.ts'
-import { addParts, byOf, replyOf, resolveIncludes } from './apply.ts'
+import { addParts, byOf } from './apply.ts'
+import { includeByText } from './includes.ts'
 
-export type CreatePrompt = NewPrompt & Readonly<{ name?: string | undefined }>
+export type CreatePrompt = NewPrompt & BodyInput & Readonly<{ name?: string | undefined }>
 
 /** Create a prompt with its first version. @throws NameTaken (409) when the name was given and is not free */
-export const createPrompt = (input: CreatePrompt, ctx: Ctx): Promise<Prompt> => ctx.transact((tx) => createWithin(tx, input, null, ctx))
+export const createPrompt = (input: CreatePrompt, ctx: Ctx): Promise<Prompt> =>
+  ctx.transact((tx) => createWithin(tx, input, { made: makeBody(input), parent: null, includes: [] }, ctx))
 
 export type ForkPrompt = Readonly<{
   id: string
@@ -21,53 +26,44 @@ export type ForkPrompt = Readonly<{
   category?: string | undefined
   description?: string | undefined
   version?: number | undefined
-  changes?: Partial<NewPrompt> | undefined
+  changes?: (NewPrompt & BodyChange) | undefined
 }>
 
 /** Copy a version (the newest, unless told) into a prompt of its own that knows its parent. */
-export const forkPrompt = ({ id, version, changes, ...names }: ForkPrompt, ctx: Ctx): Promise<Prompt> =>
+export const forkPrompt = ({ id, version, changes = {}, ...called }: ForkPrompt, ctx: Ctx): Promise<Prompt> =>
   ctx.transact(async (tx) => {
     const store = promptStore(tx)
-    const origin = await store.lock(id)
-    const { body, version: number } = await store.version(id, version ?? origin.version)
-    const { type: _type, ...copied } = body
-    const variables = changes?.content === undefined ? copied.variables : undefined
-    const input: CreatePrompt = {
-      ...copied,
-      variables,
-      category: origin.category,
-      description: origin.description,
-      tags: origin.tags,
-      metadata: origin.metadata,
-      isTemplate: origin.isTemplate,
-      ...changes,
-      ...Object.fromEntries(Object.entries(names).filter(([, value]) => value !== undefined)),
-    }
-    return createWithin(tx, input, { promptId: id, version: number }, ctx)
+    const { category, description, tags, metadata, isTemplate, version: newest } = await store.get(id)
+    const { body, version: number } = await store.version(id, version ?? newest)
+    const input = { category, description, tags, metadata, isTemplate, ...present(changes), ...present(called) }
+    const includes = await includeStore(tx).edges(id, number)
+    return createWithin(tx, input, { made: changeBody(body, changes), parent: { promptId: id, version: number }, includes }, ctx)
   })
 
-async function createWithin(tx: Db, input: CreatePrompt, parent: Prompt['parent'], ctx: Ctx): Promise<Prompt> {
-  if (mayInclude(input.content)) await includeStore(tx).lockGraph(ctx.workspaceId)
-  const outcome = await addUnderFreeName(tx, input, parent, ctx)
-  const edges = await resolveIncludes(tx, outcome.next, 1, outcome.includes ?? [])
-  await promptStore(tx).forgetFormerName(outcome.next)
-  await addParts(tx, outcome, edges, byOf(ctx))
-  await ctx.emit(tx, outcome.events)
-  return replyOf(outcome, outcome.version ?? unreachable())
+const present = <T extends object>(fields: T): T =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
+
+/** What a new prompt is made of: its body, and what it was forked from with what that included. */
+type Source = Readonly<{ made: MadeBody; parent: Prompt['parent']; includes: readonly Edge[] }>
+type Named = NewPrompt & Readonly<{ name?: string | undefined }>
+
+async function createWithin(tx: Db, input: Named, source: Source, ctx: Ctx): Promise<Prompt> {
+  const { next, version, ...rest } = await addUnderFreeName(tx, input, source, ctx)
+  await promptStore(tx).forgetFormerName(next)
+  await addParts(tx, ctx, { next, version, ...rest })
+  await includeByText(tx, ctx, next, source.made.includes, source.includes)
+  return promptView(next, version, rest.warnings)
 }
 
 /** A given name must be free; a derived one is numbered until it is. */
-async function addUnderFreeName(tx: Db, input: CreatePrompt, parent: Prompt['parent'], ctx: Ctx): Promise<Outcome> {
+async function addUnderFreeName(tx: Db, input: Named, { made, parent }: Source, ctx: Ctx): Promise<ReturnType<typeof create>> {
   const id = ctx.newId()
-  const base = input.name ?? deriveName(input.content)
+  const base = input.name ?? deriveName(made.body.content)
   for (let n = 1; ; n++) {
-    const name = n <= 20 ? nthName(base, n) : `${base.slice(0, 160)} ${id}`
-    const outcome = create(input, { id, name, parent }, byOf(ctx))
+    const name = n <= 20 ? nthName(base, n) : `${base} ${id}`
+    const outcome = create(input, { ...made, id, name, parent }, byOf(ctx))
     if (await promptStore(tx).add(outcome.next)) return outcome
-    if (input.name !== undefined) throw new AppError(NameTaken, `"${outcome.next.category}/${name}" exists already. Choose another name, or change that prompt by PUT.`)
+    if (input.name !== undefined)
+      throw new AppError(NameTaken, `"${outcome.next.category}/${name}" exists already. Choose another name, or change that prompt by PUT.`)
   }
-}
-
-function unreachable(): never {
-  throw new AppError(VersionNotFound, 'A new prompt has a version.')
 }

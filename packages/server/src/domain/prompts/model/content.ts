@@ -6,13 +6,13 @@ import { detectEngine, type IncludeRef, parseTemplate, type Template, TemplateIn
 import { completeVariables } from './variables.ts'
 
 /** Bytes of UTF-8; a chat counts as its JSON. */
-export const maxContentBytes = 1024 * 1024
+const maxContentBytes = 1024 * 1024
 const maxConfigBytes = 256 * 1024
 
 export type Warning = Readonly<{ code: string; detail: string }>
 
 /** The texts of a content that are templates, with where they stand. */
-export function templateTexts(content: Content): { pointer: string; text: string }[] {
+function templateTexts(content: Content): { pointer: string; text: string }[] {
   if (typeof content === 'string') return [{ pointer: '/content', text: content }]
   return content.flatMap((message, i) => {
     if ('content' in message) return [{ pointer: `/content/${i}/content`, text: message.content }]
@@ -23,19 +23,24 @@ export function templateTexts(content: Content): { pointer: string; text: string
 }
 
 type TextPart = { type: 'text'; text: string }
-export const isTextPart = (part: { type: string }): part is TextPart => part.type === 'text' && typeof (part as { text?: unknown }).text === 'string'
-
-/** True when some text could include another prompt; false is certain. */
-export const mayInclude = (content: Content): boolean => templateTexts(content).some(({ text }) => /\{\{\s*>|\{%-?\s*(render|include|layout)\b/.test(text))
+export const isTextPart = (part: { type: string }): part is TextPart =>
+  part.type === 'text' && typeof (part as { text?: unknown }).text === 'string'
 
 /** All text of a content, for search, tokens and diffs. */
 export const plainText = (content: Content): string =>
-  typeof content === 'string' ? content : content.map((m) => ('placeholder' in m ? `[${m.placeholder}]` : `${m.role}: ${messageText(m)}`)).join('\n')
+  typeof content === 'string'
+    ? content
+    : content.map((m) => ('placeholder' in m ? `[${m.placeholder}]` : `${m.role}: ${messageText(m)}`)).join('\n')
 
 const messageText = (message: Exclude<Message, { placeholder: string }>): string =>
   'content' in message ? message.content : message.parts.map((part) => (isTextPart(part) ? part.text : JSON.stringify(part))).join('\n')
 
-export type Parsed = Readonly<{ templates: readonly Template[]; uses: readonly VariableUse[]; includes: readonly IncludeRef[]; placeholders: readonly string[] }>
+export type Parsed = Readonly<{
+  templates: readonly Template[]
+  uses: readonly VariableUse[]
+  includes: readonly IncludeRef[]
+  placeholders: readonly string[]
+}>
 
 /** Parse every text of a content, in order. @throws TemplateBroken (422) with the place */
 export function parseContent(engine: Engine, content: Content): Parsed {
@@ -53,7 +58,12 @@ function parseAt(engine: Engine, pointer: string, text: string): Template {
     return parseTemplate(engine, text)
   } catch (error) {
     if (!(error instanceof TemplateInvalid)) throw error
-    throw unprocessable(TemplateBroken, pointer, 'template.invalid', `${error.detail} Mend the template, or send "engine": "none" to keep the text as it is.`)
+    throw unprocessable(
+      TemplateBroken,
+      pointer,
+      'template.invalid',
+      `${error.detail} Mend the template, or send "engine": "none" to keep the text as it is.`,
+    )
   }
 }
 
@@ -65,17 +75,25 @@ export type BodyInput = Readonly<{
   config?: Body['config'] | undefined
 }>
 
+/** A body, with what was found in its text. */
+export type MadeBody = Readonly<{ body: Body; includes: readonly IncludeRef[]; warnings: readonly Warning[] }>
+
 /**
  * Make a version's body of what a caller sent: engine detected when it is not named, variables completed by those the
  * content uses.
  * @throws ContentTooLarge (413), ContentInvalid, TemplateBroken, VariablesInvalid (422)
  */
-export function makeBody(input: BodyInput): { body: Body; includes: readonly IncludeRef[]; warnings: readonly Warning[] } {
+export function makeBody(input: BodyInput): MadeBody {
   const { content } = input
   assertSizes(input)
   const type = typeof content === 'string' ? 'text' : 'chat'
   if (input.type !== undefined && input.type !== type)
-    throw unprocessable(ContentInvalid, '/type', 'content.type', `A prompt of type ${input.type} has ${input.type === 'chat' ? 'a list of messages' : 'a string'} as its content.`)
+    throw unprocessable(
+      ContentInvalid,
+      '/type',
+      'content.type',
+      `A prompt of type ${input.type} has ${input.type === 'chat' ? 'a list of messages' : 'a string'} as its content.`,
+    )
   const { engine, warnings } = input.engine ? { engine: input.engine, warnings: [] } : chooseEngine(content)
   const parsed = parseContent(engine, content)
   const variables = completeVariables(input.variables ?? [], parsed)
@@ -87,14 +105,23 @@ function chooseEngine(content: Content): { engine: Engine; warnings: Warning[] }
   for (const { text } of templateTexts(content)) {
     const { engine, reason } = detectEngine(text)
     if (engine === 'none')
-      return { engine, warnings: [{ code: 'template.stored_as_none', detail: `The content does not parse as mustache (${reason}), so it is kept as plain text (engine none).` }] }
+      return {
+        engine,
+        warnings: [
+          {
+            code: 'template.stored_as_none',
+            detail: `The content does not parse as mustache (${reason}), so it is kept as plain text (engine none).`,
+          },
+        ],
+      }
   }
   return { engine: 'mustache', warnings: [] }
 }
 
 function assertSizes({ content, config, variables }: BodyInput): void {
   const bytes = Buffer.byteLength(typeof content === 'string' ? content : JSON.stringify(content))
-  if (bytes > maxContentBytes) throw new AppError(ContentTooLarge, `The content has ${bytes} bytes; ${maxContentBytes} are taken. Split it, and include the parts.`)
+  if (bytes > maxContentBytes)
+    throw new AppError(ContentTooLarge, `The content has ${bytes} bytes; ${maxContentBytes} are taken. Split it, and include the parts.`)
   assertObjectSize('config', config)
   assertObjectSize('variables', variables)
 }

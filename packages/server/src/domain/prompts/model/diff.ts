@@ -1,6 +1,7 @@
-import { type ChangeObject, createPatch, diffLines, diffWordsWithSpace } from 'diff'
+import { type ChangeObject, diffLines, diffWordsWithSpace, formatPatch, type StructuredPatch, structuredPatch } from 'diff'
 import { type Static, Type } from 'typebox'
 import { Strict } from '../../../core/schemas.ts'
+import { sameJson } from './checksum.ts'
 import { plainText } from './content.ts'
 import { Variable, type Version, VersionNumber } from './shapes.ts'
 import { countTokens } from './tokens.ts'
@@ -25,26 +26,45 @@ export const VersionDiff = Strict(
 )
 export type VersionDiff = Static<typeof VersionDiff>
 
-/** How long, in milliseconds, words are compared before lines must do. */
-const wordBudgetMs = 300
+/** How long, in milliseconds, texts are compared before something coarser must do: the process serves nobody meanwhile. */
+const budget = { timeout: 300 }
 
-/** What changed from one version to another. */
+/** What changed from one version to another. Bounded in time: two texts of 1 MiB take about a second at most. */
 export function diffVersions(a: Version, b: Version): VersionDiff {
   const [before, after] = [plainText(a.content), plainText(b.content)]
-  const words = diffWordsWithSpace(before, after, { timeout: wordBudgetMs })
+  const words = diffWordsWithSpace(before, after, budget)
+  const lines = diffLines(before, after, budget)
   const [from, to] = [countTokens(before), countTokens(after)]
   return {
     from: a.version,
     to: b.version,
     identical: a.checksum === b.checksum,
-    unified: createPatch('content', before, after, `version ${a.version}`, `version ${b.version}`, { context: 3, timeout: 2_000 }) ?? '',
-    hunks: (words ?? diffLines(before, after, { timeout: 2_000 }) ?? wholly(before, after)).map(hunk),
+    unified: unifiedDiff(a.version, b.version, before, after, lines !== undefined),
+    hunks: (words ?? lines ?? wholly(before, after)).map(hunk),
     granularity: words ? 'word' : 'line',
     variables: diffVariables(a.variables, b.variables),
     config: diffKeys(a.config, b.config),
     engine: { from: a.engine, to: b.engine },
     tokens: { from, to, delta: to - from },
   }
+}
+
+/** @param comparable false: the lines differ too much to be compared in time, so all are taken out and put in */
+function unifiedDiff(a: number, b: number, before: string, after: string, comparable: boolean): string {
+  const headers = [`version ${a}`, `version ${b}`] as const
+  const compared = comparable ? structuredPatch('content', 'content', before, after, ...headers, { ...budget, context: 3 }) : undefined
+  return formatPatch(compared ?? { ...wholePatch(before, after), oldHeader: headers[0], newHeader: headers[1] })
+}
+
+function wholePatch(before: string, after: string): Omit<StructuredPatch, 'oldHeader' | 'newHeader'> {
+  const [removed, added] = [before, after].map((text) => (text === '' ? [] : text.replace(/\n$/, '').split('\n'))) as [string[], string[]]
+  const signed = (lines: string[], sign: string, text: string) => [
+    ...lines.map((line) => sign + line),
+    ...(text === '' || text.endsWith('\n') ? [] : ['\\ No newline at end of file']),
+  ]
+  const lines = signed(removed, '-', before).concat(signed(added, '+', after))
+  const whole = { oldStart: 1, oldLines: removed.length, newStart: 1, newLines: added.length, lines }
+  return { oldFileName: 'content', newFileName: 'content', hunks: [whole] }
 }
 
 const hunk = ({ added, removed, value }: ChangeObject<string>): VersionDiff['hunks'][number] => ({
@@ -69,6 +89,6 @@ function diffKeys(a: Readonly<Record<string, unknown>>, b: Readonly<Record<strin
   return {
     added: Object.keys(b).filter((key) => !Object.hasOwn(a, key)),
     removed: Object.keys(a).filter((key) => !Object.hasOwn(b, key)),
-    changed: Object.keys(a).filter((key) => Object.hasOwn(b, key) && JSON.stringify(a[key]) !== JSON.stringify(b[key])),
+    changed: Object.keys(a).filter((key) => Object.hasOwn(b, key) && !sameJson(a[key], b[key])),
   }
 }

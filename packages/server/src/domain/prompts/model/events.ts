@@ -10,7 +10,10 @@ export const promptUpdated = eventType(
   'prompt.updated',
   Strict({ ...name, fields: Type.Array(Type.String()), previous: Type.Optional(Strict(name)) }),
 )
-export const versionCreated = eventType('prompt.version_created', Strict({ ...name, version, checksum: Type.String(), changeType: Type.String() }))
+export const versionCreated = eventType(
+  'prompt.version_created',
+  Strict({ ...name, version, checksum: Type.String(), changeType: Type.String() }),
+)
 export const labelMoved = eventType(
   'prompt.label_moved',
   Strict({ ...name, label: Type.String(), from: Type.Union([version, Type.Null()]), to: Type.Union([version, Type.Null()]) }),

@@ -19,4 +19,6 @@ export const VariablesInvalid = errorKind({ code: 'variables.invalid', status: 4
 export const IncludeNotFound = errorKind({ code: 'include.not_found', status: 422, title: 'What is included does not exist' })
 export const IncludeCycle = errorKind({ code: 'include.cycle', status: 422, title: 'A prompt would include itself' })
 export const IncludeCycleLater = errorKind({ code: 'include.cycle_closed', status: 409, title: 'This would close an include cycle' })
+export const IncludeTooDeep = errorKind({ code: 'include.too_deep', status: 422, title: 'Includes nest too deeply' })
+export const IncludeTooDeepLater = errorKind({ code: 'include.chain_too_deep', status: 409, title: 'This would nest includes too deeply' })
 export const IncludeUnavailable = errorKind({ code: 'include.unavailable', status: 409, title: 'What is included cannot be served' })

@@ -1,36 +1,12 @@
-import { AppError } from '../../../core/errors.ts'
-import { isTextPart, parseContent } from './content.ts'
-import { TemplateLimit } from './failures.ts'
-import type { Edge } from './includes.ts'
-import type { Body, Content, ManifestEntry, Message, Variable } from './shapes.ts'
+import { AppError, type FieldError } from '../../../core/errors.ts'
+import { escapePointer } from '../../../core/json.ts'
+import { type Composition, type Part, variablesOf } from './composition.ts'
+import { isTextPart } from './content.ts'
+import { TemplateLimit, VariablesInvalid } from './failures.ts'
+import { Content, type Message } from './shapes.ts'
 import { formatReference, type IncludeRef, RenderFailed, RenderLimit, type RenderOptions, type Template } from './templates/index.ts'
-import { type Filled, fillVariables } from './variables.ts'
-
-/** A version with its templates, parsed once. */
-export type Compiled = Readonly<{ body: Body; templates: readonly Template[] }>
-
-export const compileBody = (body: Body): Compiled => ({ body, templates: parseContent(body.engine, body.content).templates })
-
-/** A served version and, by reference, what it includes. */
-export type Composition = Readonly<{ entry: ManifestEntry; compiled: Compiled; includes: readonly Readonly<{ edge: Edge; target: Composition }>[] }>
-
-/** All prompts of a composition, itself first, each version once. */
-export function manifestOf(composition: Composition): ManifestEntry[] {
-  const entries = new Map<string, ManifestEntry>()
-  const visit = ({ entry, includes }: Composition) => {
-    entries.set(`${entry.promptId}@${entry.version}`, entry)
-    for (const { target } of includes) visit(target)
-  }
-  visit(composition)
-  return [...entries.values()]
-}
-
-/** The variables of a composition: its own first; what it includes adds those that it does not declare itself. */
-export function variablesOf({ compiled, includes }: Composition): Variable[] {
-  const variables = new Map(compiled.body.variables.map((v) => [v.name, v]))
-  for (const { target } of includes) for (const v of variablesOf(target)) if (!variables.has(v.name)) variables.set(v.name, v)
-  return [...variables.values()]
-}
+import { matchesSchema } from './value-schema.ts'
+import { fillVariables } from './variables.ts'
 
 export type Rendered = Readonly<{ content: Content; unused: readonly string[] }>
 
@@ -41,10 +17,10 @@ export type Rendered = Readonly<{ content: Content; unused: readonly string[] }>
  * @throws VariablesInvalid, TemplateLimit (422)
  */
 export function renderComposition(composition: Composition, given: Readonly<Record<string, unknown>>, strict = false): Rendered {
-  const filled = fillVariables(variablesOf(composition), given, strict)
+  const { values } = fillVariables(variablesOf(composition), given, strict)
   const used = new Set<string>()
   try {
-    const content = renderContent(composition, filled, used)
+    const content = renderContent(composition, values, used)
     return { content, unused: Object.keys(given).filter((name) => !used.has(name)) }
   } catch (error) {
     if (error instanceof RenderLimit || error instanceof RenderFailed) throw new AppError(TemplateLimit, error.message)
@@ -52,33 +28,55 @@ export function renderComposition(composition: Composition, given: Readonly<Reco
   }
 }
 
-function renderContent(composition: Composition, { values }: Filled, used: Set<string>): Content {
-  const { body, templates } = composition.compiled
-  const options = optionsFor(composition, used)
+function renderContent(composition: Composition, values: Readonly<Record<string, unknown>>, used: Set<string>): Content {
+  const { body, templates } = composition.root.compiled
+  const options = { used, include: includer(composition) } satisfies RenderOptions
   let next = 0
   const fill = () => templates[next++]!.render(values, options)
   if (typeof body.content === 'string') return fill()
   return body.content.flatMap((message): Message[] => {
     if ('placeholder' in message) {
       used.add(message.placeholder)
-      return messagesOf(values[message.placeholder])
+      return messagesOf(message.placeholder, values[message.placeholder])
     }
     if ('content' in message) return [{ ...message, content: fill() }]
     return [{ ...message, parts: message.parts.map((part) => (isTextPart(part) ? { ...part, text: fill() } : part)) }]
   })
 }
 
-const messagesOf = (value: unknown): Message[] => (Array.isArray(value) ? (value as Message[]) : [])
+/** The messages that a caller puts in place of a placeholder. @throws VariablesInvalid (422), naming each that is none */
+function messagesOf(name: string, value: unknown): Message[] {
+  if (value === undefined) return []
+  const pointer = `/variables/${escapePointer(name)}`
+  if (!Array.isArray(value)) throw wrongMessages([{ pointer, code: 'variable.wrong', detail: `"${name}" must be a list of messages.` }])
+  const wrong = value.flatMap((message, i) => (isMessage(message) ? [] : [i]))
+  if (wrong.length > 0)
+    throw wrongMessages(
+      wrong.map((i) => ({
+        pointer: `${pointer}/${i}`,
+        code: 'variable.wrong',
+        detail: `"${name}" must hold messages: { role, content } or { role, parts }.`,
+      })),
+    )
+  return value as Message[]
+}
 
-/** An included template finds its own includes among those of the prompt it belongs to. */
-function optionsFor(composition: Composition, used: Set<string>): RenderOptions {
-  const byReference = new Map<string, Template>()
-  const collect = ({ includes }: Composition) => {
-    for (const { edge, target } of includes) {
-      if (!byReference.has(edge.reference)) byReference.set(edge.reference, target.compiled.templates[0]!)
-      collect(target)
-    }
+const isMessage = (value: unknown): boolean => matchesSchema(Content, [value]) && !Object.hasOwn(value as object, 'placeholder')
+const wrongMessages = (errors: FieldError[]): AppError => new AppError(VariablesInvalid, errors[0]!.detail, { errors })
+
+/** Each part finds what it includes among its own links: two parts may write the same reference and mean different prompts. */
+function includer({ root, parts }: Composition): NonNullable<RenderOptions['include']> {
+  const made = new Map<Part, Template>()
+  const partOf = new Map<Template, Part>()
+  return (ref: IncludeRef, from) => {
+    const including = from === undefined ? root : partOf.get(from)
+    const key = including?.links.get(formatReference(ref))
+    const part = key === undefined ? undefined : parts.get(key)
+    if (!part) return undefined
+    // Equal bodies share their templates, so each part gets one of its own to be known by.
+    const template = made.get(part) ?? { ...part.compiled.templates[0]! }
+    made.set(part, template)
+    partOf.set(template, part)
+    return template
   }
-  collect(composition)
-  return { used, include: (ref: IncludeRef) => byReference.get(formatReference(ref)) }
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import { Strict, Timestamp } from '../../../core/schemas.ts'
+import { checksumOf } from './checksum.ts'
 import type { Rendered } from './render.ts'
-import { Body, Checksum, Content, Label, ManifestEntry, Metadata, Prompt, Status, VersionNumber } from './shapes.ts'
+import { Body, Checksum, Content, Label, ManifestEntry, Metadata, Prompt, Status, Variable, VersionNumber } from './shapes.ts'
 
 const { id, name, category, description, tags, isTemplate } = Prompt.properties
 
@@ -23,6 +24,16 @@ export const ServedPrompt = Strict(
     checksum: Checksum,
     updatedAt: Timestamp,
     includes: Type.Array(ManifestEntry, { description: 'The prompts that the content includes, as resolved now; their own includes too' }),
+    resolvedContent: Type.Optional(
+      Type.Unsafe<Content>({
+        ...Content,
+        description:
+          'With includes: the content with all of them written out, where mustache alone can say it. Filled with `resolvedVariables`, it gives what `rendered` would',
+      }),
+    ),
+    resolvedVariables: Type.Optional(
+      Type.Array(Variable, { description: 'With `resolvedContent`: the variables of the content and of all that it includes' }),
+    ),
     rendered: Type.Optional(Content),
     renderedChecksum: Type.Optional(Type.String({ description: 'SHA-256 of the rendered text, or of the canonical JSON of the messages' })),
   },
@@ -50,8 +61,8 @@ export type RenderedPrompt = Static<typeof RenderedPrompt>
 /** SHA-256, in hex. */
 export const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
-/** SHA-256 of what was rendered. */
-export const renderedChecksum = ({ content }: Rendered): string => sha256(typeof content === 'string' ? content : JSON.stringify(content))
+/** SHA-256, in hex, of the rendered text, or of the RFC 8785 form of the messages. */
+export const renderedChecksum = ({ content }: Rendered): string => (typeof content === 'string' ? sha256(content) : checksumOf(content))
 
 /** How a caller may keep an answer: a pinned version for good, unless it includes something that follows a label. */
 export const cacheControl = (pinned: boolean): string => (pinned ? 'private, immutable' : 'private, max-age=0, stale-if-error=3600')

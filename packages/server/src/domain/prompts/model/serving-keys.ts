@@ -2,7 +2,10 @@ import type { FeedEvent } from '../../../core/events.ts'
 import { defaultLabel } from './labels.ts'
 
 /** Which prompt is to be served: by name or by id, by label (production unless told) or by version. */
-export type Wanted = Readonly<{ category: string; name: string; label?: string | undefined; version?: number | undefined } | { id: string; label?: string | undefined; version?: number | undefined }>
+export type Wanted = Readonly<
+  | { category: string; name: string; label?: string | undefined; version?: number | undefined }
+  | { id: string; label?: string | undefined; version?: number | undefined }
+>
 
 export const labelOf = ({ label, version }: Wanted): string | undefined => (version === undefined ? (label ?? defaultLabel) : undefined)
 
@@ -12,14 +15,19 @@ const which = (wanted: Wanted): string => (wanted.version === undefined ? `@${wa
 export const servedKey = (workspaceId: string, wanted: Wanted): string =>
   'id' in wanted ? `${workspaceId}\n${wanted.id}\n${which(wanted)}` : `${workspaceId}\n${wanted.category}\n${wanted.name}\n${which(wanted)}`
 
-/** What a cache key was made for. */
-export function describeKey(key: string): { workspaceId: string; category?: string; name?: string; promptId?: string } {
-  const [workspaceId = '', ...parts] = key.split('\n')
-  return parts.length === 3 ? { workspaceId, category: parts[0]!, name: parts[1]! } : { workspaceId, promptId: parts[0] ?? '' }
-}
-
 export const promptTag = (workspaceId: string, promptId: string): string => `p ${workspaceId} ${promptId}`
 export const nameTag = (workspaceId: string, category: string, name: string): string => `n ${workspaceId} ${category}\n${name}`
+
+/** What a cached answer was made for: as it was asked for, and the names that its tags hold. */
+export function describeKey(
+  key: string,
+  tags: readonly string[] = [],
+): { workspaceId: string; names: { category: string; name: string }[] } {
+  const [workspaceId = ''] = key.split('\n', 1)
+  const prefix = nameTag(workspaceId, '', '').slice(0, -1)
+  const names = tags.filter((tag) => tag.startsWith(prefix)).map((tag) => tag.slice(prefix.length).split('\n'))
+  return { workspaceId, names: names.map(([category = '', name = '']) => ({ category, name })) }
+}
 
 /** What an event of the feed evicts: whatever was made of its prompt, and what was (not) found under its names. */
 export function tagsOf({ workspaceId, subject, type, data }: FeedEvent): string[] {

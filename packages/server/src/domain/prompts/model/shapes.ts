@@ -40,7 +40,10 @@ export const VariableInput = Strict(
 export type VariableInput = Static<typeof VariableInput>
 
 const role = Type.String({ minLength: 1, maxLength: 64, description: 'system, developer, user, assistant, tool, …' })
-const Part = Type.Object({ type: Type.String() }, { additionalProperties: true, description: 'A content part; those of type text are templates' })
+const Part = Type.Object(
+  { type: Type.String() },
+  { additionalProperties: true, description: 'A content part; those of type text are templates' },
+)
 const Speech = {
   role,
   name: Type.Optional(Type.String({ maxLength: 200 })),
@@ -65,8 +68,8 @@ export type Content = Static<typeof Content>
 
 export const Config = FreeJson('Model, parameters, tools, response format: anything up to 256 kB')
 export const Metadata = FreeJson("The owner's own facts, up to 256 kB")
-export const Parent = Strict({ promptId: Id, version: VersionNumber })
-export const Warning = Strict({ code: Type.String(), detail: Type.String() })
+const Parent = Strict({ promptId: Id, version: VersionNumber })
+const Warning = Strict({ code: Type.String(), detail: Type.String() })
 
 /** What a version is made of, and what its checksum is taken over. */
 export const Body = Strict({
@@ -132,5 +135,8 @@ export const Version = Strict(
 export type Version = Static<typeof Version>
 
 /** One prompt that an answer was made of: itself first, then what it includes. */
-export const ManifestEntry = Strict({ promptId: Id, category: Type.String(), name: Type.String(), version: VersionNumber, checksum: Type.String() }, { $id: 'ManifestEntry' })
+export const ManifestEntry = Strict(
+  { promptId: Id, category: Type.String(), name: Type.String(), version: VersionNumber, checksum: Type.String() },
+  { $id: 'ManifestEntry' },
+)
 export type ManifestEntry = Static<typeof ManifestEntry>

@@ -4,7 +4,8 @@ import Schema from 'typebox/schema'
 export function schemaFlaw(schema: object): string | undefined {
   const text = JSON.stringify(schema)
   if (text.length > 20_000) return 'it is longer than 20,000 characters'
-  if (/"(pattern|patternProperties|\$ref|\$dynamicRef|\$recursiveRef|format)":/.test(text)) return 'pattern, patternProperties, format and references are not taken'
+  if (/"(pattern|patternProperties|\$ref|\$dynamicRef|\$recursiveRef|format)":/.test(text))
+    return 'pattern, patternProperties, format and references are not taken'
   try {
     Schema.Check(schema as never, null)
     return undefined

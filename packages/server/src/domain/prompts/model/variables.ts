@@ -12,10 +12,14 @@ import { matchesSchema, schemaFlaw } from './value-schema.ts'
  * what is used only inside a section may be a field of its items, and is optional.
  * @throws VariablesInvalid (422) for a name declared twice, or a default or enum that does not fit the type
  */
-export function completeVariables(declared: readonly VariableInput[], content: { uses: readonly VariableUse[]; placeholders: readonly string[] }): Variable[] {
+export function completeVariables(
+  declared: readonly VariableInput[],
+  content: { uses: readonly VariableUse[]; placeholders: readonly string[] },
+): Variable[] {
   const variables = new Map<string, Variable>()
   declared.forEach((input, i) => {
-    if (variables.has(input.name)) throw unprocessable(VariablesInvalid, `/variables/${i}/name`, 'variable.duplicate', `"${input.name}" is declared twice.`)
+    if (variables.has(input.name))
+      throw unprocessable(VariablesInvalid, `/variables/${i}/name`, 'variable.duplicate', `"${input.name}" is declared twice.`)
     const variable = declare(input)
     assertDeclaration(variable, i)
     variables.set(variable.name, variable)
@@ -25,7 +29,11 @@ export function completeVariables(declared: readonly VariableInput[], content: {
   return [...variables.values()]
 }
 
-const declare = (input: VariableInput): Variable => ({ ...input, type: input.type ?? 'string', required: input.required ?? input.default === undefined })
+const declare = (input: VariableInput): Variable => ({
+  ...input,
+  type: input.type ?? 'string',
+  required: input.required ?? input.default === undefined,
+})
 
 const ofUse = ({ name, kind, inner }: VariableUse): Variable =>
   kind === 'structured' ? { name, type: 'any', required: !inner } : { name, type: inner ? 'any' : 'string', required: !inner }
@@ -46,7 +54,8 @@ function assertDeclaration(variable: Variable, i: number): void {
   const refuse = (field: string, detail: string) => unprocessable(VariablesInvalid, `/variables/${i}/${field}`, `variable.${field}`, detail)
   const flaw = variable.schema && schemaFlaw(variable.schema)
   if (flaw) throw refuse('schema', `The schema of "${variable.name}" cannot be used: ${flaw}`)
-  if (variable.enum?.some((value) => !hasType(value, variable.type))) throw refuse('enum', `Every value of the enum of "${variable.name}" must be of type ${variable.type}.`)
+  if (variable.enum?.some((value) => !hasType(value, variable.type)))
+    throw refuse('enum', `Every value of the enum of "${variable.name}" must be of type ${variable.type}.`)
   const wrong = variable.default === undefined ? undefined : misfit(variable, variable.default)
   if (wrong) throw refuse('default', `The default of "${variable.name}" ${wrong}.`)
 }
@@ -71,7 +80,11 @@ const hasType = (value: unknown, type: Variable['type']): boolean => {
 /** What is wrong with a value, as the end of a sentence; undefined when it fits. */
 function misfit({ type, enum: allowed, schema }: Variable, value: unknown): string | undefined {
   if (!hasType(value, type)) return `must be of type ${type}`
-  if (allowed && !allowed.some((one) => JSON.stringify(one) === JSON.stringify(value))) return `must be one of ${allowed.map((one) => JSON.stringify(one)).join(', ').slice(0, 500)}`
+  if (allowed && !allowed.some((one) => JSON.stringify(one) === JSON.stringify(value)))
+    return `must be one of ${allowed
+      .map((one) => JSON.stringify(one))
+      .join(', ')
+      .slice(0, 500)}`
   if (schema && !matchesSchema(schema, value)) return 'does not match its schema'
   return undefined
 }
@@ -102,7 +115,15 @@ export function fillVariables(variables: readonly Variable[], given: Readonly<Re
   }
   const unknown = Object.keys(given).filter((name) => !known.has(name))
   if (strict) for (const name of unknown) report(name, 'variable.unknown', `The prompt has no variable "${name}".`)
-  if (errors.length > 0) throw new AppError(VariablesInvalid, errors.map(({ detail }) => detail).join(' ').slice(0, 2000), { errors })
+  if (errors.length > 0)
+    throw new AppError(
+      VariablesInvalid,
+      errors
+        .map(({ detail }) => detail)
+        .join(' ')
+        .slice(0, 2000),
+      { errors },
+    )
   return { values, unknown }
 }
 

@@ -3,7 +3,11 @@ import type { State, VersionState } from './prompt.ts'
 import type { Prompt } from './shapes.ts'
 
 /** A prompt as its author sees it, with the body of one version. */
-export function promptView(state: State, { version, body, checksum }: Pick<VersionState, 'version' | 'body' | 'checksum'>, warnings: readonly Warning[] = []): Prompt {
+export function promptView(
+  state: State,
+  { version, body, checksum }: Pick<VersionState, 'version' | 'body' | 'checksum'>,
+  warnings: readonly Warning[] = [],
+): Prompt {
   const { deletedAt, tags, labels, metadata, ...facts } = state
   return {
     ...facts,

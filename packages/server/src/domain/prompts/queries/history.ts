@@ -32,8 +32,14 @@ export async function listVersions({ id, limit, cursor, includeTotal }: { id: st
       select ${versionColumns} from prompt_version v
       where v.prompt_id = ${id} and (${before}::int is null or v.version < ${before}) order by v.version desc limit ${size + 1}`.execute(db)
     const items = rows.slice(0, size)
-    const total = includeTotal ? (await db.selectFrom('prompt').select('version').where('id', '=', id).executeTakeFirstOrThrow()).version : undefined
-    return { items, nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.version]) : null, ...(total !== undefined && { total }) }
+    const total = includeTotal
+      ? (await db.selectFrom('prompt').select('version').where('id', '=', id).executeTakeFirstOrThrow()).version
+      : undefined
+    return {
+      items,
+      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.version]) : null,
+      ...(total !== undefined && { total }),
+    }
   })
 }
 
@@ -44,7 +50,8 @@ export const getVersion = ({ id, version }: { id: string; version: VersionNumber
   })
 
 async function selectVersion(db: Db, id: string, version: VersionNumber): Promise<Version> {
-  const { rows } = await sql<Version>`select ${versionColumns} from prompt_version v where v.prompt_id = ${id} and v.version = ${version}`.execute(db)
+  const { rows } =
+    await sql<Version>`select ${versionColumns} from prompt_version v where v.prompt_id = ${id} and v.version = ${version}`.execute(db)
   if (!rows[0]) throw new AppError(VersionNotFound, `The prompt has no version ${version}.`)
   return rows[0]
 }
@@ -58,10 +65,20 @@ export async function diffOf({ id, a, b }: { id: string; a: VersionNumber; b: Ve
   return diffVersions(from, to)
 }
 
-export type LabelMoveView = { label: Label; from: number | null; to: number | null; reason: string | null; movedBy: string; movedAt: string }
+export type LabelMoveView = {
+  label: Label
+  from: number | null
+  to: number | null
+  reason: string | null
+  movedBy: string
+  movedAt: string
+}
 
 /** The moves of one label of a prompt, newest first. */
-export async function listLabelMoves({ id, label, limit, cursor }: { id: string; label: Label } & Paged, ctx: Ctx): Promise<Page<LabelMoveView>> {
+export async function listLabelMoves(
+  { id, label, limit, cursor }: { id: string; label: Label } & Paged,
+  ctx: Ctx,
+): Promise<Page<LabelMoveView>> {
   const size = pageSize(limit)
   const scope = `moves ${id} ${label}`
   const before = cursor === undefined ? null : Number(ctx.cursors.decode(scope, cursor)[0])
@@ -69,13 +86,21 @@ export async function listLabelMoves({ id, label, limit, cursor }: { id: string;
     await assertLive(db, id)
     const { rows } = await sql<LabelMoveView & { id: number }>`
       select m.id, m.label, m.from_version as "from", m.to_version as "to", m.reason, m.moved_by, m.moved_at from prompt_label_move m
-      where m.prompt_id = ${id} and m.label = ${label} and (${before}::bigint is null or m.id < ${before}) order by m.id desc limit ${size + 1}`.execute(db)
+      where m.prompt_id = ${id} and m.label = ${label} and (${before}::bigint is null or m.id < ${before}) order by m.id desc limit ${size + 1}`.execute(
+      db,
+    )
     const items = rows.slice(0, size)
-    return { items: items.map(({ id: _id, ...move }) => move), nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null }
+    return {
+      items: items.map(({ id: _id, ...move }) => move),
+      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null,
+    }
   })
 }
 
-export type UsedBy = { prompts: { id: string; category: string; name: string; version: number; reference: string; labels: string[] }[]; labels: string[] }
+export type UsedBy = {
+  prompts: { id: string; category: string; name: string; version: number; reference: string; labels: string[] }[]
+  labels: string[]
+}
 
 /** Who depends on a prompt: prompts that include it (by the versions they serve or have newest), and its own labels. */
 export const usedBy = ({ id }: { id: string }, ctx: Ctx): Promise<UsedBy> =>

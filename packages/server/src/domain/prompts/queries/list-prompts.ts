@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
+import { AppError } from '../../../core/errors.ts'
 import { pageSize } from '../../../core/page.ts'
+import { RequestInvalid } from '../../../core/problem.ts'
 import type { Page } from '../../../core/schemas.ts'
 import type { PromptItem } from '../model/shapes.ts'
 import { bodyColumns, promptColumns, type Row, toItem } from './prompts.ts'
@@ -44,7 +46,8 @@ export async function listPrompts(input: ListPrompts, ctx: Ctx): Promise<Page<Pr
       where ${sql.join([...conditions, ...(after ? [after] : [])], sql` and `)}
       order by ${columnOf[key]} ${direction}, p.id ${direction} limit ${size + 1}`.execute(db)
     const total = includeTotal
-      ? (await sql<{ count: number }>`select count(*)::int as count from prompt p where ${sql.join(conditions, sql` and `)}`.execute(db)).rows[0]!.count
+      ? (await sql<{ count: number }>`select count(*)::int as count from prompt p where ${sql.join(conditions, sql` and `)}`.execute(db))
+          .rows[0]!.count
       : undefined
     const items = rows.slice(0, size)
     const last = items.at(-1)
@@ -68,20 +71,34 @@ function conditionsOf({ category, tag, status, author, isTemplate, label, update
     author === undefined ? undefined : sql`p.created_by = ${author}`,
     isTemplate === undefined ? undefined : sql`p.is_template = ${isTemplate}`,
     label === undefined ? undefined : sql`exists (select 1 from prompt_label l where l.prompt_id = p.id and l.label = ${label})`,
-    updatedAfter === undefined ? undefined : sql`p.updated_at > ${updatedAfter}::timestamptz`,
+    updatedAfter === undefined ? undefined : sql`p.updated_at > ${timeOf(updatedAfter)}`,
     q === undefined ? undefined : textFilter(q),
   ]
   return conditions.filter((condition) => condition !== undefined)
 }
 
-/** Part of the name, the category or the description, in any case. */
+/** Part of the name, the category or the description, in any case (which the database's own collation knows for all scripts). */
 function textFilter(q: string): Filter {
   const pattern = `%${q.replace(/[\\%_]/g, '\\$&')}%`
-  return sql`(p.name ilike ${pattern} or p.category ilike ${pattern} or p.description ilike ${pattern})`
+  return sql`(p.name collate "default" ilike ${pattern} or p.category collate "default" ilike ${pattern} or p.description ilike ${pattern})`
+}
+
+/** @throws RequestInvalid (400) for a time that is none, such as a leap second */
+function timeOf(updatedAfter: string): Filter {
+  const ms = Date.parse(updatedAfter)
+  if (Number.isNaN(ms))
+    throw new AppError(RequestInvalid, 'updatedAfter is no time that there is.', {
+      errors: [{ pointer: '?updatedAfter', code: 'query.time', detail: 'Send RFC 3339, such as 2026-01-31T12:00:00Z.' }],
+    })
+  return sql`to_timestamp(${ms}::float8 / 1000)`
 }
 
 /** Categories or tags of live prompts, with how many have each, by name. */
-export async function listFacet(facet: 'category' | 'tag', { limit, cursor }: { limit?: number | undefined; cursor?: string | undefined }, ctx: Ctx): Promise<Page<{ name: string; count: number }>> {
+export async function listFacet(
+  facet: 'category' | 'tag',
+  { limit, cursor }: { limit?: number | undefined; cursor?: string | undefined },
+  ctx: Ctx,
+): Promise<Page<{ name: string; count: number }>> {
   const size = pageSize(limit)
   const scope = `${facet} ${ctx.workspaceId}`
   const after = cursor === undefined ? null : String(ctx.cursors.decode(scope, cursor)[0])

@@ -7,7 +7,8 @@ import { LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failure
 import type { Body, Label, Prompt, PromptItem, VersionNumber } from '../model/shapes.ts'
 import '../tables.ts'
 
-export type Row = Omit<PromptItem, 'content' | 'variables' | 'config' | 'deletedAt'> & Pick<Body, 'content' | 'variables' | 'config'> & { deletedAt: string | null }
+export type Row = Omit<PromptItem, 'content' | 'variables' | 'config' | 'deletedAt'> &
+  Pick<Body, 'content' | 'variables' | 'config'> & { deletedAt: string | null }
 
 /** The prompt with the body of the version `v`; labels and parent as JSON. */
 export const promptColumns = sql`
@@ -18,14 +19,19 @@ export const promptColumns = sql`
   case jsonb_typeof(v.content) when 'string' then 'text' else 'chat' end as type, v.version, v.engine, v.checksum`
 export const bodyColumns = sql`v.content, v.variables, v.config`
 
-export const toItem = <T extends { deletedAt: string | null }>({ deletedAt, ...row }: T) => ({ ...row, ...(deletedAt !== null && { deletedAt }) })
+export const toItem = <T extends { deletedAt: string | null }>({ deletedAt, ...row }: T) => ({
+  ...row,
+  ...(deletedAt !== null && { deletedAt }),
+})
 
 export type WhichVersion = Readonly<{ version?: VersionNumber | undefined; label?: Label | undefined }>
 
 /** @throws RequestInvalid (400) when both were asked for */
 export function assertOne({ version, label }: WhichVersion): void {
   if (version !== undefined && label !== undefined)
-    throw new AppError(RequestInvalid, 'Ask for a version or for a label, not for both.', { errors: [{ pointer: '?label', code: 'query.conflict', detail: 'It cannot stand beside version.' }] })
+    throw new AppError(RequestInvalid, 'Ask for a version or for a label, not for both.', {
+      errors: [{ pointer: '?label', code: 'query.conflict', detail: 'It cannot stand beside version.' }],
+    })
 }
 
 /** One prompt with the newest, the numbered or the labelled version: never another one. */
@@ -48,6 +54,7 @@ async function selectOne(db: Db, id: string, { version, label }: WhichVersion): 
 async function explainAbsence(db: Db, id: string, { version, label }: WhichVersion): Promise<never> {
   const prompt = await db.selectFrom('prompt').select(['version']).where('id', '=', id).where('deletedAt', 'is', null).executeTakeFirst()
   if (!prompt) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
-  if (label !== undefined) throw new AppError(LabelNotFound, `"${label}" is not set on this prompt. Set it by PUT /prompts/{id}/labels/${label}.`)
+  if (label !== undefined)
+    throw new AppError(LabelNotFound, `"${label}" is not set on this prompt. Set it by PUT /prompts/{id}/labels/${label}.`)
   throw new AppError(VersionNotFound, `The prompt has no version ${version}; its newest is ${prompt.version}.`)
 }

@@ -2,12 +2,15 @@ import { CompiledQuery, sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { AppError, type ErrorKind } from '../../../core/errors.ts'
 import { IncludeUnavailable, LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failures.ts'
-import { type Edge, maxIncludeDepth } from '../model/includes.ts'
-import type { Body } from '../model/shapes.ts'
+import { maxIncludeDepth, type NodeKey, nodeKey } from '../model/includes.ts'
 import { labelOf, type Wanted } from '../model/serving-keys.ts'
+import type { Body, ManifestEntry } from '../model/shapes.ts'
 import '../tables.ts'
 
-/** A served version without its body, and what it includes. */
+/** A version in a composition: which one it is, and what it includes by reference. */
+export type PartPointer = Readonly<{ entry: ManifestEntry; links: ReadonlyMap<string, NodeKey> }>
+
+/** A served version without its body, and all that it includes. */
 export type Pointer = Readonly<{
   id: string
   category: string
@@ -22,10 +25,13 @@ export type Pointer = Readonly<{
   checksum: string
   /** Set when it was found under a former name: until when that name serves. */
   formerUntil: string | null
-  includes: readonly Readonly<{ edge: Edge; target: Pointer }>[]
+  /** Itself first, then what it includes, the nearest first; each version once. */
+  parts: ReadonlyMap<NodeKey, PartPointer>
+  /** True when something in it follows a label: then even a pinned version may be served differently tomorrow. */
+  followsLabels: boolean
 }>
 
-type Found = Omit<Pointer, 'includes'> & { hasIncludes: boolean }
+type Found = Omit<Pointer, 'parts' | 'followsLabels'> & { hasIncludes: boolean }
 
 const facts = `p.id, p.category, p.name, p.description, p.tags, p.metadata, p.is_template, p.status, p.updated_at, v.version, v.checksum,
   exists (select 1 from prompt_include i where i.prompt_id = p.id and i.version = v.version) as has_includes`
@@ -44,8 +50,18 @@ select n.until as former_until, ${facts} from (
 const byId = `/*hot:serve_by_id*/
 select null::timestamptz as former_until, ${facts} from prompt p ${chosen('$2', '$3')} where p.id = $1 and p.deleted_at is null`
 
-const select = async (db: Db, text: string, values: unknown[]): Promise<Found | undefined> =>
-  (await db.executeQuery<Found>(CompiledQuery.raw(text, values))).rows[0]
+/** What some versions include, and which versions that is now. */
+const included = `/*hot:serve_included*/
+select i.prompt_id, i.version, i.reference, i.target_label, p.id as target_id, p.category, p.name, v.version as target_version, v.checksum
+from unnest($1::uuid[], $2::int[]) w (id, version)
+join prompt_include i on i.prompt_id = w.id and i.version = w.version
+left join prompt p on p.id = i.target_id and p.deleted_at is null
+left join prompt_label l on l.prompt_id = p.id and l.label = i.target_label
+left join prompt_version v on v.prompt_id = p.id and v.version = coalesce(i.target_version, l.version)
+order by w.id, w.version, i.reference`
+
+const select = async <R>(db: Db, text: string, values: unknown[]): Promise<R[]> =>
+  (await db.executeQuery<R>(CompiledQuery.raw(text, values))).rows
 
 /**
  * Find what is to be served, and all that it includes, in one snapshot.
@@ -55,14 +71,15 @@ const select = async (db: Db, text: string, values: unknown[]): Promise<Found | 
 export async function findServed(db: Db, wanted: Wanted, at: string): Promise<Pointer> {
   const label = labelOf(wanted) ?? null
   const version = wanted.version ?? null
-  const found =
+  const [found] =
     'id' in wanted
-      ? await select(db, byId, [wanted.id, label, version])
-      : await select(db, byName, [wanted.category, wanted.name, label, version, at])
+      ? await select<Found>(db, byId, [wanted.id, label, version])
+      : await select<Found>(db, byName, [wanted.category, wanted.name, label, version, at])
   const called = 'id' in wanted ? wanted.id : `"${wanted.category}/${wanted.name}"`
   if (!found) throw new AppError(PromptNotFound, `There is no prompt ${called}.`)
   if (found.version === null) throw absent(found, label, version)
-  return withIncludes(db, found, 0)
+  const { hasIncludes, ...pointer } = found
+  return { ...pointer, ...(await withIncludes(db, found, hasIncludes)) }
 }
 
 /** An unset label is a 404 of its own, never a silent fallback to the newest version. */
@@ -74,30 +91,62 @@ function absent(found: Found, label: string | null, version: number | null): App
   return new AppError(kind, detail, { members: { promptId: found.id } })
 }
 
-async function withIncludes(db: Db, { hasIncludes, ...found }: Found, depth: number): Promise<Pointer> {
-  if (!hasIncludes) return { ...found, includes: [] }
-  if (depth >= maxIncludeDepth) throw new AppError(IncludeUnavailable, `Includes nest deeper than ${maxIncludeDepth} at "${found.category}/${found.name}".`)
-  const edges = await db
-    .selectFrom('promptInclude')
-    .select(['reference', 'targetId', 'targetLabel', 'targetVersion'])
-    .where('promptId', '=', found.id)
-    .where('version', '=', found.version)
-    .orderBy('reference')
-    .execute()
-  const includes: { edge: Edge; target: Pointer }[] = []
-  for (const edge of edges) {
-    const target = await select(db, byId, [edge.targetId, edge.targetLabel, edge.targetVersion])
-    if (!target || target.version === null)
-      throw new AppError(IncludeUnavailable, `"${found.category}/${found.name}" includes "${edge.reference}", which cannot be served: ${target ? 'the label is not set' : 'it was deleted'}.`)
-    includes.push({ edge, target: await withIncludes(db, target, depth + 1) })
+type Growing = { entry: ManifestEntry; links: Map<string, NodeKey> }
+type Included = { promptId: string; version: number; reference: string; targetLabel: string | null } & (
+  | { targetId: null; targetVersion: null }
+  | { targetId: string; targetVersion: number | null; category: string; name: string; checksum: string }
+)
+
+/** Level by level, one query each; a version that is included along many ways is looked at once. */
+async function withIncludes(
+  db: Db,
+  { id: promptId, category, name, version, checksum }: Found,
+  hasIncludes: boolean,
+): Promise<Pick<Pointer, 'parts' | 'followsLabels'>> {
+  const root: Growing = { entry: { promptId, category, name, version, checksum }, links: new Map() }
+  const parts = new Map<NodeKey, Growing>([[nodeKey(promptId, version), root]])
+  let followsLabels = false
+  let level = hasIncludes ? [root] : []
+  for (let depth = 0; level.length > 0; depth++) {
+    const rows = await select<Included>(db, included, [level.map((part) => part.entry.promptId), level.map((part) => part.entry.version)])
+    if (depth >= maxIncludeDepth && rows.length > 0)
+      throw new AppError(IncludeUnavailable, `Includes nest deeper than ${maxIncludeDepth} below "${category}/${name}".`)
+    level = []
+    for (const row of rows) {
+      const from = parts.get(nodeKey(row.promptId, row.version))!
+      if (row.targetVersion === null) throw unavailable(from.entry, row)
+      const key = nodeKey(row.targetId, row.targetVersion)
+      from.links.set(row.reference, key)
+      followsLabels ||= row.targetLabel !== null
+      if (parts.has(key)) continue
+      const part: Growing = {
+        entry: { promptId: row.targetId, category: row.category, name: row.name, version: row.targetVersion, checksum: row.checksum },
+        links: new Map(),
+      }
+      parts.set(key, part)
+      level.push(part)
+    }
   }
-  return { ...found, includes }
+  return { parts, followsLabels }
 }
 
+const unavailable = ({ category, name }: ManifestEntry, { reference, targetId }: Included): AppError =>
+  new AppError(
+    IncludeUnavailable,
+    `"${category}/${name}" includes "${reference}", which cannot be served: ${targetId ? 'the label is not set' : 'it was deleted'}.`,
+  )
+
 /** The bodies of versions, by `promptId@version`. */
-export async function findBodies(db: Db, versions: readonly { id: string; version: number }[]): Promise<Map<string, Body>> {
+export async function findBodies(db: Db, versions: readonly ManifestEntry[]): Promise<Map<NodeKey, Body>> {
   const { rows } = await sql<Omit<Body, 'type'> & { promptId: string; version: number }>`
     select v.prompt_id, v.version, v.engine, v.content, v.variables, v.config from prompt_version v
-    join unnest(${versions.map(({ id }) => id)}::uuid[], ${versions.map(({ version }) => version)}::int[]) w (id, version) on w.id = v.prompt_id and w.version = v.version`.execute(db)
-  return new Map(rows.map(({ promptId, version, ...body }) => [`${promptId}@${version}`, { type: typeof body.content === 'string' ? 'text' : 'chat', ...body }]))
+    join unnest(${versions.map(({ promptId }) => promptId)}::uuid[], ${versions.map(({ version }) => version)}::int[]) w (id, version) on w.id = v.prompt_id and w.version = v.version`.execute(
+    db,
+  )
+  return new Map(
+    rows.map(({ promptId, version, ...body }) => [
+      nodeKey(promptId, version),
+      { type: typeof body.content === 'string' ? 'text' : 'chat', ...body },
+    ]),
+  )
 }

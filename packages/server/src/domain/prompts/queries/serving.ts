@@ -1,22 +1,29 @@
-import type { Cache, Loaded, SharedCache } from '../../../core/cache.ts'
+import type { Cache, Loaded } from '../../../core/cache.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError, isAppError } from '../../../core/errors.ts'
 import type { Feed } from '../../../core/feed/feed.ts'
 import { Unavailable } from '../../../core/problem.ts'
-import { bodyChecksum } from '../model/checksum.ts'
-import { IncludeUnavailable } from '../model/failures.ts'
-import { type Compiled, type Composition, compileBody, manifestOf } from '../model/render.ts'
+import { type Composition, manifestOf, variablesOf } from '../model/composition.ts'
+import { expandContent } from '../model/expand.ts'
 import { cacheControl, type ServedPrompt, servedHeaders, sha256 } from '../model/served.ts'
 import { labelOf, nameTag, promptTag, servedKey, tagsOf, type Wanted } from '../model/serving-keys.ts'
-import type { Body } from '../model/shapes.ts'
-import { findBodies, findServed, type Pointer } from './served.ts'
+import { type BodyCaches, createComposer } from './compose.ts'
+import { findServed, type Pointer } from './served.ts'
 
 /** A prompt ready to be sent: finished bytes, and what is needed to fill it. */
-export type Served = Readonly<{ pointer: Pointer; label: string | null; bytes: Buffer; etag: string; headers: Readonly<Record<string, string>> }>
+export type Served = Readonly<{
+  pointer: Pointer
+  label: string | null
+  bytes: Buffer
+  etag: string
+  headers: Readonly<Record<string, string>>
+  /** The same, names and values in turn. */
+  rawHeaders: readonly string[]
+}>
 /** Served, or known to be absent. */
 export type Outcome = Served | Readonly<{ absent: AppError }>
 
-export type Caches = Readonly<{ served: Cache<Outcome>; bodies: Cache<Compiled>; shared: SharedCache }>
+export type Caches = BodyCaches & Readonly<{ served: Cache<Outcome> }>
 
 export type Serving = Readonly<{
   /** @throws PromptNotFound, LabelNotFound, VersionNotFound (404), Unavailable (503) */
@@ -32,54 +39,30 @@ const staleForMs = 3_600_000
 const absentForMs = 30_000
 
 /** Serve prompts from level 1, level 2 and the database; pointers are as fresh as the feed. */
-export function createServing({ served, bodies, shared }: Caches, feed: Feed): Serving {
+export function createServing({ served, ...parts }: Caches, feed: Feed): Serving {
+  const compose = createComposer(parts)
   feed.subscribe(({ events, everything }) => {
     if (everything) served.clear()
     else served.evict(events.flatMap(tagsOf))
   })
-
-  const compose = async (pointer: Pointer, ctx: Ctx): Promise<Composition> => {
-    const wanted = new Map(flatten(pointer).map((p) => [bodyKey(ctx.workspaceId, p), p]))
-    const compiled = new Map<string, Compiled>()
-    for (const key of wanted.keys()) {
-      const known = bodies.get(key)
-      if (known) compiled.set(key, known)
-    }
-    const missing = [...wanted].filter(([key]) => !compiled.has(key))
-    if (missing.length > 0) for (const [key, body] of await loadBodies(missing, ctx)) compiled.set(key, await bodies.load(key, async () => keepBody(body)))
-    return assemble(pointer, (p) => compiled.get(bodyKey(ctx.workspaceId, p))!)
-  }
-
-  /** Level 2 first, each value checked against its checksum; the rest in one query. */
-  const loadBodies = async (missing: [string, Pointer][], ctx: Ctx): Promise<Map<string, Body>> => {
-    const found = new Map<string, Body>()
-    const texts = await shared.getMany(missing.map(([key]) => key))
-    texts.forEach((text, i) => {
-      const body = text === undefined ? undefined : verified(text, missing[i]![1].checksum)
-      if (body) found.set(missing[i]![0], body)
-    })
-    const rest = missing.filter(([key]) => !found.has(key))
-    if (rest.length === 0) return found
-    const stored = await ctx.read((db) => findBodies(db, rest.map(([, pointer]) => pointer)))
-    for (const [key, { id, version }] of rest) {
-      const body = stored.get(`${id}@${version}`)
-      if (body) found.set(key, body)
-    }
-    shared.setMany(rest.flatMap(([key]) => (found.has(key) ? [{ key, value: JSON.stringify(found.get(key)) }] : [])))
-    return found
-  }
 
   const load = async (wanted: Wanted, ctx: Ctx): Promise<Loaded<Outcome>> => {
     try {
       const pointer = await ctx.read((db) => findServed(db, wanted, ctx.now()))
       const composition = await compose(pointer, ctx)
       const value = finish(pointer, composition, wanted)
-      const expiresInMs = pointer.formerUntil === null ? {} : { expiresInMs: Math.max(1, Date.parse(pointer.formerUntil) - Date.parse(ctx.now())) }
-      return { value, bytes: value.bytes.length + JSON.stringify(pointer).length * 2, tags: tagsFor(ctx.workspaceId, wanted, flatten(pointer).map(({ id }) => id)), ...expiresInMs }
+      const expiresInMs =
+        pointer.formerUntil === null ? {} : { expiresInMs: Math.max(1, Date.parse(pointer.formerUntil) - Date.parse(ctx.now())) }
+      return { value, bytes: weightOf(value), tags: tagsFor(ctx.workspaceId, wanted, pointer), ...expiresInMs }
     } catch (error) {
       if (!isAppError(error) || error.kind.status !== 404) throw error
       const { promptId } = (error.extras.members ?? {}) as { promptId?: string }
-      return { value: { absent: error }, bytes: 300, tags: tagsFor(ctx.workspaceId, wanted, promptId ? [promptId] : []), expiresInMs: absentForMs }
+      return {
+        value: { absent: error },
+        bytes: 300,
+        tags: [...tagsFor(ctx.workspaceId, wanted), ...(promptId ? [promptTag(ctx.workspaceId, promptId)] : [])],
+        expiresInMs: absentForMs,
+      }
     }
   }
 
@@ -102,7 +85,8 @@ export function createServing({ served, bodies, shared }: Caches, feed: Feed): S
       try {
         return { served: present(await served.load(key, () => load(wanted, ctx))) }
       } catch (error) {
-        if (isAppError(error, Unavailable) && last && 'bytes' in last && feed.age() < staleForMs) return { served: last, staleMs: feed.age() }
+        if (isAppError(error, Unavailable) && last && 'bytes' in last && feed.age() < staleForMs)
+          return { served: last, staleMs: feed.age() }
         throw error
       }
     },
@@ -114,66 +98,36 @@ const present = (outcome: Outcome): Served => {
   return outcome
 }
 
-const flatten = (pointer: Pointer): Pointer[] => [pointer, ...pointer.includes.flatMap(({ target }) => flatten(target))]
-const bodyKey = (workspaceId: string, { checksum }: Pointer): string => `${workspaceId}\n${checksum}`
-const tagsFor = (workspaceId: string, wanted: Wanted, promptIds: readonly string[]): string[] => [
-  ...('id' in wanted ? [promptTag(workspaceId, wanted.id)] : [nameTag(workspaceId, wanted.category, wanted.name)]),
-  ...promptIds.map((id) => promptTag(workspaceId, id)),
-]
-
-/** A value from level 2 counts only when it is what its checksum says. */
-function verified(text: string, checksum: string): Body | undefined {
-  try {
-    const body = JSON.parse(text) as Body
-    return bodyChecksum(body) === checksum ? body : undefined
-  } catch {
-    return undefined
-  }
+/** What evicts an answer: changes of the name or id that was asked for, and of every prompt in it. */
+function tagsFor(workspaceId: string, wanted: Wanted, pointer?: Pointer): string[] {
+  const asked = 'id' in wanted ? promptTag(workspaceId, wanted.id) : nameTag(workspaceId, wanted.category, wanted.name)
+  if (!pointer) return [asked]
+  const ids = [...pointer.parts.values()].map(({ entry }) => promptTag(workspaceId, entry.promptId))
+  return [...new Set([asked, nameTag(workspaceId, pointer.category, pointer.name), ...ids])]
 }
 
-/** Templates are parsed when they are first filled, not when they are merely served. */
-function keepBody(body: Body): Loaded<Compiled> {
-  let compiled: Compiled | undefined
-  const value: Compiled = {
-    body,
-    get templates() {
-      compiled ??= compileBody(body)
-      return compiled.templates
-    },
-  }
-  return { value, tags: [], bytes: JSON.stringify(body).length * 2 }
-}
-
-function assemble(pointer: Pointer, compiledOf: (pointer: Pointer) => Compiled): Composition {
-  const { id, category, name, version, checksum } = pointer
-  const includes = pointer.includes.map(({ edge, target }) => {
-    const composition = assemble(target, compiledOf)
-    if (typeof composition.compiled.body.content !== 'string')
-      throw new AppError(IncludeUnavailable, `"${category}/${name}" includes "${edge.reference}", which is a chat; only texts can be included.`)
-    return { edge, target: composition }
-  })
-  return { entry: { promptId: id, category, name, version, checksum }, compiled: compiledOf(pointer), includes }
-}
+/** About how many bytes a finished answer takes: its bytes, its facts once more as an object, and its parts. */
+const weightOf = ({ bytes, pointer }: Served): number =>
+  bytes.length + 2 * (pointer.description.length + JSON.stringify([pointer.tags, pointer.metadata]).length) + 500 * pointer.parts.size
 
 function finish(pointer: Pointer, composition: Composition, wanted: Wanted): Served {
   const label = labelOf(wanted) ?? null
-  const { includes: _includes, formerUntil: _until, ...facts } = pointer
+  const { parts: _parts, followsLabels, formerUntil: _until, ...facts } = pointer
+  const resolvedContent = expandContent(composition)
   const view: ServedPrompt = {
     ...(facts as Omit<typeof facts, 'status'> & Pick<ServedPrompt, 'status'>),
-    ...composition.compiled.body,
+    ...composition.root.compiled.body,
     label,
-    includes: manifestOf(composition).slice(1),
+    includes: manifestOf(composition),
+    ...(resolvedContent !== undefined && { resolvedContent, resolvedVariables: variablesOf(composition) }),
   }
   const bytes = Buffer.from(JSON.stringify(view))
   const etag = sha256(bytes).slice(0, 32)
-  const pinned = label === null && !followsLabel(pointer)
-  return {
-    pointer,
-    label,
-    bytes,
-    etag,
-    headers: { 'Content-Type': 'application/json; charset=utf-8', ETag: `"${etag}"`, 'Cache-Control': cacheControl(pinned), ...servedHeaders(view) },
+  const headers = {
+    'Content-Type': 'application/json; charset=utf-8',
+    ETag: `"${etag}"`,
+    'Cache-Control': cacheControl(label === null && !followsLabels),
+    ...servedHeaders(view),
   }
+  return { pointer, label, bytes, etag, headers, rawHeaders: Object.entries(headers).flat() }
 }
-
-const followsLabel = (pointer: Pointer): boolean => pointer.includes.some(({ edge, target }) => edge.targetLabel !== null || followsLabel(target))

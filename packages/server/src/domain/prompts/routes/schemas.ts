@@ -1,6 +1,20 @@
 import { Type } from 'typebox'
 import { FreeJson, Id, Nullable, PageQuery, Strict } from '../../../core/schemas.ts'
-import { Category, Config, Content, Engine, Label, labelPattern, Metadata, Name, Prompt, Reason, Tag, VariableInput, VersionNumber } from '../model/shapes.ts'
+import {
+  Category,
+  Config,
+  Content,
+  Engine,
+  Label,
+  labelPattern,
+  Metadata,
+  Name,
+  Prompt,
+  Reason,
+  Tag,
+  VariableInput,
+  VersionNumber,
+} from '../model/shapes.ts'
 
 /** Bodies that hold content may be this large, in bytes. */
 export const contentBody = 8 * 1024 * 1024
@@ -11,7 +25,10 @@ const description = Type.String({ maxLength: 10_000, description: 'What it is fo
 const tags = Type.Array(Tag, { maxItems: 100 })
 const changeSummary = Type.String({ maxLength: 10_000, description: 'Kept on the version' })
 const versionMetadata = FreeJson('Kept on the version: where it comes from')
-const variables = Type.Array(VariableInput, { maxItems: 1000, description: 'Those that the content uses and that are not named here are added' })
+const variables = Type.Array(VariableInput, {
+  maxItems: 1000,
+  description: 'Those that the content uses and that are not named here are added',
+})
 const type = Type.Enum(['text', 'chat'])
 
 const creatable = {
@@ -45,12 +62,13 @@ export const ForkPrompt = Strict(
 )
 
 const { properties } = Prompt
-const unchanged = <S extends object>(schema: S) => Type.Optional(Type.Unsafe<unknown>({ ...schema, description: 'Read-only: leave it out or send it back as it was' }))
+const unchanged = <S extends object>(schema: S) =>
+  Type.Optional(Type.Unsafe<unknown>({ ...schema, description: 'Read-only: leave it out or send it back as it was' }))
 
 /** PUT merges: absent stays, null clears, read-only fields may come back as they were read. */
 export const ChangePrompt = Strict(
   {
-    name: Type.Optional(Nullable(Name)),
+    name: Type.Optional(Name),
     category: Type.Optional(Nullable(Category)),
     description: Type.Optional(Nullable(description)),
     type: Type.Optional(type),
@@ -95,7 +113,9 @@ export const ListQuery = Strict({
   updatedAfter: Type.Optional(Type.String({ format: 'date-time', description: 'RFC 3339' })),
   q: Type.Optional(Type.String({ minLength: 1, maxLength: 400, description: 'Part of the name, the category or the description' })),
   deleted: Type.Optional(Type.Boolean({ description: 'true: deleted prompts instead of live ones' })),
-  sort: Type.Optional(Type.Enum(['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'name', '-name'], { description: '-createdAt without it' })),
+  sort: Type.Optional(
+    Type.Enum(['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'name', '-name'], { description: '-createdAt without it' }),
+  ),
   view: Type.Optional(Type.Enum(['full', 'summary'], { description: 'summary leaves out content, variables and config' })),
   ...PageQuery,
 })

@@ -2,9 +2,19 @@ import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
 import { Id, Nullable, PageOf, Strict, Timestamp } from '../../../core/schemas.ts'
 import { deleteLabel, revertLabel, setLabel } from '../commands/labels.ts'
-import { rollbackVersion } from '../commands/lifetime.ts'
+import { rollbackVersion } from '../commands/rollback-version.ts'
 import { VersionDiff } from '../model/diff.ts'
-import { IncludeCycleLater, LabelInUse, LabelMoved, LabelNotFound, LabelReserved, NothingToRevert, PromptNotFound, VersionNotFound } from '../model/failures.ts'
+import {
+  IncludeCycleLater,
+  IncludeTooDeepLater,
+  LabelInUse,
+  LabelMoved,
+  LabelNotFound,
+  LabelReserved,
+  NothingToRevert,
+  PromptNotFound,
+  VersionNotFound,
+} from '../model/failures.ts'
 import { Label, Prompt, Reason, Version, VersionNumber } from '../model/shapes.ts'
 import { diffOf, getVersion, listLabelMoves, listVersions, usedBy } from '../queries/history.ts'
 import { cursor, includeTotal, limit, PromptId, Reasoned } from './schemas.ts'
@@ -18,75 +28,145 @@ const MovedLabel = Strict({
   promptId: Id,
   revision: Type.Integer({ description: 'The revision of the prompt after the move' }),
 })
+/** What bringing a version into use may meet. */
+const laterErrors = [IncludeCycleLater, IncludeTooDeepLater, LabelInUse]
 const etag = ({ revision }: { revision: number }) => String(revision)
 
 export const versions: AnyEndpoint[] = [
   endpoint({
-    name: 'prompts.versions', method: 'GET', path: '/prompts/:id/versions', access: 'prompts:read',
+    name: 'prompts.versions',
+    method: 'GET',
+    path: '/prompts/:id/versions',
+    access: 'prompts:read',
     summary: 'List the versions of a prompt, newest first',
-    params: PromptId, query: Strict({ limit, cursor, includeTotal }), reply: PageOf(Version), errors: [PromptNotFound],
+    params: PromptId,
+    query: Strict({ limit, cursor, includeTotal }),
+    reply: PageOf(Version),
+    errors: [PromptNotFound],
     handle: ({ params, query }, ctx) => listVersions({ ...params, ...query }, ctx),
   }),
   endpoint({
-    name: 'prompts.version', method: 'GET', path: '/prompts/:id/versions/:version', access: 'prompts:read',
+    name: 'prompts.version',
+    method: 'GET',
+    path: '/prompts/:id/versions/:version',
+    access: 'prompts:read',
     summary: 'Get one version',
-    params: AtVersion, reply: Version, errors: [VersionNotFound, PromptNotFound], etag: ({ checksum, labels }) => `${checksum.slice(0, 24)}${labels.length > 0 ? `-${labels.join('+')}` : ''}`,
+    params: AtVersion,
+    reply: Version,
+    errors: [VersionNotFound, PromptNotFound],
+    etag: ({ checksum, labels }) => `${checksum.slice(0, 24)}${labels.length > 0 ? `-${labels.join('+')}` : ''}`,
     handle: ({ params }, ctx) => getVersion(params, ctx),
   }),
   endpoint({
-    name: 'prompts.diff', method: 'GET', path: '/prompts/:id/versions/:a/diff/:b', access: 'prompts:read',
+    name: 'prompts.diff',
+    method: 'GET',
+    path: '/prompts/:id/versions/:a/diff/:b',
+    access: 'prompts:read',
     summary: 'What changed from version a to version b: text, words, variables, config, tokens',
-    params: Strict({ id: Id, a: VersionNumber, b: VersionNumber }), reply: VersionDiff, errors: [VersionNotFound, PromptNotFound],
+    params: Strict({ id: Id, a: VersionNumber, b: VersionNumber }),
+    reply: VersionDiff,
+    errors: [VersionNotFound, PromptNotFound],
     handle: ({ params }, ctx) => diffOf(params, ctx),
   }),
   endpoint({
-    name: 'prompts.rollback', method: 'POST', path: '/prompts/:id/versions/:version/rollback', access: 'prompts:write',
+    name: 'prompts.rollback',
+    method: 'POST',
+    path: '/prompts/:id/versions/:version/rollback',
+    access: 'prompts:write',
     summary: 'Make an earlier version the newest again, as a new version, and move the named labels to it',
-    params: AtVersion, body: Strict({ reason: Type.Optional(Reason), labels: Type.Optional(Type.Array(Label, { maxItems: 100 })) }),
-    status: 201, reply: Prompt, errors: [PromptNotFound, VersionNotFound, LabelReserved, IncludeCycleLater], etag, location: ({ id, version }) => `/prompts/${id}/versions/${version}`,
+    params: AtVersion,
+    body: Strict({ reason: Type.Optional(Reason), labels: Type.Optional(Type.Array(Label, { maxItems: 100 })) }),
+    status: 201,
+    reply: Prompt,
+    errors: [PromptNotFound, VersionNotFound, LabelReserved, ...laterErrors],
+    etag,
+    location: ({ id, version }) => `/prompts/${id}/versions/${version}`,
     handle: ({ params, body }, ctx) => rollbackVersion({ ...params, ...body }, ctx),
   }),
   endpoint({
-    name: 'prompts.setLabel', method: 'PUT', path: '/prompts/:id/labels/:label', access: 'prompts:write',
+    name: 'prompts.setLabel',
+    method: 'PUT',
+    path: '/prompts/:id/labels/:label',
+    access: 'prompts:write',
     summary: 'Let a label stand on a version',
     params: AtLabel,
     body: Strict({
       version: VersionNumber,
-      expectedVersion: Type.Optional(Nullable(VersionNumber, { description: 'Refuse the move unless the label is there now; null: not set' })),
+      expectedVersion: Type.Optional(
+        Nullable(VersionNumber, { description: 'Refuse the move unless the label is there now; null: not set' }),
+      ),
       reason: Type.Optional(Reason),
     }),
-    reply: MovedLabel, errors: [PromptNotFound, VersionNotFound, LabelMoved, LabelReserved, IncludeCycleLater], etag,
+    reply: MovedLabel,
+    errors: [PromptNotFound, VersionNotFound, LabelMoved, LabelReserved, ...laterErrors],
+    etag,
     handle: ({ params, body }, ctx) => setLabel({ ...params, ...body }, ctx),
   }),
   endpoint({
-    name: 'prompts.deleteLabel', method: 'DELETE', path: '/prompts/:id/labels/:label', access: 'prompts:write',
+    name: 'prompts.deleteLabel',
+    method: 'DELETE',
+    path: '/prompts/:id/labels/:label',
+    access: 'prompts:write',
     summary: 'Take a label away',
-    params: AtLabel, errors: [LabelNotFound, PromptNotFound, LabelInUse],
+    params: AtLabel,
+    errors: [LabelNotFound, PromptNotFound, LabelInUse],
     handle: async ({ params }, ctx) => {
       await deleteLabel(params, ctx)
       return {}
     },
   }),
   endpoint({
-    name: 'prompts.labelHistory', method: 'GET', path: '/prompts/:id/labels/:label/history', access: 'prompts:read',
+    name: 'prompts.labelHistory',
+    method: 'GET',
+    path: '/prompts/:id/labels/:label/history',
+    access: 'prompts:read',
     summary: 'List the moves of a label, newest first',
-    params: AtLabel, query: Strict({ limit, cursor }),
-    reply: PageOf(Strict({ label: Label, from: Nullable(VersionNumber), to: Nullable(VersionNumber), reason: Nullable(Type.String()), movedBy: Type.String(), movedAt: Timestamp })),
+    params: AtLabel,
+    query: Strict({ limit, cursor }),
+    reply: PageOf(
+      Strict({
+        label: Label,
+        from: Nullable(VersionNumber),
+        to: Nullable(VersionNumber),
+        reason: Nullable(Type.String()),
+        movedBy: Type.String(),
+        movedAt: Timestamp,
+      }),
+    ),
     errors: [PromptNotFound],
     handle: ({ params, query }, ctx) => listLabelMoves({ ...params, ...query }, ctx),
   }),
   endpoint({
-    name: 'prompts.revertLabel', method: 'POST', path: '/prompts/:id/labels/:label/revert', access: 'prompts:write',
+    name: 'prompts.revertLabel',
+    method: 'POST',
+    path: '/prompts/:id/labels/:label/revert',
+    access: 'prompts:write',
     summary: 'Put a label back to where its last move took it from',
-    params: AtLabel, body: Reasoned, reply: MovedLabel, errors: [LabelNotFound, PromptNotFound, NothingToRevert, IncludeCycleLater], etag,
+    params: AtLabel,
+    body: Reasoned,
+    reply: MovedLabel,
+    errors: [LabelNotFound, PromptNotFound, NothingToRevert, ...laterErrors],
+    etag,
     handle: ({ params, body }, ctx) => revertLabel({ ...params, ...body }, ctx),
   }),
   endpoint({
-    name: 'prompts.usedBy', method: 'GET', path: '/prompts/:id/used-by', access: 'prompts:read',
+    name: 'prompts.usedBy',
+    method: 'GET',
+    path: '/prompts/:id/used-by',
+    access: 'prompts:read',
     summary: 'Who depends on this prompt: prompts that include it, and the labels it carries',
     params: PromptId,
     reply: Strict({
-      prompts: Type.Array(Strict({ id: Id, category: Type.String(), name: Type.String(), version: VersionNumber, reference: Type.String(), labels: Type.Array(Type.String()) })),
+      prompts: Type.Array(
+        Strict({
+          id: Id,
+          category: Type.String(),
+          name: Type.String(),
+          version: VersionNumber,
+          reference: Type.String(),
+          labels: Type.Array(Type.String()),
+        }),
+      ),
       labels: Type.Array(Type.String()),
     }),
     errors: [PromptNotFound],

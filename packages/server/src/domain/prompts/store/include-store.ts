@@ -1,91 +1,154 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
-import { AppError } from '../../../core/errors.ts'
+import { unprocessable } from '../../../core/problem.ts'
 import { IncludeNotFound } from '../model/failures.ts'
-import { type Edge, followed, maxIncludeDepth, type Node } from '../model/includes.ts'
+import { type Edge, followed, type Graph, maxIncludes, nodeKey } from '../model/includes.ts'
 import { formatReference, type IncludeRef } from '../model/templates/index.ts'
 import '../tables.ts'
 
+type Fragment = RawBuilder<unknown>
+/** A version that is served by a label or is the newest. */
+const isLive = (promptId: Fragment, version: Fragment): Fragment => sql`(
+  exists (select 1 from prompt_label l where l.prompt_id = ${promptId} and l.version = ${version})
+  or exists (select 1 from prompt q where q.id = ${promptId} and q.version = ${version}))`
+/** A version that somebody pins. */
+const isPinned = (promptId: Fragment, version: Fragment): Fragment =>
+  sql`exists (select 1 from prompt_include x where x.target_id = ${promptId} and x.target_version = ${version})`
+
+const edgeColumns = ['reference', 'targetId', 'targetLabel', 'targetVersion'] as const
+
 /** Reads and writes what includes what. */
 export const includeStore = (tx: Db) => ({
-  /** Changes that could close a cycle wait for each other, workspace by workspace, until the transaction ends. */
+  /**
+   * Changes to the graph of includes wait for each other, workspace by workspace, until the transaction ends. It is the
+   * last lock that a transaction takes, so whoever holds it waits for nobody.
+   */
   async lockGraph(workspaceId: string): Promise<void> {
     await sql`select pg_advisory_xact_lock(hashtextextended(${`includes ${workspaceId}`}, 0))`.execute(tx)
   },
 
   /**
-   * Find what references mean now, and keep it from being deleted meanwhile.
-   * @throws IncludeNotFound (422) for a prompt, label or version that is not there
+   * Find what references mean now. A reference that the version before had keeps its prompt, whatever that is called by now.
+   * @param kept what the version before included
+   * @param at the time, for names that prompts had before
+   * @throws IncludeNotFound (422) for a prompt, label or version that is not there, and for a chat
    */
-  async resolve(refs: readonly IncludeRef[]): Promise<Edge[]> {
+  async resolve(refs: readonly IncludeRef[], kept: readonly Edge[], at: string): Promise<Edge[]> {
     const edges = new Map<string, Edge>()
     for (const ref of refs) {
       const reference = formatReference(ref)
       if (edges.has(reference)) continue
-      const { targetLabel, targetVersion } = followed(ref)
-      const { rows } = await sql<{ id: string; found: boolean }>`
-        select p.id, case when ${targetVersion}::int is null
-            then exists (select 1 from prompt_label l where l.prompt_id = p.id and l.label = ${targetLabel})
-            else exists (select 1 from prompt_version v where v.prompt_id = p.id and v.version = ${targetVersion}) end as found
-        from prompt p where p.category = ${ref.category} and p.name = ${ref.name} and p.deleted_at is null for share of p`.execute(tx)
-      if (!rows[0]) throw new AppError(IncludeNotFound, `The included prompt "${reference}" does not exist. Create it first, or mend the reference.`)
-      if (!rows[0].found)
-        throw new AppError(IncludeNotFound, `The included prompt "${reference}" has no ${targetLabel === null ? `version ${targetVersion}` : `label "${targetLabel}"`}.`)
-      edges.set(reference, { reference, targetId: rows[0].id, targetLabel, targetVersion })
+      if (edges.size >= maxIncludes) throw refuse(`A prompt may include ${maxIncludes} others. Group some of them in prompts of their own.`)
+      const known = kept.find((edge) => edge.reference === reference)
+      edges.set(reference, { reference, ...followed(ref), targetId: await findTarget(tx, ref, known?.targetId ?? null, at) })
     }
     return [...edges.values()]
   },
 
   async add(promptId: string, version: number, edges: readonly Edge[]): Promise<void> {
     if (edges.length === 0) return
-    await tx.insertInto('promptInclude').values(edges.map((edge) => ({ ...edge, promptId, version }))).execute()
+    await tx
+      .insertInto('promptInclude')
+      .values(edges.map((edge) => ({ ...edge, promptId, version })))
+      .execute()
   },
 
   edges: (promptId: string, version: number): Promise<Edge[]> =>
-    tx.selectFrom('promptInclude').select(['reference', 'targetId', 'targetLabel', 'targetVersion']).where('promptId', '=', promptId).where('version', '=', version).orderBy('reference').execute(),
+    tx
+      .selectFrom('promptInclude')
+      .select(edgeColumns)
+      .where('promptId', '=', promptId)
+      .where('version', '=', version)
+      .orderBy('reference')
+      .execute(),
 
-  /** Every version that includes of the given prompts may lead to, level by level, with the names of the prompts. */
-  async reachable(start: readonly Edge[]): Promise<{ nodes: Map<string, Node[]>; names: Map<string, string> }> {
-    const nodes = new Map<string, Node[]>()
-    const names = new Map<string, string>()
-    let wanted = new Set(start.map(({ targetId }) => targetId))
-    for (let depth = 0; wanted.size > 0 && depth <= maxIncludeDepth + 1; depth++) {
-      const level = await candidates(tx, [...wanted])
-      for (const { promptId, name } of level) names.set(promptId, name)
-      for (const id of wanted) nodes.set(id, level.filter((n) => n.promptId === id))
-      wanted = new Set(level.flatMap(({ edges }) => edges.map(({ targetId }) => targetId)).filter((id) => !nodes.has(id)))
-    }
-    return { nodes, names }
+  /** Versions of a prompt that include something and are served, newest, or pinned by others. */
+  async includingVersions(promptId: string): Promise<number[]> {
+    const [id, version] = [sql`i.prompt_id`, sql`i.version`]
+    const { rows } = await sql<{ version: number }>`
+      select distinct i.version from prompt_include i
+      where i.prompt_id = ${promptId} and (${isLive(id, version)} or ${isPinned(id, version)})`.execute(tx)
+    return rows.map((row) => row.version)
+  },
+
+  /** The graph around one version, all the way down to what it includes and up to who includes it; of live prompts only. */
+  async around(promptId: string, version: number): Promise<Graph> {
+    const { rows } = await sql<Link>`
+      with recursive down (id, version) as (
+        select ${promptId}::uuid, ${version}::int
+        union
+        select p.id, t.version from down d
+        join prompt_include i on i.prompt_id = d.id and i.version = d.version
+        join prompt p on p.id = i.target_id and p.deleted_at is null
+        cross join lateral (
+          select i.target_version as version where i.target_version is not null
+          union all select p.version where i.target_version is null
+          union all select l.version from prompt_label l where l.prompt_id = p.id and i.target_version is null) t
+      ), up (id, version) as (
+        select ${promptId}::uuid, ${version}::int
+        union
+        select i.prompt_id, i.version from up u
+        join prompt_include i on i.target_id = u.id and ${leadsTo(sql`u`)}
+        join prompt p on p.id = i.prompt_id and p.deleted_at is null
+        where ${isLive(sql`i.prompt_id`, sql`i.version`)} or ${isPinned(sql`i.prompt_id`, sql`i.version`)}
+      ), node as (
+        select n.id, n.version, p.category || '/' || p.name as name from (select * from down union select * from up) n join prompt p on p.id = n.id
+      )
+      select a.id as from_id, a.version as from_version, a.name as from_name, b.id as to_id, b.version as to_version, b.name as to_name
+      from node a join prompt_include i on i.prompt_id = a.id and i.version = a.version
+      join node b on b.id = i.target_id and ${leadsTo(sql`b`)}`.execute(tx)
+    return graphOf(rows)
   },
 })
 
-type Candidate = Node & { name: string }
+type Link = { fromId: string; fromVersion: number; fromName: string; toId: string; toVersion: number; toName: string }
 
-/** Of each prompt: the versions that carry a label, the newest, and those that somebody pins. */
-async function candidates(tx: Db, ids: string[]): Promise<Candidate[]> {
-  const { rows } = await sql<Candidate>`
-    select p.id as "promptId", p.category || '/' || p.name as name, v.version,
-      coalesce(json_agg(json_build_object('reference', i.reference, 'targetId', i.target_id, 'targetLabel', i.target_label, 'targetVersion', i.target_version))
-        filter (where i.reference is not null), '[]') as edges
-    from prompt p
-    join prompt_version v on v.prompt_id = p.id and (
-      v.version = p.version
-      or exists (select 1 from prompt_label l where l.prompt_id = p.id and l.version = v.version)
-      or exists (select 1 from prompt_include x where x.target_id = p.id and x.target_version = v.version))
-    left join prompt_include i on i.prompt_id = v.prompt_id and i.version = v.version
-    where p.id = any(${ids}) and p.deleted_at is null
-    group by p.id, p.category, p.name, v.version`.execute(tx)
-  return rows
+/** True when the include `i` leads to the version of a node: it pins it, or it follows its prompt and the version is live. */
+const leadsTo = (node: Fragment): Fragment =>
+  sql`(i.target_version = ${node}.version or (i.target_version is null and ${isLive(sql`${node}.id`, sql`${node}.version`)}))`
+
+function graphOf(rows: readonly Link[]): Graph {
+  const names = new Map<string, string>()
+  const links = rows.map((row) => {
+    const [from, to] = [nodeKey(row.fromId, row.fromVersion), nodeKey(row.toId, row.toVersion)]
+    names.set(from, row.fromName).set(to, row.toName)
+    return { from, to }
+  })
+  return { links, nameOf: (node) => names.get(node) ?? node }
 }
 
-/** Prompts whose served or newest versions include the given one: `category/name`, at most 20; of one label, or of any. */
+async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: string): Promise<string> {
+  const { targetLabel, targetVersion } = followed(ref)
+  const { rows } = await sql<{ id: string; version: number | null; isText: boolean }>`
+    select t.id, v.version, jsonb_typeof(v.content) = 'string' as is_text from (
+      select id, 0 as choice from prompt where id = ${known}::uuid and deleted_at is null
+      union all select id, 1 from prompt where category = ${ref.category} and name = ${ref.name} and deleted_at is null
+      union all select p.id, 2 from prompt_former_name f join prompt p on p.id = f.prompt_id and p.deleted_at is null
+        where f.category = ${ref.category} and f.name = ${ref.name} and f.expires_at > ${at}
+      order by choice limit 1) t
+    left join prompt_label l on l.prompt_id = t.id and l.label = ${targetLabel}
+    left join prompt_version v on v.prompt_id = t.id and v.version = coalesce(${targetVersion}::int, l.version)`.execute(tx)
+  const [found] = rows
+  const reference = formatReference(ref)
+  if (!found) throw refuse(`The included prompt "${reference}" does not exist. Create it first, or mend the reference.`)
+  if (found.version === null)
+    throw refuse(
+      `The included prompt "${reference}" has no ${targetLabel === null ? `version ${targetVersion}` : `label "${targetLabel}"`}.`,
+    )
+  if (!found.isText) throw refuse(`"${reference}" is a chat; only texts can be included.`)
+  return found.id
+}
+
+const refuse = (detail: string) => unprocessable(IncludeNotFound, '/content', 'include.not_found', detail)
+
+/** Prompts that need the given one, by versions that are served, newest or pinned: `category/name`, at most 20; by one label, or by any. */
 export async function includersOf(tx: Db, targetId: string, label?: string): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select distinct p.category || '/' || p.name as name
     from prompt_include i
     join prompt p on p.id = i.prompt_id and p.deleted_at is null and p.id <> i.target_id
     where i.target_id = ${targetId} and (${label ?? null}::text is null or i.target_label = ${label ?? null})
-      and (i.version = p.version or exists (select 1 from prompt_label l where l.prompt_id = p.id and l.version = i.version))
+      and (${isLive(sql`i.prompt_id`, sql`i.version`)} or ${isPinned(sql`i.prompt_id`, sql`i.version`)})
     order by 1 limit 20`.execute(tx)
   return rows.map(({ name }) => name)
 }

@@ -1,14 +1,28 @@
-import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
-import { PromptNotFound, VersionNotFound } from '../model/failures.ts'
+import { NameTaken, PromptNotFound, VersionNotFound } from '../model/failures.ts'
 import type { By, Move, State, VersionState } from '../model/prompt.ts'
 import type { Label } from '../model/shapes.ts'
 import '../tables.ts'
 
 const columns = [
-  'id', 'category', 'name', 'description', 'type', 'tags', 'metadata', 'isTemplate', 'status', 'version', 'revision',
-  'parentPromptId', 'parentVersion', 'createdBy', 'createdAt', 'updatedAt', 'deletedAt',
+  'id',
+  'category',
+  'name',
+  'description',
+  'type',
+  'tags',
+  'metadata',
+  'isTemplate',
+  'status',
+  'version',
+  'revision',
+  'parentPromptId',
+  'parentVersion',
+  'createdBy',
+  'createdAt',
+  'updatedAt',
+  'deletedAt',
 ] as const
 
 /** How long an old name goes on serving after a rename. */
@@ -16,27 +30,36 @@ const formerNameMs = 90 * 24 * 3_600_000
 
 /** SQL of the write side: load one, save one. Screens read in queries. */
 export const promptStore = (tx: Db) => ({
-  /** Lock a prompt's row: late writers queue, they do not fail. @throws PromptNotFound, also for a deleted one unless asked for */
-  async lock(id: string, { deleted = false } = {}): Promise<State> {
-    const row = await tx.selectFrom('prompt').select(columns).where('id', '=', id).forUpdate().executeTakeFirst()
-    if (!row || (row.deletedAt !== null && !deleted)) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
-    const labels = await tx.selectFrom('promptLabel').select(['label', 'version']).where('promptId', '=', id).orderBy('label').execute()
-    const { parentPromptId, parentVersion, ...state } = row
-    const parent = parentPromptId && parentVersion ? { promptId: parentPromptId, version: parentVersion } : null
-    return { ...state, parent, labels: Object.fromEntries(labels.map(({ label, version }) => [label, version])) }
-  },
+  /**
+   * Lock a prompt's row: late writers queue, they do not fail. Not its key: who stores a reference to it need not wait.
+   * @throws PromptNotFound, also for a deleted one unless asked for */
+  lock: (id: string, { deleted = false } = {}): Promise<State> => load(tx, id, { deleted, lock: true }),
+
+  /** Read a prompt without locking it. @throws PromptNotFound, also for a deleted one */
+  get: (id: string): Promise<State> => load(tx, id, { deleted: false, lock: false }),
 
   /** @throws VersionNotFound */
   async version(promptId: string, number: number): Promise<VersionState> {
     const row = await tx
-      .selectFrom('promptVersion as v')
-      .innerJoin('prompt as p', 'p.id', 'v.promptId')
-      .select(['v.version', 'p.type', 'v.engine', 'v.content', 'v.variables', 'v.config', 'v.checksum', 'v.changeSummary', 'v.changeType', 'v.metadata', 'v.createdBy', 'v.createdAt'])
-      .where('v.promptId', '=', promptId)
-      .where('v.version', '=', number)
+      .selectFrom('promptVersion')
+      .select([
+        'version',
+        'engine',
+        'content',
+        'variables',
+        'config',
+        'checksum',
+        'changeSummary',
+        'changeType',
+        'metadata',
+        'createdBy',
+        'createdAt',
+      ])
+      .where('promptId', '=', promptId)
+      .where('version', '=', number)
       .executeTakeFirst()
     if (!row) throw new AppError(VersionNotFound, `The prompt has no version ${number}.`)
-    const { engine, content, variables, config, type: _type, ...rest } = row
+    const { engine, content, variables, config, ...rest } = row
     return { ...rest, body: { type: typeof content === 'string' ? 'text' : 'chat', engine, content, variables, config } }
   },
 
@@ -45,16 +68,35 @@ export const promptStore = (tx: Db) => ({
     const { parent, labels: _labels, metadata, tags, ...row } = next
     const inserted = await tx
       .insertInto('prompt')
-      .values({ ...row, tags: [...tags], metadata: JSON.stringify(metadata), parentPromptId: parent?.promptId ?? null, parentVersion: parent?.version ?? null })
+      .values({
+        ...row,
+        tags: [...tags],
+        metadata: JSON.stringify(metadata),
+        parentPromptId: parent?.promptId ?? null,
+        parentVersion: parent?.version ?? null,
+      })
       .onConflict((c) => c.columns(['workspaceId', 'category', 'name']).where('deletedAt', 'is', null).doNothing())
       .returning('id')
       .executeTakeFirst()
     return inserted !== undefined
   },
 
+  /** @throws NameTaken (409) when a live prompt has its name */
   async save(next: State): Promise<void> {
     const { id, parent: _parent, labels: _labels, createdBy: _by, createdAt: _at, metadata, tags, ...row } = next
-    await tx.updateTable('prompt').set({ ...row, tags: [...tags], metadata: JSON.stringify(metadata) }).where('id', '=', id).execute()
+    try {
+      await tx
+        .updateTable('prompt')
+        .set({ ...row, tags: [...tags], metadata: JSON.stringify(metadata) })
+        .where('id', '=', id)
+        .execute()
+    } catch (error) {
+      if ((error as { constraint?: string }).constraint !== 'prompt_by_name') throw error
+      throw new AppError(
+        NameTaken,
+        `"${next.category}/${next.name}" belongs to another prompt. Choose another name, or rename that one first.`,
+      )
+    }
   },
 
   async addVersion(promptId: string, { body, metadata, ...version }: VersionState): Promise<void> {
@@ -85,7 +127,17 @@ export const promptStore = (tx: Db) => ({
         .execute()
     await tx
       .insertInto('promptLabelMove')
-      .values(moves.map(({ label, from, to, reason }) => ({ promptId, label, fromVersion: from, toVersion: to, reason, movedBy: by.actor, movedAt: by.at })))
+      .values(
+        moves.map(({ label, from, to, reason }) => ({
+          promptId,
+          label,
+          fromVersion: from,
+          toVersion: to,
+          reason,
+          movedBy: by.actor,
+          movedAt: by.at,
+        })),
+      )
       .execute()
   },
 
@@ -103,14 +155,24 @@ export const promptStore = (tx: Db) => ({
     await tx.deleteFrom('promptFormerName').where('category', '=', category).where('name', '=', name).execute()
   },
 
-  /** The moves of a label, newest first. */
-  moves: (promptId: string, label: Label) =>
-    tx.selectFrom('promptLabelMove').select(['fromVersion', 'toVersion']).where('promptId', '=', promptId).where('label', '=', label).orderBy('id', 'desc').limit(1).executeTakeFirst(),
-
-  /** Names in a category that begin with the given one: for making a derived name unique. */
-  async nameTaken(category: string, name: string): Promise<boolean> {
-    const { rows } = await sql`select 1 from prompt where category = ${category} and name = ${name} and deleted_at is null`.execute(tx)
-    return rows.length > 0
-  },
+  lastMove: (promptId: string, label: Label) =>
+    tx
+      .selectFrom('promptLabelMove')
+      .select(['fromVersion', 'toVersion'])
+      .where('promptId', '=', promptId)
+      .where('label', '=', label)
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst(),
 })
 export type PromptStore = ReturnType<typeof promptStore>
+
+async function load(tx: Db, id: string, { deleted, lock }: { deleted: boolean; lock: boolean }): Promise<State> {
+  const query = tx.selectFrom('prompt').select(columns).where('id', '=', id)
+  const row = await (lock ? query.forNoKeyUpdate() : query).executeTakeFirst()
+  if (!row || (row.deletedAt !== null && !deleted)) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
+  const labels = await tx.selectFrom('promptLabel').select(['label', 'version']).where('promptId', '=', id).orderBy('label').execute()
+  const { parentPromptId, parentVersion, ...state } = row
+  const parent = parentPromptId && parentVersion ? { promptId: parentPromptId, version: parentVersion } : null
+  return { ...state, parent, labels: Object.fromEntries(labels.map(({ label, version }) => [label, version])) }
+}

@@ -26,7 +26,7 @@ const indentLines = (text: string, prefix: string, run: Run): string => {
   const count = text.match(lines)?.length ?? 0
   const size = text.length + count * prefix.length
   if (size > run.limits.output) throw outputLimit(run)
-  spend(run, Math.ceil(size / 16))
+  spend(run, Math.ceil(size / 2))
   return text.replace(lines, (start) => start + prefix)
 }
 

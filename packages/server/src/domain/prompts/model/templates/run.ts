@@ -21,7 +21,8 @@ export type Run = {
   readonly missing: Set<string> | undefined
   out: string
   operations: number
-  depth: number
+  /** The included templates that are being written, the outermost first. */
+  readonly open: Template[]
   /** When liquid has to be done, by `performance.now()`; 0 until the first liquid template is entered. */
   deadline: number
   /** Left over of `limits.liquidMemory`. */
@@ -38,7 +39,7 @@ export const startRun = (values: Readonly<Record<string, unknown>>, options: Ren
     missing: options.missing,
     out: '',
     operations: 0,
-    depth: 0,
+    open: [],
     deadline: 0,
     memory: limits.liquidMemory,
   }
@@ -74,16 +75,16 @@ export const operationsLimit = (run: Run): RenderLimit => new RenderLimit(`rende
 
 /** Go one include deeper; every `enter` needs its `leave`. Throws `RenderLimit` and `RenderFailed`. */
 export const enter = (run: Run, ref: IncludeRef): Part => {
-  if (run.depth >= run.limits.includeDepth)
+  if (run.open.length >= run.limits.includeDepth)
     throw new RenderLimit(`includes are nested deeper than ${run.limits.includeDepth} (at ${ref.raw.slice(0, 80)})`)
-  const template = run.include?.(ref)
+  const template = run.include?.(ref, run.open.at(-1))
   if (template === undefined) throw new RenderFailed(`the included prompt "${ref.raw.slice(0, 80)}" is not found`)
-  run.depth++
+  run.open.push(template)
   return template.part
 }
 
 export const leave = (run: Run): void => {
-  run.depth--
+  run.open.pop()
 }
 
 /** A value as text: strings as they are, null and undefined as nothing, numbers and booleans by `String`, the rest as JSON. */

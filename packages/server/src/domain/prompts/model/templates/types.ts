@@ -28,8 +28,11 @@ export type Limits = Readonly<{
 }>
 
 export type RenderOptions = Readonly<{
-  /** Finds an included template. Undefined, or no function at all, throws `RenderFailed` when an include is reached. */
-  include?: (ref: IncludeRef) => Template | undefined
+  /**
+   * Finds what a template includes; `from` is the included template in which the reference stands, undefined for the
+   * outermost text. Undefined, or no function at all, throws `RenderFailed` when an include is reached.
+   */
+  include?: (ref: IncludeRef, from: Template | undefined) => Template | undefined
   limits?: Partial<Limits>
   /** Filled with the names of the given values that were looked up and found. */
   used?: Set<string>

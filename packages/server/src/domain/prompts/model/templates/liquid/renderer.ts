@@ -34,9 +34,11 @@ export const checkTime = (run: Run): void => {
   if (performance.now() > run.deadline) throw new RenderLimit(`rendering takes longer than ${run.limits.liquidMs} ms`)
 }
 
+/** What a template's caller is told: our own errors as they are (also when liquidjs has wrapped them), others with their line. */
 const explained = (error: unknown, node: Node): Error => {
-  if (isTemplateError(error)) return error
-  if (error instanceof RangeError) return new RenderLimit(`liquid: ${error.message}`)
-  const message = error instanceof Error ? error.message : String(error)
+  const cause = (error as { originalError?: unknown } | undefined)?.originalError ?? error
+  if (isTemplateError(cause)) return cause
+  if (cause instanceof RangeError) return new RenderLimit(`liquid: ${cause.message}`)
+  const message = cause instanceof Error ? cause.message : String(cause)
   return new RenderFailed(`liquid: ${message}`, { text: node.token.input, offset: node.token.begin })
 }

@@ -13,7 +13,7 @@ export const cleaned = (value: unknown, run: Run, depth = 0): unknown => {
   if (typeof value === 'bigint') return String(value)
   if (typeof value !== 'object' || value === null) return typeof value === 'function' || typeof value === 'symbol' ? undefined : value
   if (depth > maxDepth) throw new RenderLimit(`a value is nested deeper than ${maxDepth}`)
-  spend(run, 1)
+  spend(run, Array.isArray(value) ? 1 + value.length / 8 : 1)
   if (Array.isArray(value)) return Array.from(value, (item) => cleaned(item, run, depth + 1))
   const copy: Record<string, unknown> = {}
   for (const [name, member] of Object.entries(value)) if (name !== '__proto__') copy[name] = cleaned(member, run, depth + 1)

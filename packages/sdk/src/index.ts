@@ -1,0 +1,19 @@
+export { type Answer, type Client, type ClientOptions, createClient } from './client.ts'
+export { type FieldError, PromptStoreError } from './errors.ts'
+export type { Prompts, Served, ServingOptions, Source, Wanted } from './prompts.ts'
+export type {
+  Conduct,
+  Content,
+  CreatePrompt,
+  ItemOf,
+  Method,
+  PagedRoute,
+  Prompt,
+  PromptItem,
+  Reply,
+  RequestOptions,
+  Route,
+  Schemas,
+  ServedPrompt,
+  Version,
+} from './types.ts'

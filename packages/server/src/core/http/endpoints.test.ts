@@ -1,0 +1,236 @@
+import type { TSchema } from 'typebox'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTestApp, type TestAnswer, type TestApp } from '../../testing/index.ts'
+import type { AnyEndpoint } from '../endpoint.ts'
+import { errorCatalogue } from '../errors.ts'
+import { addressOf, bodyOf, endpointsOf, type Fixtures, makeFixtures } from '../testing/walk.ts'
+
+let t: TestApp
+let all: readonly AnyEndpoint[]
+let mine: Fixtures
+beforeAll(async () => {
+  t = await startTestApp()
+  all = endpointsOf(t)
+  mine = await makeFixtures(t.owner)
+})
+afterAll(() => t.stop())
+
+/** Call every endpoint and list those that did not do as expected. */
+async function walk(
+  call: (e: AnyEndpoint) => Promise<TestAnswer>,
+  objection: (e: AnyEndpoint, answer: TestAnswer) => string | undefined,
+): Promise<string[]> {
+  const wrong: string[] = []
+  for (const e of all) {
+    const objected = objection(e, await call(e))
+    if (objected) wrong.push(`${e.name}: ${objected}`)
+  }
+  return wrong
+}
+
+describe('every endpoint says what it is', () => {
+  test('there are endpoints to look at', () => expect(all.length).toBeGreaterThan(24))
+
+  test('names are context.verb, and no two are the same', () => {
+    const names = all.map(({ name }) => name)
+    expect(names.filter((name) => !/^[a-z][A-Za-z]*\.[a-z][A-Za-z]*$/.test(name))).toEqual([])
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  test('no two share a method and a path, whatever their parameters are called', () => {
+    const addresses = all.map(({ method, path }) => `${method} ${path.replace(/:[A-Za-z]+/g, ':')}`)
+    expect(addresses.filter((address, i) => addresses.indexOf(address) !== i)).toEqual([])
+  })
+
+  test('each has an access rule of the form context:verb and a summary of one line without a full stop', () => {
+    expect(all.filter(({ access }) => !/^[a-z][a-z_-]*:[a-z_]+$/.test(access)).map(({ name }) => name)).toEqual([])
+    expect(all.filter(({ summary }) => !/^[A-Z][^\n]{5,149}[^.\s]$/.test(summary)).map(({ name }) => name)).toEqual([])
+  })
+
+  test('only reads are allowed to readers: what changes state needs another permission than :read', () => {
+    const changing = all.filter(({ method, readOnly }) => method !== 'GET' && !readOnly)
+    expect(changing.filter(({ access }) => access.endsWith(':read')).map(({ name }) => name)).toEqual([])
+    expect(all.filter(({ method, access }) => method === 'GET' && !access.endsWith(':read')).map(({ name }) => name)).toEqual([])
+  })
+
+  test('path parameters are those of the schema', () => {
+    const wrong = all.filter(
+      ({ path, params }) =>
+        [...path.matchAll(/:([A-Za-z]+)/g)]
+          .map((m) => m[1])
+          .sort()
+          .join() !==
+        Object.keys(params?.properties ?? {})
+          .sort()
+          .join(),
+    )
+    expect(wrong.map(({ name }) => name)).toEqual([])
+  })
+
+  test('the errors that it declares are kinds of the catalogue, each once', () => {
+    const known = new Set(errorCatalogue())
+    expect(
+      all
+        .filter(({ errors = [] }) => errors.some((kind) => !known.has(kind)) || new Set(errors).size !== errors.length)
+        .map(({ name }) => name),
+    ).toEqual([])
+  })
+
+  test('one that names something by its id declares what happens when there is none', () => {
+    const silent = all.filter(({ params, errors = [] }) => params?.properties.id && !errors.some(({ status }) => status === 404))
+    expect(silent.map(({ name }) => name)).toEqual([])
+  })
+
+  test('objects that are sent refuse unknown fields', () => {
+    const isOpen = (schema: TSchema | undefined) =>
+      schema !== undefined && (schema as { additionalProperties?: unknown }).additionalProperties !== false
+    expect(all.filter(({ params, query, body }) => [params, query, body].some(isOpen)).map(({ name }) => name)).toEqual([])
+  })
+
+  test('every field of path, query and body is described', () => {
+    const missing = all.flatMap((e) => [e.params, e.query, e.body].flatMap((schema) => (schema ? undescribed(schema, e.name) : [])))
+    expect(missing.filter((field) => !toBeDescribed.some((ending) => field.endsWith(ending)))).toEqual([])
+  })
+})
+
+/** Debts: take an ending out when its schema has got a description. */
+const toBeDescribed: readonly string[] = [
+  'content/name',
+  'content/toolCallId',
+  'content/content',
+  'parts/type',
+  'variables/type',
+  'variables/description', // prompts/model/shapes.ts
+  'create/type',
+  'update/type',
+  'changes/type',
+  'fork/changes',
+  '/isTemplate',
+  '/status', // prompts/routes/schemas.ts
+  'batchGet/items',
+  'cache.warmup/items',
+  'items/label', // prompts/routes/serve.ts, caching/routes.ts
+]
+
+/** Fields without a description of their own. An array speaks through its items, a union through its only part that is not null. */
+function undescribed(schema: TSchema, at: string): string[] {
+  const { properties, items, anyOf } = schema as { properties?: Record<string, TSchema>; items?: TSchema; anyOf?: TSchema[] }
+  const below = [
+    ...Object.entries(properties ?? {}).flatMap(([name, field]) => [
+      ...(isDescribed(field) ? [] : [`${at}/${name}`]),
+      ...undescribed(field, `${at}/${name}`),
+    ]),
+    ...(items ? undescribed(items, at) : []),
+    ...(anyOf ?? []).flatMap((part) => undescribed(part, at)),
+  ]
+  return [...new Set(below)]
+}
+const isDescribed = (schema: TSchema): boolean => {
+  const { description, $id, items, anyOf = [] } = schema as { description?: string; $id?: string; items?: TSchema; anyOf?: TSchema[] }
+  const parts = anyOf.filter(({ type }: TSchema & { type?: string }) => type !== 'null')
+  return Boolean(description || $id || (items && isDescribed(items)) || (parts.length === 1 && isDescribed(parts[0]!)))
+}
+
+describe('every endpoint asks who is calling', () => {
+  test('without a key it answers 401 with WWW-Authenticate', async () => {
+    const wrong = await walk(
+      (e) => t.anonymous(e.method, addressOf(e, mine), bodyOf(e, mine)),
+      (_, { status, body, headers }) =>
+        status === 401 && body.code === 'auth.required' && headers.get('www-authenticate')?.startsWith('Bearer')
+          ? undefined
+          : `${status} ${body.code}`,
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('with a key that may do everything else it answers 403, naming the permission', async () => {
+    const permissions = [...new Set(all.map(({ access }) => access))]
+    for (const missing of permissions) {
+      const call = await t.as(...permissions.filter((permission) => permission !== missing))
+      for (const e of all.filter(({ access }) => access === missing)) {
+        const { status, body } = await call(e.method, addressOf(e, mine), bodyOf(e, mine))
+        expect([e.name, status, body.code, body.permission, body.detail.includes(missing)]).toEqual([
+          e.name,
+          403,
+          'auth.forbidden',
+          missing,
+          true,
+        ])
+      }
+    }
+  })
+
+  test('a key without any permission may nothing', async () => {
+    const nobody = await t.as()
+    expect(
+      await walk(
+        (e) => nobody(e.method, addressOf(e, mine), bodyOf(e, mine)),
+        (_, { status }) => (status === 403 ? undefined : String(status)),
+      ),
+    ).toEqual([])
+  })
+})
+
+describe('another workspace', () => {
+  /** What an endpoint without parameters answers to somebody who names another workspace's things in the body, or nothing at all. */
+  const withoutParams: Readonly<Record<string, (answer: TestAnswer) => unknown>> = {
+    'prompts.create': ({ status }) => status === 201,
+    'prompts.list': ({ body }) => body.items.length === 0 && body.total === 0,
+    'prompts.categories': ({ body }) => body.items.length === 0,
+    'prompts.tags': ({ body }) => body.items.length === 0,
+    'prompts.resolve': ({ status }) => status === 404,
+    'prompts.batchGet': ({ status, body }) => status === 200 && body.items[0] === null && body.errors[0].problem.status === 404,
+    'cache.stats': ({ status }) => status === 200,
+    'cache.entries': ({ body }) => body.items.length === 0,
+    'cache.invalidate': ({ body }) => body.invalidated === 0,
+    'cache.warmup': ({ body }) => body.warmed === 0 && body.failed === 1,
+  }
+  /** What a stranger asked for in vain is remembered in its own part of the cache, and what it makes fills its lists: those are looked at first. */
+  const rank = ({ name }: AnyEndpoint) => (name === 'prompts.create' ? 2 : name.startsWith('cache.') ? 0 : 1)
+  const ordered = () => [...all].sort((a, b) => rank(a) - rank(b))
+
+  test('gets 404 for every id, and empty lists, from every endpoint', async () => {
+    const stranger = await t.stranger()
+    const before = (await t.owner('GET', `/prompts/${mine.id}`)).body
+    await t.owner('GET', `/prompts/search/${encodeURIComponent(mine.category)}/${encodeURIComponent(mine.name)}`)
+    const wrong: string[] = []
+    for (const e of ordered()) {
+      const total = e.name === 'prompts.list' ? '?includeTotal=true' : ''
+      const answer = await stranger(e.method, addressOf(e, mine) + total, bodyOf(e, mine))
+      const fits = e.path.includes(':') ? isAbsent(e, answer) : withoutParams[e.name]?.(answer)
+      if (fits === undefined) throw new Error(`${e.name}: say in this test what it answers to another workspace`)
+      if (!fits) wrong.push(`${e.name}: ${answer.status} ${answer.text.slice(0, 200)}`)
+    }
+    expect(wrong).toEqual([])
+    expect((await t.owner('GET', `/prompts/${mine.id}`)).body).toEqual(before)
+  })
+
+  /** An id is 404; a list by category or tag may also be empty. */
+  const isAbsent = (e: AnyEndpoint, { status, body }: TestAnswer): boolean =>
+    status === 404 || (!e.path.includes(':id') && status === 200 && body.items?.length === 0)
+
+  test('is told the same for an id that exists elsewhere as for one that never was', async () => {
+    const stranger = await t.stranger()
+    const nowhere = { ...mine, id: '01900000-0000-7000-8000-000000000000' }
+    for (const e of all.filter(({ path }) => path.includes(':id'))) {
+      const [elsewhere, never] = await Promise.all([mine, nowhere].map((f) => stranger(e.method, addressOf(e, f), bodyOf(e, f))))
+      const told = ({ status, body }: TestAnswer, id: string) => ({ status, code: body.code, detail: body.detail.replaceAll(id, ':id') })
+      expect({ [e.name]: told(elsewhere!, mine.id) }).toEqual({ [e.name]: told(never!, nowhere.id) })
+    }
+  })
+
+  test('an id of a wrong form is 404 too, and so is one in capitals', async () => {
+    for (const id of ['1', 'null', `${mine.id}x`, mine.id.toUpperCase()]) expect(await walkIds({ ...mine, id })).toEqual([])
+  })
+  const walkIds = (fixtures: Fixtures) =>
+    walk(
+      (e) => t.owner(e.method, e.path.includes(':id') ? addressOf(e, fixtures) : '/nothing', bodyOf(e, fixtures)),
+      (_, { status, body }) => (status === 404 && body.type === `/docs/errors/${body.code}` ? undefined : `${status}`),
+    )
+
+  test('the walk knows every endpoint: it fails for a parameter, and for a body, that it was not told of', () => {
+    const [some] = all
+    expect(() => addressOf({ ...some!, path: '/things/:thing' }, mine)).toThrow('teach')
+    expect(() => bodyOf({ ...all.find(({ body }) => body)!, name: 'things.make' }, mine)).toThrow('teach')
+  })
+})

@@ -1,0 +1,172 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bootstrapKey, type Call, startTestApp, type TestApp } from '../testing/index.ts'
+import { makeFixtures } from './testing/walk.ts'
+
+/** Tables of the schema public that belong to no workspace, and why. */
+const withoutWorkspace: Readonly<Record<string, string>> = {
+  schema_migration: 'which migrations have run; the same for all',
+  feed_head: 'the newest position of the change feed: one number',
+  workspace: 'the workspaces themselves; a policy on the id shows each only its own',
+}
+const mine = '00000000-0000-7000-8000-000000000001'
+
+let t: TestApp
+let stranger: Call & { workspaceId: string }
+let tables: string[]
+beforeAll(async () => {
+  t = await startTestApp()
+  stranger = await t.stranger()
+  for (const call of [t.owner, stranger]) await fill(call)
+  await t.as('prompts:read')
+  const rows = await t.database.query<{ name: string }>(
+    `select table_name as name from information_schema.columns where table_schema = 'public' and column_name = 'workspace_id' order by 1`,
+  )
+  tables = rows.map(({ name }) => name)
+})
+afterAll(() => t.stop())
+
+/** Leave a row in every table, by the API. */
+async function fill(call: Call): Promise<void> {
+  const { id, category, name } = await makeFixtures(call)
+  const content = `{{> ${encodeURIComponent(category)}/${encodeURIComponent(name)}@production}}`
+  expect((await call('POST', '/prompts', { content, category: 'c', name: 'includer' }, { 'idempotency-key': 'fill' })).status).toBe(201)
+  expect((await call('PUT', `/prompts/${id}`, { name: 'renamed' })).status).toBe(200)
+}
+
+/** Statements in one transaction as a role, in a workspace or in none. */
+async function as<R extends object>(role: string, workspaceId: string | undefined, text: string): Promise<R[]> {
+  const client = new pg.Client(t.database.url)
+  await client.connect()
+  try {
+    await client.query('begin')
+    await client.query(`set local role ${role}`)
+    if (workspaceId !== undefined) await client.query(`set local app.workspace_id = '${workspaceId}'`)
+    return (await client.query<R>(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+const count = async (role: string, workspaceId: string | undefined, from: string): Promise<number> =>
+  (await as<{ n: number }>(role, workspaceId, `select count(*)::int as n from ${from}`))[0]!.n
+
+describe('the tables', () => {
+  test('each carries a workspace, or is on the short list of those that need none', async () => {
+    const all = await t.database.query<{ name: string }>(
+      `select relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public' and relkind in ('r', 'p', 'm', 'v', 'f') order by 1`,
+    )
+    expect(all.map(({ name }) => name).filter((name) => !tables.includes(name))).toEqual(Object.keys(withoutWorkspace).sort())
+    expect(tables).toEqual(expect.arrayContaining(['api_key', 'idempotency_key', 'outbox', 'prompt', 'prompt_version', 'prompt_label']))
+  })
+
+  test('each that carries one has enabled and forced row-level security, and workspace_id first in its key', async () => {
+    const weak = await t.database.query<{ name: string }>(
+      `select relname as name from pg_class where oid::regclass::text = any($1) and not (relrowsecurity and relforcerowsecurity)`,
+      [[...tables, 'workspace']],
+    )
+    expect(weak).toEqual([])
+    const notFirst = await t.database.query<{ name: string }>(
+      `select t.name from unnest($1::text[]) t(name) where t.name not in ('outbox') and not exists (
+         select 1 from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+         where i.indrelid = t.name::regclass and i.indisprimary and a.attname = 'workspace_id')`,
+      [tables],
+    )
+    expect(notFirst).toEqual([])
+  })
+
+  test('belong to ps_owner, which nobody logs in as', async () => {
+    const owners = await t.database.query<{ owner: string }>(
+      `select distinct pg_get_userbyid(relowner) as owner from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public' and relkind = 'r'`,
+    )
+    expect(owners).toEqual([{ owner: 'ps_owner' }])
+    const roles = await t.database.query(
+      `select rolname, rolcanlogin, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb from pg_roles where rolname in ('ps_owner', 'ps_app', 'ps_system') order by 1`,
+    )
+    const weak = { rolcanlogin: false, rolsuper: false, rolbypassrls: false, rolcreaterole: false, rolcreatedb: false }
+    expect(roles).toEqual(['ps_app', 'ps_owner', 'ps_system'].map((rolname) => ({ rolname, ...weak })))
+  })
+})
+
+describe('ps_app', () => {
+  test('sees no row of any table without a workspace', async () => {
+    for (const table of [...tables, 'workspace']) expect([table, await count('ps_app', undefined, table)]).toEqual([table, 0])
+  })
+
+  test('sees with a workspace its rows and no others', async () => {
+    for (const workspaceId of [mine, stranger.workspaceId])
+      for (const table of tables) {
+        expect([table, await count('ps_app', workspaceId, table)]).not.toEqual([table, 0])
+        expect([table, await count('ps_app', workspaceId, `${table} where workspace_id <> '${workspaceId}'`)]).toEqual([table, 0])
+      }
+    expect(await as('ps_app', mine, 'select id from workspace')).toEqual([{ id: mine }])
+  })
+
+  test('is refused an empty or a broken workspace', async () => {
+    for (const table of tables) expect(await count('ps_app', '', table)).toBe(0)
+    await expect(as('ps_app', "x' or true", 'select 1 from prompt')).rejects.toThrow()
+    await expect(as('ps_app', 'not-a-uuid', 'select 1 from prompt')).rejects.toThrow('uuid')
+  })
+
+  test('cannot write into, move rows to, or delete from another workspace', async () => {
+    for (const table of tables) {
+      const columns = (
+        await t.database.query<{ name: string }>(
+          `select column_name as name from information_schema.columns where table_name = $1 and table_schema = 'public' and is_identity = 'NO'`,
+          [table],
+        )
+      ).map(({ name }) => name)
+      const values = columns.map((name) => (name === 'workspace_id' ? `'${stranger.workspaceId}'::uuid` : `"${name}"`))
+      const copy = `insert into ${table} (${columns.map((name) => `"${name}"`).join()}) select ${values.join()} from ${table}`
+      for (const statement of [copy, `update ${table} set workspace_id = '${stranger.workspaceId}'`])
+        await expect(as('ps_app', mine, statement), statement).rejects.toThrow('row-level security')
+      expect(await as('ps_app', mine, `delete from ${table} where workspace_id = '${stranger.workspaceId}' returning 1`)).toEqual([])
+      expect(
+        await as(
+          'ps_app',
+          mine,
+          `update ${table} set workspace_id = workspace_id where workspace_id = '${stranger.workspaceId}' returning 1`,
+        ),
+      ).toEqual([])
+    }
+  })
+
+  test('cannot become another role than it is, or turn the policies off', async () => {
+    await expect(as('ps_app', mine, 'alter table prompt disable row level security')).rejects.toThrow('owner')
+    await expect(as('ps_app', mine, 'drop policy tenant on prompt')).rejects.toThrow('owner')
+    await expect(as('ps_app', mine, 'create table public.mine (a int)')).rejects.toThrow('permission')
+    await expect(as('ps_app', mine, 'truncate prompt')).rejects.toThrow('permission')
+    const [{ member }] = (await t.database.query<{ member: boolean }>(
+      `select pg_has_role('ps_app', 'ps_owner', 'member') or pg_has_role('ps_app', 'ps_system', 'member') as member`,
+    )) as [{ member: boolean }]
+    expect(member).toBe(false)
+    await expect(as('ps_app', mine, 'set local row_security = off; select * from prompt')).rejects.toThrow('row-level security')
+  })
+
+  test('makes no workspace: that is for the system', async () => {
+    await expect(as('ps_app', mine, `insert into workspace values (gen_random_uuid(), 'n', now())`)).rejects.toThrow('permission')
+  })
+})
+
+test('work across workspaces says so: ps_system sees all of them', async () => {
+  for (const table of ['prompt', 'outbox'])
+    expect(await count('ps_system', undefined, `(select distinct workspace_id from ${table}) w`)).toBe(2)
+})
+
+test('/readyz fails, with the reason, while ps_app owns a table', async () => {
+  const ready = () => t.anonymous('GET', '//readyz')
+  expect((await ready()).status).toBe(200)
+  await t.database.query('alter table feed_head owner to ps_app')
+  const answer = await ready()
+  await t.database.query('alter table feed_head owner to ps_owner')
+  expect([answer.status, answer.body.ready]).toEqual([503, false])
+  expect(answer.body.reasons.join()).toContain('ps_app owns tables, bypasses row-level security')
+  expect((await ready()).status).toBe(200)
+})
+
+test('a key is of one workspace, whatever the caller asks for', async () => {
+  const { body } = await stranger('GET', '/prompts?includeTotal=true', undefined, { 'x-workspace': mine, 'x-workspace-id': mine })
+  expect(body.total).toBe(2)
+  const owner = await t.owner('GET', '/prompts?includeTotal=true', undefined, { authorization: `Bearer ${bootstrapKey}` })
+  const ids = (page: { items: { id: string }[] }) => page.items.map(({ id }) => id)
+  expect(ids(owner.body).filter((id) => ids(body).includes(id))).toEqual([])
+})

@@ -1,0 +1,40 @@
+import type { Ctx } from '../../../core/context.ts'
+import type { Db } from '../../../core/db.ts'
+import { assertGraph, type Edge, nodeKey } from '../model/includes.ts'
+import type { IncludeRef } from '../model/templates/index.ts'
+import { includeStore } from '../store/include-store.ts'
+
+type At = Readonly<{ id: string; version: number }>
+
+/**
+ * Find and store what the text of a new version includes.
+ * @param kept what the version before included: those references keep their prompt
+ * @throws IncludeNotFound, IncludeCycle, IncludeTooDeep (422)
+ */
+export async function includeByText(
+  tx: Db,
+  ctx: Ctx,
+  { id, version }: At,
+  refs: readonly IncludeRef[],
+  kept: readonly Edge[] = [],
+): Promise<void> {
+  if (refs.length === 0) return
+  const includes = includeStore(tx)
+  await includes.lockGraph(ctx.workspaceId)
+  await includes.add(id, version, await includes.resolve(refs, kept, ctx.now()))
+  assertGraph(nodeKey(id, version), await includes.around(id, version), 'save')
+}
+
+/** Store for a new version with the text of an earlier one that it includes the same. */
+export async function includeAlike(tx: Db, { id, version }: At, earlier: number): Promise<void> {
+  const includes = includeStore(tx)
+  await includes.add(id, version, await includes.edges(id, earlier))
+}
+
+/** After a version came into use: refuse a cycle, and a chain that became too deep. @throws IncludeCycleLater, IncludeTooDeepLater (409) */
+export async function assertIncludes(tx: Db, ctx: Ctx, { id, version }: At): Promise<void> {
+  const includes = includeStore(tx)
+  if ((await includes.edges(id, version)).length === 0) return
+  await includes.lockGraph(ctx.workspaceId)
+  assertGraph(nodeKey(id, version), await includes.around(id, version), 'later')
+}

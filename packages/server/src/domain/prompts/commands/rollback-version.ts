@@ -1,0 +1,30 @@
+import type { Ctx } from '../../../core/context.ts'
+import { assertLabel } from '../model/labels.ts'
+import { rollbackVersion as rollback } from '../model/prompt.ts'
+import type { Label, Prompt, VersionNumber } from '../model/shapes.ts'
+import { promptStore } from '../store/prompt-store.ts'
+import { applyOutcome, byOf, replyOf } from './apply.ts'
+import { assertIncludes, includeAlike } from './includes.ts'
+import { assertFollowersCanUse } from './labels.ts'
+
+export type RollbackVersion = Readonly<{
+  id: string
+  version: VersionNumber
+  reason?: string | undefined
+  labels?: readonly Label[] | undefined
+}>
+
+/** Make an earlier version the newest again, as a new version, and move the named labels to it. */
+export const rollbackVersion = ({ id, version, reason, labels = [] }: RollbackVersion, ctx: Ctx): Promise<Prompt> =>
+  ctx.transact(async (tx) => {
+    for (const label of labels) assertLabel(label, '/labels')
+    const store = promptStore(tx)
+    const state = await store.lock(id)
+    const target = await store.version(id, version)
+    const outcome = rollback(state, target, { reason, labels }, byOf(ctx))
+    await applyOutcome(tx, ctx, outcome)
+    await includeAlike(tx, outcome.next, version)
+    await assertIncludes(tx, ctx, outcome.next)
+    for (const label of labels) await assertFollowersCanUse(tx, ctx, id, label, target)
+    return replyOf(outcome, target)
+  })

@@ -1,0 +1,157 @@
+import { Type } from 'typebox'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Ctx } from '../../core/context.ts'
+import { type Job, job } from '../../core/jobs.ts'
+import { defineModule } from '../../core/module.ts'
+import { cloneDatabase, startTestApp, type TestApp, type TestDatabase } from '../../testing/index.ts'
+import { until } from '../embedded-postgres/testing/sandbox.ts'
+
+type Run = { n: number; at: number; ctx: Ctx }
+
+/** A job that notes each of its runs, and fails as often as it is told to. */
+function probe(options: { failures?: number; retries?: number } = {}) {
+  const runs: Run[] = []
+  let failures = options.failures ?? 0
+  const value: Job = job({
+    name: 'probe.note',
+    payload: Type.Object({ n: Type.Integer() }),
+    retries: options.retries ?? 0,
+    run: async ({ n }, ctx) => {
+      runs.push({ n, at: performance.now(), ctx })
+      if (failures-- > 0) throw new Error(`probe ${n} was told to fail`)
+    },
+  })
+  return {
+    runs,
+    job: value,
+    numbers: () => runs.map(({ n }) => n).sort((a, b) => a - b),
+    module: defineModule({ name: 'probe', endpoints: [], jobs: [value] }),
+  }
+}
+
+async function appWith(module: ReturnType<typeof probe>['module'], database?: TestDatabase): Promise<TestApp> {
+  const app = await startTestApp({ extraModules: [module], ...(database && { database }) })
+  onTestFinished(() => app.stop())
+  return app
+}
+
+const workspaceId = '00000000-0000-7000-8000-000000000001'
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+const contextOf = ({ app }: TestApp): Ctx =>
+  app.runtime.contextFor(
+    { id: 'somebody', workspaceId, permissions: new Set(['*']), instanceAdmin: false },
+    { requestId: 'request-7', traceparent },
+  )
+
+test('a job runs after the transaction that enqueued it, and never when that was rolled back', async () => {
+  const { runs, job, module, numbers } = probe()
+  const ctx = contextOf(await appWith(module))
+  await expect(
+    ctx.transact(async (tx) => {
+      await ctx.enqueue(tx, job, { n: 1 })
+      throw new Error('changed my mind')
+    }),
+  ).rejects.toThrow('changed my mind')
+  await ctx.transact(async (tx) => {
+    await ctx.enqueue(tx, job, { n: 2 })
+    await new Promise((resolve) => setTimeout(resolve, 1_500)) // longer than a poll
+    expect(runs).toEqual([])
+  })
+  await until('the job has run', () => runs.length > 0)
+  expect(numbers()).toEqual([2])
+})
+
+test('the commit wakes the worker of its own instance: ten jobs, one after the other, do not wait for ten polls', async () => {
+  const { runs, job, module } = probe()
+  const ctx = contextOf(await appWith(module))
+  const began = performance.now()
+  for (let n = 1; n <= 10; n++) {
+    await ctx.transact((tx) => ctx.enqueue(tx, job, { n }))
+    await until(`job ${n} has run`, () => runs.length === n)
+  }
+  console.log(`ten jobs, each from its commit to its run: ${Math.round(performance.now() - began)} ms`)
+  expect(performance.now() - began).toBeLessThan(5_000) // by polls alone it would be ten times up to a second, 5 s on average
+})
+
+test('a job acts in the workspace, for the caller and in the trace of whoever enqueued it', async () => {
+  const { runs, job, module } = probe()
+  const ctx = contextOf(await appWith(module))
+  await ctx.transact((tx) => ctx.enqueue(tx, job, { n: 1 }))
+  await until('the job has run', () => runs.length > 0)
+  const { ctx: seen } = runs[0]!
+  expect([seen.workspaceId, seen.actor.id, seen.requestId, seen.traceparent]).toEqual([workspaceId, 'somebody', 'request-7', traceparent])
+})
+
+test('a job that fails is tried again after growing pauses, until it succeeds', async () => {
+  const { runs, job, module } = probe({ failures: 2, retries: 3 })
+  const app = await appWith(module)
+  const ctx = contextOf(app)
+  await ctx.transact((tx) => ctx.enqueue(tx, job, { n: 1 }))
+  const state = async () =>
+    (await app.database.query<{ state: string }>(`select state from pgboss.job where name = 'probe.note'`))[0]?.state
+  await until('it has succeeded', async () => (await state()) === 'completed', 25_000)
+  const pauses = runs.slice(1).map(({ at }, i) => at - runs[i]!.at)
+  console.log('ms between tries:', pauses.map(Math.round).join(' '))
+  expect(runs).toHaveLength(3)
+  expect(pauses[0]).toBeGreaterThan(900)
+  expect(pauses[1]).toBeGreaterThan(1_900)
+})
+
+test('a job that goes on failing is given up after its tries, and holds up no other', async () => {
+  const { runs, job, module, numbers } = probe({ failures: 2, retries: 1 })
+  const app = await appWith(module)
+  const ctx = contextOf(app)
+  await ctx.transact((tx) => ctx.enqueue(tx, job, { n: 1 }))
+  await until(
+    'it is given up',
+    async () => (await app.database.query(`select 1 from pgboss.job where name = 'probe.note' and state = 'failed'`)).length === 1,
+    20_000,
+  )
+  await ctx.transact((tx) => ctx.enqueue(tx, job, { n: 2 }))
+  await until('the other has run', () => runs.length === 3)
+  expect(numbers()).toEqual([1, 1, 2])
+})
+
+test('two instances run each job once between them', async () => {
+  const database = await cloneDatabase()
+  onTestFinished(() => database.drop())
+  const [one, two] = [probe(), probe()]
+  const contexts = [contextOf(await appWith(one.module, database)), contextOf(await appWith(two.module, database))]
+  await Promise.all(
+    Array.from({ length: 20 }, (_, i) =>
+      contexts[i % 2]!.transact(async (tx) => {
+        for (let n = 0; n < 10; n++) await contexts[i % 2]!.enqueue(tx, one.job, { n: i * 10 + n })
+      }),
+    ),
+  )
+  const all = () => [...one.numbers(), ...two.numbers()].sort((a, b) => a - b)
+  await until('all have run', () => all().length >= 200)
+  await new Promise((resolve) => setTimeout(resolve, 1_200)) // another poll, for what might come twice
+  console.log(`200 jobs: ${one.runs.length} on one instance, ${two.runs.length} on the other`)
+  expect(all()).toEqual(Array.from({ length: 200 }, (_, n) => n))
+  expect(Math.min(one.runs.length, two.runs.length)).toBeGreaterThan(0)
+})
+
+test('nothing notifies inside a transaction: no queue does, and no trigger', async () => {
+  const { module } = probe()
+  const app = await appWith(module)
+  const queues = await app.database.query<{ name: string; notify: boolean }>('select name, notify from pgboss.queue')
+  expect(queues.map(({ name }) => name)).toContain('probe.note')
+  expect(queues.filter(({ notify }) => notify)).toEqual([])
+  expect(
+    await app.database.query(
+      `select tgname from pg_trigger t join pg_proc p on p.oid = t.tgfoid where not t.tgisinternal and p.prosrc ~* 'notify'`,
+    ),
+  ).toEqual([])
+})
+
+test('what a job may be tried and how long it may take follow the present version, not the one that made the queue', async () => {
+  const database = await cloneDatabase()
+  onTestFinished(() => database.drop())
+  const first = await startTestApp({ database, extraModules: [probe({ retries: 1 }).module] })
+  await first.app.stop()
+  await appWith(probe({ retries: 5 }).module, database)
+  expect(
+    await database.query(`select retry_limit as retries, retry_backoff as backoff from pgboss.queue where name = 'probe.note'`),
+  ).toEqual([{ retries: 5, backoff: true }])
+})
