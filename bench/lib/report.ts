@@ -80,7 +80,7 @@ export const machine = (): string =>
   `${cpus().length} cores (${cpus()[0]?.model.trim() || 'unknown model'}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.versions.node}`
 
 /** The report as Markdown. */
-export const markdownOf = (results: readonly RowResult[]): string => `# Benchmarks
+const markdownOf = (results: readonly RowResult[]): string => `# Benchmarks
 
 \`npm run bench\` measures every row below; \`npm run bench -- 1 5\` some of them, and leaves the others as they stand here;
 with \`--quick\` the runs are short and the figures noisier. Ours and its rival run in the same run, by turns, and the figure

@@ -13,7 +13,7 @@ export const apiKey = 'bootstrap-key-of-the-benchmarks-0123456789'
 export const workspaceId = '00000000-0000-7000-8000-000000000001'
 
 /** The flags that `npm start` gives to node: the service is measured as it is run. And for looking closer: BENCH_NODE_ARGS=--cpu-prof. */
-export const nodeFlags: readonly string[] = [
+const nodeFlags: readonly string[] = [
   ...(
     /^node (.*?)\s*packages/.exec(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).scripts.start)?.[1] ?? ''
   ).split(' '),

@@ -11,8 +11,6 @@ export function quantile(values: readonly number[], q: number): number {
   return sorted.length === 0 ? Number.NaN : sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))]!
 }
 
-export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
-
 export type Pair<T> = Readonly<{ ours: T; rival: T }>
 
 /**

@@ -18,7 +18,7 @@ export function fillPlain(
   const defaults = new Map(variables.map((variable) => [variable.name, variable]))
   let complete = true
   const filled = content.replace(plainTag, (_tag, name: string) => {
-    const value = valueOf(values, name) ?? defaults.get(name)?.default
+    const value = givenValue(values, name) ?? defaults.get(name)?.default
     const { enum: allowed, schema, type = 'string' } = defaults.get(name) ?? {}
     if (!isOf(type, value) || allowed || schema) complete = false
     return String(value)
@@ -30,12 +30,12 @@ export function fillPlain(
 export function fillFallback(fallback: Content, values: Values | undefined): Content {
   if (typeof fallback !== 'string' || !values) return fallback
   return fallback.replace(plainTag, (tag, name: string) => {
-    const value = valueOf(values, name)
+    const value = givenValue(values, name)
     return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : tag
   })
 }
 
-const valueOf = (values: Values, name: string): unknown => (Object.hasOwn(values, name) ? values[name] : undefined)
+const givenValue = (values: Values, name: string): unknown => (Object.hasOwn(values, name) ? values[name] : undefined)
 
 function isOf(type: string, value: unknown): boolean {
   if (type === 'integer') return Number.isSafeInteger(value)

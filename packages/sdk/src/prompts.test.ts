@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${name} is what prompts have for variables
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { bootstrapKey, startTestApp, type TestApp } from '../../server/src/testing/index.ts'
 import { type Client, type ClientOptions, createClient } from './index.ts'

@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type Cache, noSharedCache, type SharedCache } from './core/cache.ts'
 import { createFeed, type Feed } from './core/feed/feed.ts'
-import { type Check, healthRoutes } from './core/http/health.ts'
-import { createFastLane } from './core/http/fast-lane.ts'
 import { errorDocs } from './core/http/docs.ts'
 import { handleFailures, methodTable } from './core/http/failures.ts'
+import { createFastLane } from './core/http/fast-lane.ts'
+import { type Check, healthRoutes } from './core/http/health.ts'
 import { mount, prefix } from './core/http/mount.ts'
 import { createHttp } from './core/http/server.ts'
 import { idempotency } from './core/idempotency.ts'
@@ -13,7 +13,7 @@ import type { Module } from './core/module.ts'
 import { openApiDocument } from './core/openapi.ts'
 import { cursorCodec } from './core/page.ts'
 import { createRuntime, type Runtime } from './core/runtime.ts'
-import { access, type Authenticator, createAuthenticator, defaultWorkspaceId, ensureDefaultWorkspace } from './domain/access/index.ts'
+import { type Authenticator, access, createAuthenticator, defaultWorkspaceId, ensureDefaultWorkspace } from './domain/access/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving } from './domain/prompts/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
@@ -64,14 +64,23 @@ export async function createApp(options: AppOptions): Promise<App> {
   const note = (message: string, details?: object) => log.info(details ?? {}, message)
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
   const direct = options.directUrl ?? options.databaseUrl
-  const database = openDatabase({ url: options.databaseUrl, max: options.databaseConnections, pooled: options.directUrl !== undefined, onError })
+  const database = openDatabase({
+    url: options.databaseUrl,
+    max: options.databaseConnections,
+    pooled: options.directUrl !== undefined,
+    onError,
+  })
   const system = openSystemPool(direct, onError)
   const feed = createFeed({ connect: () => system.connect(), log: note })
   const queue = createQueue(system, note)
   const shared = options.redisUrl ? connectSharedCache(options.redisUrl, note) : noSharedCache
   const caches = openCaches(options.cacheBytes)
   const store = createServing({ ...caches, shared }, feed)
-  const authenticator = createAuthenticator({ system: (work) => database.within('system', 'read', work), feed, bootstrapKey: options.bootstrapApiKey })
+  const authenticator = createAuthenticator({
+    system: (work) => database.within('system', 'read', work),
+    feed,
+    bootstrapKey: options.bootstrapApiKey,
+  })
   const modules: Module[] = [
     prompts(store),
     access,
@@ -84,7 +93,16 @@ export async function createApp(options: AppOptions): Promise<App> {
   feed.onSignal(() => queue.wake())
   const metrics = createMetrics({ database, feed, caches: [caches.served as Cache<unknown>, caches.bodies as Cache<unknown>], shared })
   let closing = false
-  const http = await createWeb({ options, modules, runtime, authenticator, store, metrics, checks: checksOf({ database, feed, queue, shared }), closing: () => closing })
+  const http = await createWeb({
+    options,
+    modules,
+    runtime,
+    authenticator,
+    store,
+    metrics,
+    checks: checksOf({ database, feed, queue, shared }),
+    closing: () => closing,
+  })
   return {
     http,
     runtime,
@@ -95,7 +113,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     async start() {
       await database.within('system', 'write', (db) => ensureDefaultWorkspace(db, clock()))
       await feed.start()
-      await queue.start(modules.flatMap(({ jobs }) => jobs ?? []), runtime)
+      await queue.start(
+        modules.flatMap(({ jobs }) => jobs ?? []),
+        runtime,
+      )
     },
     async stop(graceMs = 0) {
       closing = true
@@ -124,7 +145,7 @@ const cachingNeighbours = (store: Serving) => ({
     const found: { category: string; name: string }[] = []
     for (let cursor: string | null | undefined; found.length < limit && cursor !== null; ) {
       const page = await listPrompts({ sort: '-updatedAt', view: 'summary', limit: 200, cursor }, ctx)
-      found.push(...page.items)
+      found.push(...page.items.map(({ category, name }) => ({ category, name })))
       cursor = page.nextCursor
     }
     return found.slice(0, limit)
@@ -185,7 +206,8 @@ async function createWeb({ options, modules, runtime, authenticator, store, metr
     peek: authenticator.peek,
     feed: runtime.feed,
     closing,
-    observe: (route, status, startedAt) => metrics.observe({ method: 'GET', route, status, seconds: (performance.now() - startedAt) / 1000 }),
+    observe: (route, status, startedAt) =>
+      metrics.observe({ method: 'GET', route, status, seconds: (performance.now() - startedAt) / 1000 }),
   })
   const http = createHttp({ logger: options.log, fastLane })
   http.addHook('onSend', async (_request, reply) => {
@@ -205,11 +227,15 @@ async function createWeb({ options, modules, runtime, authenticator, store, metr
     await authenticator.authenticate(request.headers)
     return reply.type(metrics.contentType).send(await metrics.text())
   })
-  mount(http, modules.flatMap(({ endpoints }) => endpoints), {
-    runtime,
-    authenticate: ({ headers }) => authenticator.authenticate(headers),
-    checkReplies: options.checkReplies ?? false,
-  })
+  mount(
+    http,
+    modules.flatMap(({ endpoints }) => endpoints),
+    {
+      runtime,
+      authenticate: ({ headers }) => authenticator.authenticate(headers),
+      checkReplies: options.checkReplies ?? false,
+    },
+  )
   await apiReference(http, openApiDocument(modules, version))
   await http.ready()
   return http

@@ -1,5 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../../server/src/testing/index.ts'
 import { bin, runCli } from '../testing/run-cli.ts'
@@ -95,26 +97,50 @@ test('--url and --api-key are taken before and after the command, over the envir
     ['get', reference, ...given],
     [...given, 'get', reference],
   ]) {
-    const out = await new Promise<string>((resolve) => {
-      import('node:child_process').then(({ execFile }) =>
-        execFile(process.execPath, [bin, ...args], { env }, (_error, stdout) => resolve(stdout)),
-      )
-    })
+    const out = await new Promise<string>((resolve) =>
+      execFile(process.execPath, [bin, ...args], { env }, (_error, stdout) => resolve(stdout)),
+    )
     expect(JSON.parse(out).version).toBe(1)
   }
 })
 
-test('for people at a terminal the output is plain text', async (context) => {
-  if (!existsSync('/usr/bin/script')) return context.skip('there is no script(1) to make a terminal with')
-  const env = { ...process.env, PROMPT_STORE_URL: t.url, PROMPT_STORE_API_KEY: 'bootstrap-key-of-the-tests-0123456789' }
-  const { execFile } = await import('node:child_process')
-  const out = await new Promise<string>((resolve) =>
-    execFile('/usr/bin/script', ['-qec', `${process.execPath} ${bin} get ${reference}`, '/dev/null'], { env }, (_error, stdout) =>
-      resolve(stdout),
-    ),
-  )
-  expect(out.trim()).toBe('Hi {{name}}, {{#items}}{{.}};{{/items}}')
+/** Run on a pseudo-terminal, where stdout and stderr are one. */
+function onTerminal(url: string, ...args: string[]): Promise<{ code: number; out: string }> {
+  const env = { ...process.env, PROMPT_STORE_URL: url, PROMPT_STORE_API_KEY: 'bootstrap-key-of-the-tests-0123456789' }
+  const child = spawn('/usr/bin/script', ['-qec', [process.execPath, bin, ...args].join(' '), '/dev/null'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let out = ''
+  child.stdout.on('data', (chunk) => {
+    out += chunk
+  })
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code: code ?? -1, out })))
+}
+const hasTerminal = existsSync('/usr/bin/script')
+if (!hasTerminal) console.warn('SKIPPED: there is no script(1) to make a terminal with')
+
+test.skipIf(!hasTerminal)('for people at a terminal the output is plain text', async () => {
+  const { code, out } = await onTerminal(t.url, 'get', reference)
+  expect([code, out.trim()]).toEqual([0, 'Hi {{name}}, {{#items}}{{.}};{{/items}}'])
 })
+
+test.skipIf(!hasTerminal)(
+  'at a terminal an import shows a bar, ends with a summary, and ends too when the service is not there',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cli-terminal-'))
+    const file = join(folder, 'bar.jsonl')
+    writeFileSync(file, '{"title":"t","content":"c"}\n{"title":"broken"}\n')
+    const shown = await onTerminal(t.url, 'import', file)
+    expect(shown.code).toBe(1)
+    expect(shown.out).toMatch(/prompts \[[^\]]*\] \d+%/)
+    expect(shown.out).toMatch(/bar\.jsonl:2: content is missing/)
+    expect(shown.out).toMatch(/2 rows: 1 prompts created with 1 versions, 1 failed/)
+    const away = await onTerminal('http://127.0.0.1:1', 'import', file)
+    expect([away.code, away.out]).toEqual([1, expect.stringMatching(/error: network\.unreachable/)])
+    rmSync(folder, { recursive: true })
+  },
+)
 
 test('under an old Node the program says what to do', () => {
   const source = readFileSync(bin, 'utf8').replace("process.versions.node.split('.')[0]", "'20'")

@@ -26,14 +26,8 @@ export const addImport = (program: Command): Command =>
         const report = createReport(wantsJson(options))
         report.counts.ignoredFiles = ignored
         const label = own.label === 'none' ? undefined : own.label
-        await importAll(sources, own.history ?? false, {
-          client,
-          catalogue: createCatalogue(client),
-          report,
-          label,
-          category: own.category,
-          later: [],
-        })
+        const run: Run = { client, catalogue: createCatalogue(client), report, label, category: own.category, later: [] }
+        await importAll(sources, own.history ?? false, run).finally(report.close)
         if (report.counts.failed > 0) throw new ToldFailure()
       }),
     )

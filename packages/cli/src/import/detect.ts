@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${name} is what prompts have for variables
 import type { Prompt } from '@prompt-store/sdk'
 import { withoutCode } from './code-samples.ts'
 import { isLiquid } from './liquid.ts'

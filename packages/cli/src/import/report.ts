@@ -25,6 +25,8 @@ export type Report = Readonly<{
   skipped(why: Skipped): void
   failed(failure: Failed): Promise<void>
   end(seconds: number): Promise<void>
+  /** Take the bar away, whatever has happened: it would keep the process alive. */
+  close(): void
 }>
 
 const everyRows = 500
@@ -65,6 +67,7 @@ export function createReport(json: boolean): Report {
       const title = failure.title === undefined ? '' : ` "${failure.title.slice(0, 60)}"`
       process.stderr.write(`${bar ? '\r\x1b[K' : ''}${failure.file}:${failure.line}${title}: ${failure.reason}\n`)
     },
+    close: () => bar?.stop(),
     async end(seconds) {
       bar?.stop()
       if (json) return writeJson({ event: 'summary', ...counts, seconds })

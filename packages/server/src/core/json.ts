@@ -37,15 +37,19 @@ const flaw = (text: string): string | undefined => {
 export function assertText(text: string, at: string | Readonly<Path>): void {
   const what = flaw(text)
   if (!what) return
-  const pointer = typeof at === 'string' ? at : pointerOf(at)
-  throw new AppError(TextUnstorable, `${pointer || 'The body'} ${what}.`, {
+  throw unstorable(typeof at === 'string' ? at : pointerOf(at), what)
+}
+
+const unstorable = (pointer: string, what: string): AppError =>
+  new AppError(TextUnstorable, `${pointer || 'The body'} ${what}.`, {
     errors: [{ pointer, code: 'text.unstorable', detail: `It ${what}.` }],
   })
-}
 
 /** Depth is bounded before each step down, so the recursion is too; a pointer is only made of `path` when it is told. */
 function assertStorable(value: unknown, path: Path): void {
   if (typeof value === 'string') return assertText(value, path)
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw unstorable(pointerOf(path), 'is a number too large to be kept; send it as a text')
   if (typeof value !== 'object' || value === null) return
   if (path.length >= maxDepth)
     throw new AppError(

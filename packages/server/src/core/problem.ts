@@ -4,7 +4,7 @@ import { AppError, type ErrorKind, errorKind, type FieldError } from './errors.t
 /** The failures that any endpoint can answer, beside those it declares itself. */
 export const RequestInvalid = errorKind({ code: 'request.invalid', status: 400, title: 'The request does not match the schema' })
 export const RequestMalformed = errorKind({ code: 'request.malformed', status: 400, title: 'The request cannot be read' })
-export const TextUnstorable = errorKind({ code: 'request.text_unstorable', status: 422, title: 'The text holds what cannot be stored' })
+export const TextUnstorable = errorKind({ code: 'request.text_unstorable', status: 422, title: 'The request holds what cannot be stored' })
 export const NestingTooDeep = errorKind({ code: 'request.nesting_too_deep', status: 422, title: 'The body is nested too deeply' })
 export const CursorInvalid = errorKind({ code: 'cursor.invalid', status: 400, title: 'The cursor is not one of ours' })
 export const TokenInvalid = errorKind({ code: 'consistency_token.invalid', status: 400, title: 'The consistency token is not one of ours' })

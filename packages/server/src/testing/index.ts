@@ -1,5 +1,5 @@
-import { newId } from '../core/ids.ts'
 import { type App, type AppOptions, createApp } from '../app.ts'
+import { newId } from '../core/ids.ts'
 import { addKey, newKey } from '../domain/access/index.ts'
 import { createLog } from '../infrastructure/telemetry/log.ts'
 import { type Call, clientOf } from './client.ts'
@@ -47,7 +47,16 @@ export async function startTestApp({ database: given, open = false, ...options }
     const id = newId()
     const key = newKey(id)
     await app.database.within('system', 'write', (db) =>
-      addKey(db, { id, workspaceId, name: 'test', key, permissions, instanceAdmin: false, createdBy: 'test', at: new Date().toISOString() }),
+      addKey(db, {
+        id,
+        workspaceId,
+        name: 'test',
+        key,
+        permissions,
+        instanceAdmin: false,
+        createdBy: 'test',
+        at: new Date().toISOString(),
+      }),
     )
     return key
   }

@@ -20,7 +20,7 @@ const AreaStats = Strict({
 })
 const category = ShortText('Category')
 const name = ShortText('Name')
-const label = Type.Optional(Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$' }))
+const label = Type.Optional(Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$', description: 'production unless told' }))
 
 export const routes = (areas: Areas, shared: SharedCache, neighbours: Neighbours): AnyEndpoint[] => [
   endpoint({
@@ -83,7 +83,7 @@ export const routes = (areas: Areas, shared: SharedCache, neighbours: Neighbours
     readOnly: true,
     summary: 'Load prompts into the cache of this instance: the given ones, or those that changed last',
     body: Strict({
-      items: Type.Optional(Type.Array(Strict({ category, name, label }), { maxItems: 10_000 })),
+      items: Type.Optional(Type.Array(Strict({ category, name, label }), { maxItems: 10_000, description: 'The prompts to load' })),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'How many without `items`; 1000 unless told' })),
     }),
     reply: Strict({ warmed: Count, failed: Count }),

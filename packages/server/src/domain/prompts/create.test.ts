@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { describe, expect, test } from 'vitest'
-import { realPrompts } from './model/templates/real-prompts.ts'
+import { realPrompts } from './model/templates/testing/real-prompts.ts'
 import { aPrompt, freshName, servePath, sharedApp, verdict } from './testing/prompt-kit.ts'
 
 const t = sharedApp()

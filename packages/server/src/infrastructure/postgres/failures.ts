@@ -39,5 +39,7 @@ export function translate(error: unknown): unknown {
       ),
       { cause: error },
     ) satisfies AppError
+  if (isRetryable(error))
+    return Object.assign(unavailable('Too many changes met here at once. Nothing was changed; try again.'), { cause: error })
   return error
 }

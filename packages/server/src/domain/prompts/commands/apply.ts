@@ -12,23 +12,17 @@ export const byOf = (ctx: Ctx): By => ({ actor: ctx.actor.id, at: ctx.now() })
  * @throws NameTaken (409)
  */
 export async function applyOutcome(tx: Db, ctx: Ctx, outcome: Outcome): Promise<void> {
-  const { next, formerName, events } = outcome
+  const { next, version, moves = [], formerName, events } = outcome
   if (events.length === 0) return
   const store = promptStore(tx)
   await store.save(next)
-  await addParts(tx, ctx, outcome)
+  if (version) await store.addVersion(next.id, version)
+  if (moves.length > 0) await store.applyMoves(next.id, moves, byOf(ctx))
+  await ctx.emit(tx, events)
   if (formerName) {
     await store.forgetFormerName(next)
     await store.keepFormerName(next.id, formerName, ctx.now())
   }
-}
-
-/** The rows beside the prompt's own, version and labels; and the events. */
-export async function addParts(tx: Db, ctx: Ctx, { next, version, moves = [], events }: Outcome): Promise<void> {
-  const store = promptStore(tx)
-  if (version) await store.addVersion(next.id, version)
-  if (moves.length > 0) await store.applyMoves(next.id, moves, byOf(ctx))
-  await ctx.emit(tx, events)
 }
 
 /** The reply to a write that may have made a version. */

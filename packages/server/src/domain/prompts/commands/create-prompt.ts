@@ -9,9 +9,10 @@ import { deriveName, nthName } from '../model/names.ts'
 import { createPrompt as create, type NewPrompt } from '../model/prompt.ts'
 import type { Prompt } from '../model/shapes.ts'
 import { promptView } from '../model/view.ts'
+import { addPrompt } from '../store/add-prompt.ts'
 import { includeStore } from '../store/include-store.ts'
 import { promptStore } from '../store/prompt-store.ts'
-import { addParts, byOf } from './apply.ts'
+import { byOf } from './apply.ts'
 import { includeByText } from './includes.ts'
 
 export type CreatePrompt = NewPrompt & BodyInput & Readonly<{ name?: string | undefined }>
@@ -48,21 +49,21 @@ type Source = Readonly<{ made: MadeBody; parent: Prompt['parent']; includes: rea
 type Named = NewPrompt & Readonly<{ name?: string | undefined }>
 
 async function createWithin(tx: Db, input: Named, source: Source, ctx: Ctx): Promise<Prompt> {
-  const { next, version, ...rest } = await addUnderFreeName(tx, input, source, ctx)
-  await promptStore(tx).forgetFormerName(next)
-  await addParts(tx, ctx, { next, version, ...rest })
+  const { next, version, events, warnings } = await addUnderFreeName(tx, input, source, ctx)
+  await ctx.emit(tx, events)
   await includeByText(tx, ctx, next, source.made.includes, source.includes)
-  return promptView(next, version, rest.warnings)
+  return promptView(next, version, warnings)
 }
 
 /** A given name must be free; a derived one is numbered until it is. */
 async function addUnderFreeName(tx: Db, input: Named, { made, parent }: Source, ctx: Ctx): Promise<ReturnType<typeof create>> {
   const id = ctx.newId()
+  const by = byOf(ctx)
   const base = input.name ?? deriveName(made.body.content)
   for (let n = 1; ; n++) {
     const name = n <= 20 ? nthName(base, n) : `${base} ${id}`
-    const outcome = create(input, { ...made, id, name, parent }, byOf(ctx))
-    if (await promptStore(tx).add(outcome.next)) return outcome
+    const outcome = create(input, { ...made, id, name, parent }, by)
+    if (await addPrompt(tx, outcome.next, outcome.version, outcome.moves ?? [], by)) return outcome
     if (input.name !== undefined)
       throw new AppError(NameTaken, `"${outcome.next.category}/${name}" exists already. Choose another name, or change that prompt by PUT.`)
   }

@@ -1,6 +1,7 @@
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
+import { assertIfMatch } from '../../../core/http/headers.ts'
 import { LabelInUse, LabelMoved, LabelNotFound, NothingToRevert } from '../model/failures.ts'
 import { assertLabel, standsOn } from '../model/labels.ts'
 import { moveLabel, type State, type VersionState } from '../model/prompt.ts'
@@ -24,13 +25,15 @@ export type SetLabel = Readonly<{
   version: VersionNumber
   expectedVersion?: VersionNumber | null | undefined
   reason?: string | undefined
+  ifMatch?: readonly string[] | undefined
 }>
 
 /** Let a label stand on a version. @throws LabelMoved (409) when it is not on `expectedVersion` (null: not set) */
-export const setLabel = ({ id, label, version, expectedVersion, reason }: SetLabel, ctx: Ctx): Promise<LabelView> =>
+export const setLabel = ({ id, label, version, expectedVersion, reason, ifMatch }: SetLabel, ctx: Ctx): Promise<LabelView> =>
   ctx.transact(async (tx) => {
     assertLabel(label)
     const state = await promptStore(tx).lock(id)
+    assertIfMatch(ifMatch, String(state.revision))
     const from = standsOn(state.labels, label)
     if (expectedVersion !== undefined && expectedVersion !== from)
       throw new AppError(
@@ -57,9 +60,13 @@ export const revertLabel = (
   })
 
 /** Take a label away. @throws LabelNotFound; LabelInUse (409) when other prompts include this one by the label */
-export const deleteLabel = ({ id, label }: { id: string; label: Label }, ctx: Ctx): Promise<void> =>
+export const deleteLabel = (
+  { id, label, ifMatch }: { id: string; label: Label; ifMatch?: readonly string[] | undefined },
+  ctx: Ctx,
+): Promise<void> =>
   ctx.transact(async (tx) => {
     const state = await promptStore(tx).lock(id)
+    assertIfMatch(ifMatch, String(state.revision))
     if (standsOn(state.labels, label) === null) throw new AppError(LabelNotFound, `"${label}" is not set on this prompt.`)
     await applyOutcome(tx, ctx, moveLabel(state, { label, to: null }, byOf(ctx)))
     await includeStore(tx).lockGraph(ctx.workspaceId)

@@ -3,7 +3,9 @@ import { FreeJson, Id, Nullable, ShortText, Strict, Timestamp } from '../../../c
 
 export const Engine = Type.Enum(['mustache', 'liquid', 'none'], { description: 'How `content` is filled; `none` leaves it alone' })
 export type Engine = Static<typeof Engine>
-export const Status = Type.Enum(['draft', 'review', 'published', 'deprecated', 'archived'])
+export const Status = Type.Enum(['draft', 'review', 'published', 'deprecated', 'archived'], {
+  description: 'Where the prompt stands in its life',
+})
 export const VersionNumber = Type.Integer({ minimum: 1, maximum: 2147483647, description: 'Numbers of a prompt have no gaps' })
 export type VersionNumber = Static<typeof VersionNumber>
 export const labelPattern = '^[a-z][a-z0-9._-]{0,63}$'
@@ -17,8 +19,8 @@ export const Reason = Type.String({ maxLength: 2000, description: 'Why; kept in 
 export const Variable = Strict(
   {
     name: ShortText('As the content writes it'),
-    type: Type.Enum(['string', 'number', 'integer', 'boolean', 'array', 'object', 'any']),
-    description: Type.Optional(Type.String({ maxLength: 2000 })),
+    type: Type.Enum(['string', 'number', 'integer', 'boolean', 'array', 'object', 'any'], { description: 'string unless told' }),
+    description: Type.Optional(Type.String({ maxLength: 2000, description: 'What it stands for' })),
     required: Type.Boolean({ description: 'Rendering without it is refused' }),
     default: Type.Optional(Type.Unknown({ description: 'Taken when the caller gives none' })),
     enum: Type.Optional(Type.Array(Type.Unknown(), { minItems: 1, maxItems: 1000, description: 'The values that it may have' })),
@@ -41,18 +43,18 @@ export type VariableInput = Static<typeof VariableInput>
 
 const role = Type.String({ minLength: 1, maxLength: 64, description: 'system, developer, user, assistant, tool, …' })
 const Part = Type.Object(
-  { type: Type.String() },
+  { type: Type.String({ description: 'text, image_url, …' }) },
   { additionalProperties: true, description: 'A content part; those of type text are templates' },
 )
 const Speech = {
   role,
-  name: Type.Optional(Type.String({ maxLength: 200 })),
+  name: Type.Optional(Type.String({ maxLength: 200, description: 'Who speaks, where several share a role' })),
   toolCalls: Type.Optional(Type.Array(FreeJson('A tool call of the assistant'))),
-  toolCallId: Type.Optional(Type.String({ maxLength: 200 })),
+  toolCallId: Type.Optional(Type.String({ maxLength: 200, description: 'The call that this message answers' })),
 }
 export const Message = Type.Union(
   [
-    Strict({ ...Speech, content: Type.String() }),
+    Strict({ ...Speech, content: Type.String({ description: 'A template' }) }),
     Strict({ ...Speech, parts: Type.Array(Part, { minItems: 1 }) }),
     Strict({ placeholder: ShortText('The variable whose messages stand here') }),
   ],

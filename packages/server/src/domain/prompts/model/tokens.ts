@@ -1,4 +1,12 @@
-import { countTokens as count } from 'gpt-tokenizer/encoding/o200k_base'
+import { createRequire } from 'node:module'
+import type { countTokens as countAll } from 'gpt-tokenizer/encoding/o200k_base'
+
+/** The encoding takes 70 MB and half a second to load, so it is loaded when tokens are first counted. */
+let loaded: typeof countAll | undefined
+const count: typeof countAll = (...args) => {
+  loaded ??= (createRequire(import.meta.url)('gpt-tokenizer/cjs/encoding/o200k_base') as { countTokens: typeof countAll }).countTokens
+  return loaded(...args)
+}
 
 /** Byte-pair encoding takes quadratic time on a long run without a break, so no piece is longer than this. */
 const longest = 4_000

@@ -33,7 +33,7 @@ const typeOf = { createdAt: sql`timestamptz`, updatedAt: sql`timestamptz`, name:
 export async function listPrompts(input: ListPrompts, ctx: Ctx): Promise<Page<PromptItem>> {
   const { limit, cursor, includeTotal, view, sort = '-createdAt', ...filters } = input
   const size = pageSize(limit)
-  const scope = `prompts ${ctx.workspaceId} ${sort} ${JSON.stringify(filters)}`
+  const scope = `prompts ${ctx.workspaceId} ${sort} ${JSON.stringify(Object.entries(filters).sort())}`
   const position = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
   const conditions = conditionsOf(filters)
   const key = sort.replace('-', '') as keyof typeof columnOf

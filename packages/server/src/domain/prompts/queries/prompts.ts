@@ -41,13 +41,14 @@ export async function getPrompt({ id, ...which }: { id: string } & WhichVersion,
   return toItem(row) as Prompt
 }
 
+/** Each way of its own, so that each finds its one version by the key: one condition for all would read every version. */
 async function selectOne(db: Db, id: string, { version, label }: WhichVersion): Promise<Row | undefined> {
-  const { rows } = await sql<Row>`
-    select ${promptColumns}, ${bodyColumns} from prompt p
-    join prompt_version v on v.prompt_id = p.id and v.version =
-      case when ${label ?? null}::text is null then coalesce(${version ?? null}::int, p.version)
-      else (select l.version from prompt_label l where l.prompt_id = p.id and l.label = ${label ?? null}) end
-    where p.id = ${id} and p.deleted_at is null`.execute(db)
+  const chosen =
+    label !== undefined
+      ? sql`join prompt_label c on c.prompt_id = p.id and c.label = ${label} join prompt_version v on v.prompt_id = p.id and v.version = c.version`
+      : sql`join prompt_version v on v.prompt_id = p.id and v.version = ${version === undefined ? sql`p.version` : sql`${version}::int`}`
+  const { rows } =
+    await sql<Row>`select ${promptColumns}, ${bodyColumns} from prompt p ${chosen} where p.id = ${id} and p.deleted_at is null`.execute(db)
   return rows[0]
 }
 

@@ -29,7 +29,8 @@ const variables = Type.Array(VariableInput, {
   maxItems: 1000,
   description: 'Those that the content uses and that are not named here are added',
 })
-const type = Type.Enum(['text', 'chat'])
+const type = Type.Enum(['text', 'chat'], { description: 'Must fit the content: text for a string, chat for messages' })
+const isTemplate = Type.Boolean({ description: 'Meant for forking and including' })
 
 const creatable = {
   category: Type.Optional(Category),
@@ -40,7 +41,7 @@ const creatable = {
   config: Type.Optional(Config),
   tags: Type.Optional(tags),
   metadata: Type.Optional(Metadata),
-  isTemplate: Type.Optional(Type.Boolean()),
+  isTemplate: Type.Optional(isTemplate),
   labels: Type.Optional(
     Type.Union([Type.Array(Label, { maxItems: 100 }), Type.Record(Type.String({ pattern: labelPattern }), VersionNumber)], {
       description: 'Labels of the first version; production without it, none with []',
@@ -56,7 +57,9 @@ export const ForkPrompt = Strict(
     category: Type.Optional(Category),
     description: Type.Optional(description),
     version: Type.Optional(VersionNumber),
-    changes: Type.Optional(Strict({ content: Type.Optional(Content), ...creatable })),
+    changes: Type.Optional(
+      Strict({ content: Type.Optional(Content), ...creatable }, { description: 'What shall differ from the version copied' }),
+    ),
   },
   { $id: 'ForkPrompt' },
 )
@@ -78,7 +81,7 @@ export const ChangePrompt = Strict(
     config: Type.Optional(Nullable(Config)),
     tags: Type.Optional(Nullable(tags)),
     metadata: Type.Optional(Nullable(Metadata)),
-    isTemplate: Type.Optional(Nullable(Type.Boolean())),
+    isTemplate: Type.Optional(Nullable(isTemplate)),
     changeSummary: Type.Optional(Nullable(changeSummary)),
     versionMetadata: Type.Optional(versionMetadata),
     id: unchanged(properties.id),
@@ -108,7 +111,7 @@ export const ListQuery = Strict({
   tag: Type.Optional(Type.Array(Tag, { maxItems: 20, description: 'Repeatable; all must match' })),
   status: Type.Optional(properties.status),
   author: Type.Optional(Type.String({ maxLength: 200, description: 'Who created it' })),
-  isTemplate: Type.Optional(Type.Boolean()),
+  isTemplate: Type.Optional(isTemplate),
   label: Type.Optional(Label),
   updatedAfter: Type.Optional(Type.String({ format: 'date-time', description: 'RFC 3339' })),
   q: Type.Optional(Type.String({ minLength: 1, maxLength: 400, description: 'Part of the name, the category or the description' })),

@@ -104,6 +104,7 @@ export const serving = (store: Serving): AnyEndpoint[] => [
       items: Type.Array(Strict({ id: Type.Optional(Id), category: Type.Optional(Category), name: Type.Optional(Name), ...WhichVersion }), {
         minItems: 1,
         maxItems: 200,
+        description: 'Each by its id, or by category and name',
       }),
     }),
     reply: Strict({

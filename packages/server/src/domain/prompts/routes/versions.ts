@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
+import { PreconditionFailed } from '../../../core/problem.ts'
 import { Id, Nullable, PageOf, Strict, Timestamp } from '../../../core/schemas.ts'
 import { deleteLabel, revertLabel, setLabel } from '../commands/labels.ts'
 import { rollbackVersion } from '../commands/rollback-version.ts'
@@ -98,9 +99,9 @@ export const versions: AnyEndpoint[] = [
       reason: Type.Optional(Reason),
     }),
     reply: MovedLabel,
-    errors: [PromptNotFound, VersionNotFound, LabelMoved, LabelReserved, ...laterErrors],
+    errors: [PromptNotFound, VersionNotFound, LabelMoved, LabelReserved, PreconditionFailed, ...laterErrors],
     etag,
-    handle: ({ params, body }, ctx) => setLabel({ ...params, ...body }, ctx),
+    handle: ({ params, body, ifMatch }, ctx) => setLabel({ ...params, ...body, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.deleteLabel',
@@ -109,9 +110,9 @@ export const versions: AnyEndpoint[] = [
     access: 'prompts:write',
     summary: 'Take a label away',
     params: AtLabel,
-    errors: [LabelNotFound, PromptNotFound, LabelInUse],
-    handle: async ({ params }, ctx) => {
-      await deleteLabel(params, ctx)
+    errors: [LabelNotFound, PromptNotFound, LabelInUse, PreconditionFailed],
+    handle: async ({ params, ifMatch }, ctx) => {
+      await deleteLabel({ ...params, ifMatch }, ctx)
       return {}
     },
   }),

@@ -72,33 +72,7 @@ export const includeStore = (tx: Db) => ({
   },
 
   /** The graph around one version, all the way down to what it includes and up to who includes it; of live prompts only. */
-  async around(promptId: string, version: number): Promise<Graph> {
-    const { rows } = await sql<Link>`
-      with recursive down (id, version) as (
-        select ${promptId}::uuid, ${version}::int
-        union
-        select p.id, t.version from down d
-        join prompt_include i on i.prompt_id = d.id and i.version = d.version
-        join prompt p on p.id = i.target_id and p.deleted_at is null
-        cross join lateral (
-          select i.target_version as version where i.target_version is not null
-          union all select p.version where i.target_version is null
-          union all select l.version from prompt_label l where l.prompt_id = p.id and i.target_version is null) t
-      ), up (id, version) as (
-        select ${promptId}::uuid, ${version}::int
-        union
-        select i.prompt_id, i.version from up u
-        join prompt_include i on i.target_id = u.id and ${leadsTo(sql`u`)}
-        join prompt p on p.id = i.prompt_id and p.deleted_at is null
-        where ${isLive(sql`i.prompt_id`, sql`i.version`)} or ${isPinned(sql`i.prompt_id`, sql`i.version`)}
-      ), node as (
-        select n.id, n.version, p.category || '/' || p.name as name from (select * from down union select * from up) n join prompt p on p.id = n.id
-      )
-      select a.id as from_id, a.version as from_version, a.name as from_name, b.id as to_id, b.version as to_version, b.name as to_name
-      from node a join prompt_include i on i.prompt_id = a.id and i.version = a.version
-      join node b on b.id = i.target_id and ${leadsTo(sql`b`)}`.execute(tx)
-    return graphOf(rows)
-  },
+  around: (promptId: string, version: number): Promise<Graph> => loadGraph(tx, promptId, version),
 })
 
 type Link = { fromId: string; fromVersion: number; fromName: string; toId: string; toVersion: number; toName: string }
@@ -106,6 +80,34 @@ type Link = { fromId: string; fromVersion: number; fromName: string; toId: strin
 /** True when the include `i` leads to the version of a node: it pins it, or it follows its prompt and the version is live. */
 const leadsTo = (node: Fragment): Fragment =>
   sql`(i.target_version = ${node}.version or (i.target_version is null and ${isLive(sql`${node}.id`, sql`${node}.version`)}))`
+
+async function loadGraph(tx: Db, promptId: string, version: number): Promise<Graph> {
+  const { rows } = await sql<Link>`
+    with recursive down (id, version) as (
+      select ${promptId}::uuid, ${version}::int
+      union
+      select p.id, t.version from down d
+      join prompt_include i on i.prompt_id = d.id and i.version = d.version
+      join prompt p on p.id = i.target_id and p.deleted_at is null
+      cross join lateral (
+        select i.target_version as version where i.target_version is not null
+        union all select p.version where i.target_version is null
+        union all select l.version from prompt_label l where l.prompt_id = p.id and i.target_version is null) t
+    ), up (id, version) as (
+      select ${promptId}::uuid, ${version}::int
+      union
+      select i.prompt_id, i.version from up u
+      join prompt_include i on i.target_id = u.id and ${leadsTo(sql`u`)}
+      join prompt p on p.id = i.prompt_id and p.deleted_at is null
+      where ${isLive(sql`i.prompt_id`, sql`i.version`)} or ${isPinned(sql`i.prompt_id`, sql`i.version`)}
+    ), node as (
+      select n.id, n.version, p.category || '/' || p.name as name from (select * from down union select * from up) n join prompt p on p.id = n.id
+    )
+    select a.id as from_id, a.version as from_version, a.name as from_name, b.id as to_id, b.version as to_version, b.name as to_name
+    from node a join prompt_include i on i.prompt_id = a.id and i.version = a.version
+    join node b on b.id = i.target_id and ${leadsTo(sql`b`)}`.execute(tx)
+  return graphOf(rows)
+}
 
 function graphOf(rows: readonly Link[]): Graph {
   const names = new Map<string, string>()

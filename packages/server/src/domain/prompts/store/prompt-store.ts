@@ -63,24 +63,6 @@ export const promptStore = (tx: Db) => ({
     return { ...rest, body: { type: typeof content === 'string' ? 'text' : 'chat', engine, content, variables, config } }
   },
 
-  /** Insert a prompt unless a live one has its name. @returns false when the name is taken */
-  async add(next: State): Promise<boolean> {
-    const { parent, labels: _labels, metadata, tags, ...row } = next
-    const inserted = await tx
-      .insertInto('prompt')
-      .values({
-        ...row,
-        tags: [...tags],
-        metadata: JSON.stringify(metadata),
-        parentPromptId: parent?.promptId ?? null,
-        parentVersion: parent?.version ?? null,
-      })
-      .onConflict((c) => c.columns(['workspaceId', 'category', 'name']).where('deletedAt', 'is', null).doNothing())
-      .returning('id')
-      .executeTakeFirst()
-    return inserted !== undefined
-  },
-
   /** @throws NameTaken (409) when a live prompt has its name */
   async save(next: State): Promise<void> {
     const { id, parent: _parent, labels: _labels, createdBy: _by, createdAt: _at, metadata, tags, ...row } = next

@@ -1,6 +1,6 @@
 import { RenderFailed, TemplateInvalid } from './errors.ts'
-import { outputLimit, type Run, spend } from './run.ts'
-import type { Part } from './types.ts'
+import { outputLimit, spend } from './run.ts'
+import type { Part, Run } from './types.ts'
 
 /** Kept per part, so that an include in a loop is parsed once; few and small, as the parts themselves live in caches. */
 const maxCopies = 4

@@ -6,8 +6,7 @@ import type { Engine, Template } from './types.ts'
 export { detectEngine } from './detect.ts'
 export { RenderFailed, RenderLimit, TemplateInvalid } from './errors.ts'
 export { formatReference, parseReference } from './reference.ts'
-export { defaultLimits } from './run.ts'
-export type { Engine, IncludeRef, Limits, RenderOptions, Template, VariableUse } from './types.ts'
+export type { Engine, IncludeRef, RenderOptions, Template, VariableUse } from './types.ts'
 
 /**
  * Parse a text once, to be rendered often. Pure; the template keeps no state between renderings.

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: such texts are what is tested
 import { describe, expect, it } from 'vitest'
 import { parseTemplate, RenderFailed, RenderLimit, type Template, TemplateInvalid } from './index.ts'
-import { realPrompts } from './real-prompts.ts'
+import { realPrompts } from './testing/real-prompts.ts'
 
 const render = (text: string, values: Record<string, unknown> = {}): string => parseTemplate('liquid', text).render(values)
 

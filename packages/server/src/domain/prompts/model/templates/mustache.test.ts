@@ -2,7 +2,7 @@
 import Mustache from 'mustache'
 import { describe, expect, it } from 'vitest'
 import { parseTemplate, RenderFailed, RenderLimit, type Template, TemplateInvalid } from './index.ts'
-import { realPrompts } from './real-prompts.ts'
+import { realPrompts } from './testing/real-prompts.ts'
 
 const render = (text: string, values: Record<string, unknown> = {}): string => parseTemplate('mustache', text).render(values)
 const library =

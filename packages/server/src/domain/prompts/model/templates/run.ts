@@ -1,7 +1,7 @@
 import { RenderFailed, RenderLimit } from './errors.ts'
-import type { IncludeRef, Limits, Part, RenderOptions, Template } from './types.ts'
+import type { IncludeRef, Limits, Part, RenderOptions, Run, Template } from './types.ts'
 
-export const defaultLimits: Limits = {
+const defaultLimits: Limits = {
   output: 8 * 1024 * 1024,
   operations: 1_000_000,
   includeDepth: 8,
@@ -9,27 +9,7 @@ export const defaultLimits: Limits = {
   liquidMemory: 10_000_000,
 }
 
-/** Where names are looked up: the innermost value first. Only the outermost frame of a run has no `up`. */
-export type Scope = Readonly<{ value: unknown; up: Scope | null }>
-
-/** One rendering, through all its includes: what it has written and spent. The one mutable thing of the engines. */
-export type Run = {
-  readonly limits: Limits
-  readonly root: Scope
-  readonly include: RenderOptions['include']
-  readonly used: Set<string> | undefined
-  readonly missing: Set<string> | undefined
-  out: string
-  operations: number
-  /** The included templates that are being written, the outermost first. */
-  readonly open: Template[]
-  /** When liquid has to be done, by `performance.now()`; 0 until the first liquid template is entered. */
-  deadline: number
-  /** Left over of `limits.liquidMemory`. */
-  memory: number
-}
-
-export const startRun = (values: Readonly<Record<string, unknown>>, options: RenderOptions = {}): Run => {
+const startRun = (values: Readonly<Record<string, unknown>>, options: RenderOptions = {}): Run => {
   const limits = options.limits === undefined ? defaultLimits : { ...defaultLimits, ...options.limits }
   return {
     limits,
@@ -111,10 +91,9 @@ const jsonOf = (value: object): string => {
   }
 }
 
-/** Whether `value` has `name` as its own property. Nothing inherited, no `length` of arrays and texts, and never `__proto__`. */
+/** Whether `value` has `name` as its own property. Nothing inherited, no `length` of arrays and texts; but `__proto__` where JSON holds it: data like any other. */
 export const owns = (value: unknown, name: string): value is Record<string, unknown> =>
   typeof value === 'object' &&
   value !== null &&
   Object.hasOwn(value, name) &&
-  name !== '__proto__' &&
   !(name === 'length' && Array.isArray(value))

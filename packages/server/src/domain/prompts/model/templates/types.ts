@@ -1,5 +1,3 @@
-import type { Run, Scope } from './run.ts'
-
 export type Engine = 'mustache' | 'liquid' | 'none'
 
 /**
@@ -64,3 +62,23 @@ export type Part = Readonly<{
   /** Indented copies that were made of this part; bounded, see `indentation.ts`. */
   copies: Map<string, Part>
 }>
+
+/** Where names are looked up: the innermost value first. Only the outermost frame of a run has no `up`. */
+export type Scope = Readonly<{ value: unknown; up: Scope | null }>
+
+/** One rendering, through all its includes: what it has written and spent. The one mutable thing of the engines. */
+export type Run = {
+  readonly limits: Limits
+  readonly root: Scope
+  readonly include: RenderOptions['include']
+  readonly used: Set<string> | undefined
+  readonly missing: Set<string> | undefined
+  out: string
+  operations: number
+  /** The included templates that are being written, the outermost first. */
+  readonly open: Template[]
+  /** When liquid has to be done, by `performance.now()`; 0 until the first liquid template is entered. */
+  deadline: number
+  /** Left over of `limits.liquidMemory`. */
+  memory: number
+}

@@ -1,6 +1,6 @@
 import { defaultOperators, filters, type Liquid, type Operators } from 'liquidjs'
 import { RenderFailed, RenderLimit } from '../errors.ts'
-import type { Run } from '../run.ts'
+import type { Run } from '../types.ts'
 import { checkTime } from './renderer.ts'
 import { runOf } from './sandbox.ts'
 import { liquidText, useMemory, weigh } from './values.ts'

@@ -1,6 +1,7 @@
 import type { Context, Emitter, Template as Node } from 'liquidjs'
 import { isTemplateError, RenderFailed, RenderLimit } from '../errors.ts'
-import { type Run, spend } from '../run.ts'
+import { spend } from '../run.ts'
+import type { Run } from '../types.ts'
 import { bufferEmitter, runOf } from './sandbox.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { Context, Drop, type Emitter, type Liquid } from 'liquidjs'
-import { append, outputLimit, owns, type Run, type Scope } from '../run.ts'
+import { append, outputLimit, owns } from '../run.ts'
+import type { Run, Scope } from '../types.ts'
 import { cleaned, liquidText, useMemory } from './values.ts'
 
 /** Where a context keeps its run: a symbol, which no template can name. liquidjs hands `globals` on to spawned contexts. */

@@ -1,6 +1,7 @@
 import { Drop } from 'liquidjs'
 import { RenderLimit } from '../errors.ts'
-import { type Run, spend, textOf } from '../run.ts'
+import { spend, textOf } from '../run.ts'
+import type { Run } from '../types.ts'
 
 /** Deeper values are refused: filters walk values recursively. */
 const maxDepth = 100

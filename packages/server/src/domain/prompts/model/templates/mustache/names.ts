@@ -15,4 +15,4 @@ export const pathOf = (value: string, isAfterDollar: boolean): readonly string[]
   return value.split('.')
 }
 
-export const item: readonly string[] = ['.']
+const item: readonly string[] = ['.']

@@ -1,5 +1,6 @@
 import { indented } from '../indentation.ts'
-import { append, enter, leave, operationsLimit, outputLimit, owns, type Run, type Scope, spend, textOf } from '../run.ts'
+import { append, enter, leave, operationsLimit, outputLimit, owns, spend, textOf } from '../run.ts'
+import type { Run, Scope } from '../types.ts'
 import type { Node } from './tree.ts'
 
 /** Walk a template, writing into `run.out`. Throws `RenderLimit` and `RenderFailed`. */

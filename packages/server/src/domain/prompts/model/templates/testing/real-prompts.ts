@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 /** For tests: the contents of the prompt collections beside the repository; undefined, with a warning, where there are none. */
 export const realPrompts = (): readonly string[] | undefined => {
-  const folder = join(import.meta.dirname, '../'.repeat(7), '../shared/data/prompts')
+  const folder = join(import.meta.dirname, '../'.repeat(8), '../shared/data/prompts')
   if (!existsSync(folder)) {
     console.warn(`NOT TESTED on real prompts: there is no folder ${folder}`)
     return undefined
