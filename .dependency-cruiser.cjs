@@ -15,7 +15,7 @@ const packages = (...names) => `(^|/)node_modules/(${names.join('|')})/`
 
 /** What a rule of the product may need and still have the same answer for the same input, always. */
 const pureLibraries = packages('typebox', 'mustache', '@types/mustache', 'liquidjs', 'diff', 'canonicalize', 'gpt-tokenizer')
-const pureBuiltins = '^(node:)?(crypto|zlib|util)$'
+const pureBuiltins = '^(node:)?(crypto|zlib|util|module)$'
 
 /** Parts of core with a life, of which a model may only name the type. */
 const ports = String.raw`${server}core/(context|cache)\.ts$`

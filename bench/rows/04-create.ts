@@ -1,8 +1,8 @@
 /**
  * Row 4: create prompts of 1.5 kB through HTTP at 16 clients, answered after commit.
  * The rival writes the same rows into the same PostgreSQL by bare `pg`, with as many clients and round trips: what the
- * database alone allows. That it is the same work is not taken on trust: the round trips of ours are counted on the wire,
- * the rival takes the nearest way of its two, and the rows that both leave are compared.
+ * database alone allows. That it is the same work is not taken on trust: the round trips of ours are counted on the wire
+ * and must be as many as the rival's, and the rows that both leave are compared.
  */
 import { promptText, variables } from '../lib/data.ts'
 import { type Cost, call, costOf, type Generator, send, withGenerator } from '../lib/load.ts'
@@ -12,7 +12,7 @@ import type { Row, RowOptions } from '../lib/row.ts'
 import { type Installation, type Service, withAnother, withService, workspaceId } from '../lib/service.ts'
 import { alternate, medianOf, medianRatio, type Pair } from '../lib/stats.ts'
 import { withWire } from '../lib/wire.ts'
-import type { WriterJob } from '../workers/raw-writer.ts'
+import { roundTrips, type WriterJob } from '../workers/raw-writer.ts'
 
 const clients = 16
 const body = (name: string) => ({ category: 'bench', name, content: `${promptText} ########`, variables })
@@ -37,13 +37,7 @@ async function withWriter<T>(work: (write: (job: WriterJob) => Promise<Round>) =
   }
 }
 
-async function compare(
-  generator: Generator,
-  service: Service,
-  { databaseUrl }: Installation,
-  roundTrips: 3 | 8,
-  quick: boolean,
-): Promise<Pair<Round>[]> {
+async function compare(generator: Generator, service: Service, { databaseUrl }: Installation, quick: boolean): Promise<Pair<Round>[]> {
   const ms = quick ? 800 : 2_000
   const requests = [send('POST', '/api/v1/prompts', body('ours ########'))]
   let from = 0
@@ -64,7 +58,6 @@ async function compare(
         content: promptText,
         variables: JSON.stringify(variables),
         prefix: 'rival',
-        roundTrips,
       })
     await ours(1_500)
     await rival(1_500)
@@ -108,7 +101,7 @@ const roundTripsOf = ({ dataDir }: Installation): Promise<number> =>
     }),
   )
 
-function measures(pairs: readonly Pair<Round>[], ours: number, rivals: number): Measure[] {
+function measures(pairs: readonly Pair<Round>[]): Measure[] {
   const rate = (one: Round) => one.perSecond
   const cpu = (one: Round) => one.cpuPerRequest
   const ratio = medianRatio(pairs, rate)
@@ -121,7 +114,7 @@ function measures(pairs: readonly Pair<Round>[], ours: number, rivals: number): 
       shown: times(ratio),
       bar: { atLeast: 0.5 },
       aim: { atLeast: 0.8 },
-      note: `${clients} clients; ${ours} round trips (counted) against ${rivals}; ours shares the cores with its load generator, the rival does not`,
+      note: `${clients} clients; ${roundTrips} round trips each (counted); ours shares the cores with its load generator, the rival does not`,
     },
     {
       what: 'create: CPU of the Node process per prompt',
@@ -138,10 +131,11 @@ export const create: Row = {
   title: 'Create prompts against the same rows by bare pg',
   measure: ({ quick }: RowOptions) =>
     withService(async (service, installation) => {
-      const roundTrips = await roundTripsOf(installation)
-      const rivals = roundTrips < 6 ? 3 : 8
-      const pairs = await withGenerator((generator) => compare(generator, service, installation, rivals, quick))
+      const counted = await roundTripsOf(installation)
+      if (counted !== roundTrips)
+        throw new Error(`a prompt takes ${counted} round trips, the rival ${roundTrips}. Mend workers/raw-writer.ts.`)
+      const pairs = await withGenerator((generator) => compare(generator, service, installation, quick))
       await assertSameRows(installation)
-      return measures(pairs, roundTrips, rivals)
+      return measures(pairs)
     }),
 }

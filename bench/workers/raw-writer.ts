@@ -1,8 +1,7 @@
 /**
  * The rival of the create row: the rows of a new prompt written by bare `pg`, one transaction each, role and workspace
- * set, and nothing else: no HTTP, no checks, no template, no reply. It can write them table by table in 8 round trips
- * (begin, prompt, former name, version, label, its move, outbox, commit), or all in one named statement in 3, so that it
- * can take as many as the service does.
+ * set, and nothing else: no HTTP, no checks, no template, no reply. In as many round trips as the service: begin, the
+ * prompt with all its rows, the events, commit; both statements named, so that they are planned once per connection.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import pg from 'pg'
@@ -15,20 +14,10 @@ export type WriterJob = Readonly<{
   content: string
   variables: string
   prefix: string
-  roundTrips: 3 | 8
 }>
 
-const prompt = `insert into prompt (id, category, name, description, type, tags, metadata, is_template, status, version, revision, created_by, created_at, updated_at, deleted_at, parent_prompt_id, parent_version)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) on conflict (workspace_id, category, name) where deleted_at is null do nothing returning id`
-const formerName = 'delete from prompt_former_name where category = $1 and name = $2'
-const version = `insert into prompt_version (version, checksum, change_summary, change_type, created_by, created_at, prompt_id, engine, content, variables, config, metadata)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
-const label = `insert into prompt_label (prompt_id, label, version) values ($1, $2, $3)
-  on conflict (workspace_id, prompt_id, label) do update set version = excluded.version`
-const move =
-  'insert into prompt_label_move (prompt_id, label, from_version, to_version, reason, moved_by, moved_at) values ($1, $2, $3, $4, $5, $6, $7)'
-const event = (n: number) => `insert into outbox (type, subject, data, actor, request_id, created_at)
-  values ${Array.from({ length: n }, (_, i) => `($${6 * i + 1}, $${6 * i + 2}, $${6 * i + 3}, $${6 * i + 4}, $${6 * i + 5}, $${6 * i + 6})`).join(', ')} returning id, xid`
+/** Of one prompt; the bench counts those of the service and compares. */
+export const roundTrips = 4
 
 /** UUIDv7, as the service's ids: new rows go to the end of their indexes. */
 function newId(): string {
@@ -37,9 +26,8 @@ function newId(): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15, 18)}-${random.slice(19)}`
 }
 
-/** All of it at once; $4 is the label. Named, so that it is planned once per connection. */
-const everything = {
-  name: 'everything',
+const rows = {
+  name: 'rows',
   text: `with made as (
     insert into prompt (id, category, name, description, type, tags, metadata, is_template, status, version, revision, created_by, created_at, updated_at)
     values ($1, $2, $3, '', 'text', '{}', '{}', false, 'draft', 1, 1, $5, $6, $6)
@@ -50,12 +38,15 @@ const everything = {
     select id, 1, 'mustache', $7::jsonb, $8::jsonb, '{}', $9, 'create', '{}', $5, $6 from made),
   labelled as (insert into prompt_label (prompt_id, label, version) select id, $4, 1 from made),
   moved as (insert into prompt_label_move (prompt_id, label, to_version, moved_by, moved_at) select id, $4, 1, $5, $6 from made)
-  insert into outbox (type, subject, data, actor, request_id, created_at)
-  select type, id::text, data, $5, $10, $6 from made, (values ('prompt.created', $11::jsonb), ('prompt.label_moved', $12::jsonb)) e (type, data)
-  returning id, xid`,
+  select id from made`,
+}
+const events = {
+  name: 'events',
+  text: `insert into outbox (type, subject, data, actor, request_id, created_at)
+  values ('prompt.created', $1, $2, $3, $4, $5), ('prompt.label_moved', $1, $6, $3, $4, $5) returning id, xid`,
 }
 
-async function write(client: pg.Client, { workspaceId, content, variables, prefix, roundTrips }: WriterJob, number: number): Promise<void> {
+async function write(client: pg.Client, { workspaceId, content, variables, prefix }: WriterJob, number: number): Promise<void> {
   const id = newId()
   const name = `${prefix} ${number}`
   const at = new Date().toISOString()
@@ -64,19 +55,8 @@ async function write(client: pg.Client, { workspaceId, content, variables, prefi
   const data = JSON.stringify({ category: 'bench', name, version: 1 })
   const moved = JSON.stringify({ category: 'bench', name, label: 'production', from: null, to: 1 })
   await client.query(`begin; set local role ps_app; set local app.workspace_id = '${workspaceId}'`)
-  if (roundTrips === 3)
-    await client.query({
-      ...everything,
-      values: [id, 'bench', name, 'production', 'bootstrap', at, text, variables, checksum, id, data, moved],
-    })
-  else {
-    await client.query(prompt, [id, 'bench', name, '', 'text', [], '{}', false, 'draft', 1, 1, 'bootstrap', at, at, null, null, null])
-    await client.query(formerName, ['bench', name])
-    await client.query(version, [1, checksum, null, 'create', 'bootstrap', at, id, 'mustache', text, variables, '{}', '{}'])
-    await client.query(label, [id, 'production', 1])
-    await client.query(move, [id, 'production', null, 1, null, 'bootstrap', at])
-    await client.query(event(2), ['prompt.created', id, data, 'bootstrap', id, at, 'prompt.label_moved', id, moved, 'bootstrap', id, at])
-  }
+  await client.query({ ...rows, values: [id, 'bench', name, 'production', 'bootstrap', at, text, variables, checksum] })
+  await client.query({ ...events, values: [id, data, 'bootstrap', id, at, moved] })
   await client.query('commit')
 }
 

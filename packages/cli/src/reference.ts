@@ -14,8 +14,6 @@ export function parseReference(text: string): Reference {
   return /^[1-9]\d*$/.test(pin) ? { ...target, version: Number(pin) } : { ...target, label: decode(pin, text) }
 }
 
-export const formatReference = ({ category, name }: Pick<Reference, 'category' | 'name'>): string => `${encode(category)}/${encode(name)}`
-
 /** A reference with what options say beside it. */
 export function pinned(text: string, { label, version }: { label?: string; version?: number }): Reference {
   const reference = parseReference(text)
@@ -23,8 +21,6 @@ export function pinned(text: string, { label, version }: { label?: string; versi
     throw new UsageError('Ask for one version or one label: by @ in the reference, --label or --version.')
   return { ...reference, ...(label !== undefined && { label }), ...(version !== undefined && { version }) }
 }
-
-const encode = (part: string): string => part.replace(/[%/@]/g, (char) => encodeURIComponent(char))
 
 function decode(part: string, text: string): string {
   try {

@@ -438,21 +438,27 @@ export interface components {
         Message: {
             /** @description system, developer, user, assistant, tool, … */
             role: string;
+            /** @description Who speaks, where several share a role */
             name?: string;
             toolCalls?: {
                 [key: string]: unknown;
             }[];
+            /** @description The call that this message answers */
             toolCallId?: string;
+            /** @description A template */
             content: string;
         } | {
             /** @description system, developer, user, assistant, tool, … */
             role: string;
+            /** @description Who speaks, where several share a role */
             name?: string;
             toolCalls?: {
                 [key: string]: unknown;
             }[];
+            /** @description The call that this message answers */
             toolCallId?: string;
             parts: ({
+                /** @description text, image_url, … */
                 type: string;
             } & {
                 [key: string]: unknown;
@@ -466,8 +472,12 @@ export interface components {
         Variable: {
             /** @description As the content writes it */
             name: string;
-            /** @enum {unknown} */
+            /**
+             * @description string unless told
+             * @enum {unknown}
+             */
             type: "string" | "number" | "integer" | "boolean" | "array" | "object" | "any";
+            /** @description What it stands for */
             description?: string;
             /** @description Rendering without it is refused */
             required: boolean;
@@ -497,7 +507,10 @@ export interface components {
             };
             /** @description Meant for forking and including */
             isTemplate: boolean;
-            /** @enum {unknown} */
+            /**
+             * @description Where the prompt stands in its life
+             * @enum {unknown}
+             */
             status: "draft" | "review" | "published" | "deprecated" | "archived";
             /** @description Label → version */
             labels: {
@@ -543,8 +556,12 @@ export interface components {
         VariableInput: {
             /** @description As the content writes it */
             name: string;
-            /** @enum {unknown} */
+            /**
+             * @description string unless told
+             * @enum {unknown}
+             */
             type?: "string" | "number" | "integer" | "boolean" | "array" | "object" | "any";
+            /** @description What it stands for */
             description?: string;
             /** @description Rendering without it is refused; true unless there is a default */
             required?: boolean;
@@ -565,7 +582,10 @@ export interface components {
             category?: string;
             /** @description What it is for */
             description?: string;
-            /** @enum {unknown} */
+            /**
+             * @description Must fit the content: text for a string, chat for messages
+             * @enum {unknown}
+             */
             type?: "text" | "chat";
             /**
              * @description How `content` is filled; `none` leaves it alone
@@ -583,6 +603,7 @@ export interface components {
             metadata?: {
                 [key: string]: unknown;
             };
+            /** @description Meant for forking and including */
             isTemplate?: boolean;
             /** @description Labels of the first version; production without it, none with [] */
             labels?: string[] | {
@@ -612,7 +633,10 @@ export interface components {
             };
             /** @description Meant for forking and including */
             isTemplate: boolean;
-            /** @enum {unknown} */
+            /**
+             * @description Where the prompt stands in its life
+             * @enum {unknown}
+             */
             status: "draft" | "review" | "published" | "deprecated" | "archived";
             /** @description Label → version */
             labels: {
@@ -660,7 +684,10 @@ export interface components {
             name?: string;
             category?: string | null;
             description?: string | null;
-            /** @enum {unknown} */
+            /**
+             * @description Must fit the content: text for a string, chat for messages
+             * @enum {unknown}
+             */
             type?: "text" | "chat";
             engine?: ("mustache" | "liquid" | "none") | null;
             content?: components["schemas"]["Content"];
@@ -720,13 +747,17 @@ export interface components {
             description?: string;
             /** @description Numbers of a prompt have no gaps */
             version?: number;
+            /** @description What shall differ from the version copied */
             changes?: {
                 content?: components["schemas"]["Content"];
                 /** @description Where the prompt belongs */
                 category?: string;
                 /** @description What it is for */
                 description?: string;
-                /** @enum {unknown} */
+                /**
+                 * @description Must fit the content: text for a string, chat for messages
+                 * @enum {unknown}
+                 */
                 type?: "text" | "chat";
                 /**
                  * @description How `content` is filled; `none` leaves it alone
@@ -744,6 +775,7 @@ export interface components {
                 metadata?: {
                     [key: string]: unknown;
                 };
+                /** @description Meant for forking and including */
                 isTemplate?: boolean;
                 /** @description Labels of the first version; production without it, none with [] */
                 labels?: string[] | {
@@ -864,7 +896,10 @@ export interface components {
             };
             /** @description Meant for forking and including */
             isTemplate: boolean;
-            /** @enum {unknown} */
+            /**
+             * @description Where the prompt stands in its life
+             * @enum {unknown}
+             */
             status: "draft" | "review" | "published" | "deprecated" | "archived";
             /** @description The label it was served by; null for a pinned version */
             label: string | null;
@@ -876,6 +911,7 @@ export interface components {
             updatedAt: string;
             /** @description The prompts that the content includes, as resolved now; their own includes too */
             includes: components["schemas"]["ManifestEntry"][];
+            /** @description With includes: the content with all of them written out, where mustache alone can say it. Filled with `resolvedVariables`, it gives what `rendered` would */
             resolvedContent?: components["schemas"]["Content"];
             /** @description With `resolvedContent`: the variables of the content and of all that it includes */
             resolvedVariables?: components["schemas"]["Variable"][];
@@ -938,9 +974,11 @@ export interface operations {
                 category?: string;
                 /** @description Repeatable; all must match */
                 tag?: string[];
+                /** @description Where the prompt stands in its life */
                 status?: "draft" | "review" | "published" | "deprecated" | "archived";
                 /** @description Who created it */
                 author?: string;
+                /** @description Meant for forking and including */
                 isTemplate?: boolean;
                 /** @description Such as production; `latest` is reserved */
                 label?: string;
@@ -1061,9 +1099,11 @@ export interface operations {
             query?: {
                 /** @description Repeatable; all must match */
                 tag?: string[];
+                /** @description Where the prompt stands in its life */
                 status?: "draft" | "review" | "published" | "deprecated" | "archived";
                 /** @description Who created it */
                 author?: string;
+                /** @description Meant for forking and including */
                 isTemplate?: boolean;
                 /** @description Such as production; `latest` is reserved */
                 label?: string;
@@ -1124,9 +1164,11 @@ export interface operations {
             query?: {
                 /** @description Where the prompt belongs */
                 category?: string;
+                /** @description Where the prompt stands in its life */
                 status?: "draft" | "review" | "published" | "deprecated" | "archived";
                 /** @description Who created it */
                 author?: string;
+                /** @description Meant for forking and including */
                 isTemplate?: boolean;
                 /** @description Such as production; `latest` is reserved */
                 label?: string;
@@ -1958,6 +2000,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description label.reserved */
             422: {
                 headers: {
@@ -2013,6 +2064,15 @@ export interface operations {
             };
             /** @description label.in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2477,6 +2537,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /** @description Each by its id, or by category and name */
                     items: {
                         /** @description UUIDv7 */
                         id?: string;
@@ -2671,11 +2732,13 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
+                    /** @description The prompts to load */
                     items?: {
                         /** @description Category */
                         category: string;
                         /** @description Name */
                         name: string;
+                        /** @description production unless told */
                         label?: string;
                     }[];
                     /** @description How many without `items`; 1000 unless told */

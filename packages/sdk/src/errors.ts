@@ -68,7 +68,7 @@ function problemOf(text: string): Record<string, unknown> {
 }
 
 /** `Retry-After` (RFC 9110 §10.2.3): seconds or a date. @returns milliseconds, or undefined */
-export function retryAfterMs(header: string | null): number | undefined {
+function retryAfterMs(header: string | null): number | undefined {
   if (header === null) return undefined
   if (/^\d+$/.test(header.trim())) return Number(header) * 1000
   const date = Date.parse(header)

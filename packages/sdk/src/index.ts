@@ -1,6 +1,6 @@
 export { type Answer, type Client, type ClientOptions, createClient } from './client.ts'
 export { type FieldError, PromptStoreError } from './errors.ts'
-export type { Prompts, Served, ServingOptions, Source, Wanted } from './prompts.ts'
+export type { Prompts, Served, ServingOptions, Source } from './prompts.ts'
 export type {
   Conduct,
   Content,
@@ -17,3 +17,4 @@ export type {
   ServedPrompt,
   Version,
 } from './types.ts'
+export type { Wanted } from './wanted.ts'

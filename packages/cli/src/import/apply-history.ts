@@ -1,8 +1,8 @@
 import type { Prompt } from '@prompt-store/sdk'
 import { type Known, type Shelf, takeName } from './catalogue.ts'
-import type { History, Place, Step } from './history.ts'
 import { RowError } from './rows.ts'
 import { detectContent, isCode, isHopeless, mayPass, type Run, reasonOf, withEngine } from './run.ts'
+import type { History, Place, Step } from './steps.ts'
 
 const labelReason = 'Import of a history'
 

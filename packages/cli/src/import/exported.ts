@@ -1,13 +1,7 @@
 import type { Prompt, Version } from '@prompt-store/sdk'
-import type { Step } from './history.ts'
+import type { Exported, Step } from './steps.ts'
 
 export const exportFormat = 'prompt-store.export/1'
-
-/** The facts of a prompt, as they stand beside each of its versions in an export. */
-export type Exported = Pick<
-  Prompt,
-  'id' | 'description' | 'tags' | 'metadata' | 'isTemplate' | 'status' | 'parent' | 'createdBy' | 'createdAt' | 'updatedAt'
->
 
 /** A line of an export: one version. It is also a row of a history (`title, at, message, content`). */
 export type ExportedRow = Readonly<{

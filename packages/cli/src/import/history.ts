@@ -1,43 +1,12 @@
 import { basename } from 'node:path'
-import type { CreatePrompt, ServedPrompt } from '@prompt-store/sdk'
 import { applyHistory } from './apply-history.ts'
-import { type Exported, exportedStep, isExported } from './exported.ts'
+import { exportedStep, isExported } from './exported.ts'
 import { historyKey, versionKey } from './identity.ts'
 import { openLines, readLines } from './lines.ts'
 import { contentOf, parseRow, RowError } from './rows.ts'
 import { detectContent, eachOf, type Run } from './run.ts'
 import { nameOf, type Source } from './sources.ts'
-
-/** Where a version stands in its file, and in time. */
-export type Place = Readonly<{ line: number; offset: number; length: number; order: number }>
-
-/** One version to put in. */
-export type Step = Readonly<{
-  line: number
-  content: CreatePrompt['content']
-  message: string | undefined
-  metadata: Readonly<Record<string, unknown>>
-  /** By which a later run knows it: the source key, or number and checksum of an exported one. */
-  key: string | undefined
-  version?: number
-  checksum?: string
-  rollbackOf?: number
-  labels?: readonly string[]
-  declared?: Pick<ServedPrompt, 'engine' | 'variables' | 'config'>
-}>
-
-/** All versions of one prompt, in order; contents are read when their turn comes. */
-export type History = Readonly<{
-  file: string
-  category: string
-  title: string
-  /** The source key of the prompt. */
-  key: string
-  /** Of an export: the id it had there, and its own facts. */
-  exported?: Exported
-  places: readonly Place[]
-  step(place: Place, nth: Map<string, number>): Promise<Step>
-}>
+import type { Exported, History, Place, Step } from './steps.ts'
 
 /** Put in the histories of files: one prompt per title, its rows as versions in time order. */
 export async function importHistories(sources: readonly Source[], run: Run): Promise<void> {

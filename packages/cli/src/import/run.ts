@@ -20,7 +20,7 @@ export type Run = Readonly<{
 export type Later = (last: boolean) => Promise<boolean>
 
 /** How many writes are under way at once. */
-export const concurrency = 16
+const concurrency = 16
 
 /** Run work on items as they come, so many at a time. */
 export async function eachOf<T>(items: AsyncIterable<T> | Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {

@@ -141,7 +141,9 @@ describe('variables', () => {
     })
     const fill = (body: string) => t().owner('POST', `/prompts/${made.id}/render`, body)
     expect((await fill('{"variables":{"x":{}}}')).body.text).toBe('[||||]')
-    expect((await fill('{"variables":{"x":{"__proto__":{"polluted":"no"}},"constructor":"C","toString":"T"}}')).body.text).toBe('[C|T||no|]')
+    expect((await fill('{"variables":{"x":{"__proto__":{"polluted":"no"}},"constructor":"C","toString":"T"}}')).body.text).toBe(
+      '[C|T||no|]',
+    )
     expect((await get(servePath(made, query({ x: '{}', constructor: 'C', __proto__: 'P' })))).body.rendered).toBe('[C||||]')
     const asked = await aPrompt(t().owner, { content: '{{__proto__}}.' })
     expect(asked.variables).toEqual([{ name: '__proto__', type: 'string', required: true }])

@@ -93,7 +93,4 @@ const jsonOf = (value: object): string => {
 
 /** Whether `value` has `name` as its own property. Nothing inherited, no `length` of arrays and texts; but `__proto__` where JSON holds it: data like any other. */
 export const owns = (value: unknown, name: string): value is Record<string, unknown> =>
-  typeof value === 'object' &&
-  value !== null &&
-  Object.hasOwn(value, name) &&
-  !(name === 'length' && Array.isArray(value))
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name) && !(name === 'length' && Array.isArray(value))
