@@ -1,5 +1,5 @@
-import type { KeptSession } from './session.ts'
-import { maxListed, pokeSql, relaySql } from './sql.ts'
+import type { KeptSession, Session } from './session.ts'
+import { maxListed, placeSql, pokeSql, unplacedSql } from './sql.ts'
 
 /** Signals, pokes and passes are at least this far apart, so at most 20 a second. */
 const spacingMs = 50
@@ -23,7 +23,7 @@ export function createRelay(options: {
   const pass = async () => {
     lastPass = performance.now()
     const placed = await options.session.use(async (client) => {
-      if (options.isLeader()) return (await client.query<{ placed: number }>(relaySql)).rows[0]?.placed
+      if (options.isLeader()) return place(client)
       await client.query(pokeSql)
       return undefined
     })
@@ -50,4 +50,11 @@ export function createRelay(options: {
       clearTimeout(timer)
     },
   }
+}
+
+/** @returns how many events got a position */
+async function place(client: Session): Promise<number> {
+  const { rows } = await client.query<{ id: number }>(unplacedSql)
+  if (rows.length > 0) await client.query({ ...placeSql, values: [rows.map(({ id }) => id)] })
+  return rows.length
 }

@@ -5,8 +5,12 @@ export const maxListed = 5_000
 export const signalChannel = 'prompt_store_feed'
 export const pokeChannel = 'prompt_store_poke'
 
-/** An instance that hangs gives the lead up after this long; one that has ended does so at once. */
-export const prepareSql = `listen ${signalChannel}; listen ${pokeChannel}; set idle_session_timeout = 5000`
+/**
+ * An instance that hangs gives the lead up after this long; one that has ended does so at once. Bitmap scans are off since
+ * they visit every placed event that vacuum has not yet taken out of the index of the unplaced ones, each time: measured
+ * 17 ms a read after 130,000 events, where an index scan marks such entries dead and skips them from then on.
+ */
+export const prepareSql = `listen ${signalChannel}; listen ${pokeChannel}; set idle_session_timeout = 5000; set enable_bitmapscan = off`
 
 const columns = 'id, position, xid::text, workspace_id as "workspaceId", type, subject, data'
 
@@ -27,14 +31,20 @@ export const confirmSql = {
   case when $2 then true else pg_try_advisory_lock(${leaderLock}) end as leader`,
 }
 
-/** Give committed events their position, in the order of their ids; one leader runs this, so there are no gaps. */
-export const relaySql = {
-  name: 'feed_relay',
-  text: `with todo as (select id, row_number() over (order by id) as n from outbox where position is null order by id limit ${maxListed}),
-head as (update feed_head set position = position + (select count(*) from todo)
-  where exists (select 1 from todo) returning position - (select count(*) from todo) as base, position),
-placed as (update outbox set position = head.base + todo.n from todo, head where outbox.id = todo.id returning outbox.id)
-select (select count(*) from placed)::int as placed, pg_notify('${signalChannel}', (select position::text from head)) from head`,
+/** What has no position yet, oldest first. */
+export const unplacedSql = { name: 'feed_unplaced', text: `select id from outbox where position is null order by id limit ${maxListed}` }
+
+/**
+ * Give the events $1 their position, in the order given; one leader runs this, so there are no gaps. The ids come as an
+ * array, so that each is found by the key: joined to a list of unknown length, the whole outbox would be read at each pass.
+ */
+export const placeSql = {
+  name: 'feed_place',
+  text: `with head as (update feed_head set position = position + cardinality($1::bigint[])
+  returning position - cardinality($1::bigint[]) as base, position),
+placed as (update outbox set position = head.base + given.n
+  from head, unnest($1::bigint[]) with ordinality as given (id, n) where outbox.id = given.id and outbox.position is null)
+select pg_notify('${signalChannel}', position::text) from head`,
 }
 
 export const pokeSql = { name: 'feed_poke', text: `select pg_notify('${pokeChannel}', '')` }

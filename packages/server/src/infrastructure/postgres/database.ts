@@ -1,4 +1,4 @@
-import { CamelCasePlugin, Kysely, PostgresDialect, sql } from 'kysely'
+import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool } from 'kysely'
 import pg from 'pg'
 import type { Db, Tables } from '../../core/db.ts'
 import { isId } from '../../core/ids.ts'
@@ -37,14 +37,10 @@ export function openDatabase(options: { url: string; max: number; pooled: boolea
   })
   pool.on('error', options.onError)
   pool.on('connect', (client) => client.on('error', options.onError))
-  const db = new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool }),
-    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
-  })
   return {
-    within: (scope, mode, work) => retrying(() => inTransaction(db, begin(scope, mode), work)),
+    within: (scope, mode, work) => retrying(() => inTransaction(pool, begin(scope, mode), work)),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    close: () => db.destroy(),
+    close: () => pool.end(),
   }
 }
 
@@ -56,23 +52,42 @@ function begin(scope: Scope, mode: Mode): string {
   return `${start}; set local role ps_app; set local app.workspace_id = '${scope.workspaceId}'`
 }
 
-function inTransaction<T>(db: Kysely<Tables>, preamble: string, work: (db: Db) => Promise<T>): Promise<T> {
-  return db.connection().execute(async (connection) => {
-    try {
-      await sql.raw(preamble).execute(connection)
-      const result = await work(connection)
-      const { rows } = await sql.raw<{ command?: string }>('commit').execute(connection)
-      if (rows[0]?.command === 'ROLLBACK') throw new Error('the transaction had failed before its commit')
-      return result
-    } catch (error) {
-      // Always: a connection that lives goes back to the pool. On a dead one this fails at once.
-      await sql
-        .raw('rollback')
-        .execute(connection)
-        .catch(() => undefined)
-      throw error
-    }
-  })
+async function inTransaction<T>(pool: pg.Pool, preamble: string, work: (db: Db) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  const handle = handleOf(client)
+  try {
+    await client.query(preamble)
+    const result = await work(handle.db)
+    const { command } = await client.query('commit')
+    if (command === 'ROLLBACK') throw new Error('the transaction had failed before its commit')
+    return result
+  } catch (error) {
+    // Always: a connection that lives goes back to the pool. On a dead one this fails at once.
+    await client.query('rollback').catch(() => undefined)
+    throw error
+  } finally {
+    handle.close()
+    client.release()
+  }
+}
+
+const plugins = [new CamelCasePlugin({ maintainNestedObjectKeys: true })]
+
+/** Kysely on one connection for one transaction: used later, it could write into another one's, so then it refuses. */
+function handleOf(client: pg.PoolClient): { db: Kysely<Tables>; close(): void } {
+  let open = true
+  const connection = {
+    query: (text: string, values: readonly unknown[]) =>
+      open ? client.query(text, values as unknown[]) : Promise.reject(new Error('the transaction is over')),
+    release: () => undefined,
+  }
+  const pool = { connect: async () => connection, end: async () => undefined } as unknown as PostgresPool
+  return {
+    db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), plugins }),
+    close: () => {
+      open = false
+    },
+  }
 }
 
 /** Deadlocks and serialization failures are the database asking for another try: three at most. */

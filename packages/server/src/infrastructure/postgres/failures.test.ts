@@ -47,13 +47,17 @@ test.each([
   expect(isAppError(translate(new Error(message)), Unavailable)).toBe(true)
 })
 
-test.each(['23505', '23503', '22P02', '42P01', '42501', '40001', '40P01', '25P02', 'XX000', '57', '080061', 'constructor'])(
+test.each(['23505', '23503', '22P02', '42P01', '42501', '25P02', 'XX000', '57', '080061', 'constructor'])(
   '%s is the statement’s trouble and stays as it is',
   (code) => {
     const error = coded(code)
     expect([isDatabaseAway(error), translate(error)]).toEqual([false, error])
   },
 )
+
+test.each(['40001', '40P01'])('%s, met once too often, is 503: nothing was changed and it may be tried again', (code) => {
+  expect([isDatabaseAway(coded(code)), isAppError(translate(coded(code)), Unavailable)]).toEqual([false, true])
+})
 
 test('an expected failure passes as it is, and what is no error at all does no harm', () => {
   const expected = new AppError(RequestInvalid, 'Connection terminated')

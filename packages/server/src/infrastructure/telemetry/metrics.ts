@@ -2,8 +2,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Cache, SharedCache } from '../../core/cache.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import type { Database } from '../postgres/database.ts'
+import { createRequestMetrics, type Observed } from './request-metrics.ts'
 
-export type Observed = Readonly<{ method: string; route: string; status: number; seconds: number }>
 export type Metrics = Readonly<{
   observe(request: Observed): void
   /** The Prometheus text format. */
@@ -11,39 +11,12 @@ export type Metrics = Readonly<{
   contentType: string
 }>
 
-type Series = Readonly<{ requests: Counter.Internal; duration: Histogram.Internal<string> }>
-
 /** Rate, errors and duration per route template; and the state of pools, caches and the feed at each scrape. */
 export function createMetrics(parts: { database: Database; feed: Feed; caches: readonly Cache<unknown>[]; shared: SharedCache }): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'promptstore_' })
   const registers = [registry]
-  const requests = new Counter({
-    name: 'promptstore_http_requests_total',
-    help: 'Requests',
-    labelNames: ['method', 'route', 'status'],
-    registers,
-  })
-  const duration = new Histogram({
-    name: 'promptstore_http_request_duration_seconds',
-    help: 'Duration of requests',
-    labelNames: ['method', 'route'],
-    buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers,
-  })
-  // One look-up a request instead of prom-client's sorting and joining of labels; routes are templates, so these are few.
-  const known = new Map<string, Map<number, Series>>()
-  const seriesOf = (method: string, route: string, status: number): Series => {
-    const key = `${method} ${route}`
-    const byStatus = known.get(key) ?? new Map<number, Series>()
-    if (byStatus.size === 0) known.set(key, byStatus)
-    const series = byStatus.get(status) ?? {
-      requests: requests.labels(method, route, String(status)),
-      duration: duration.labels(method, route),
-    }
-    byStatus.set(status, series)
-    return series
-  }
+  const observe = createRequestMetrics(registry)
   const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
     new Gauge({
       name: `promptstore_${name}`,
@@ -85,11 +58,7 @@ export function createMetrics(parts: { database: Database; feed: Feed; caches: r
   })
 
   return {
-    observe({ method, route, status, seconds }) {
-      const series = seriesOf(method, route, status)
-      series.requests.inc()
-      series.duration.observe(seconds)
-    },
+    observe,
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }

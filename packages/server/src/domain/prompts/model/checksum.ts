@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import type { Body } from './shapes.ts'
 
-const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')
+const sha256 = (text: string): string => hash('sha256', text)
 
 /** SHA-256, in hex, of a value's canonical JSON (RFC 8785). */
 export const checksumOf = (value: unknown): string => sha256(canonicalize(value) ?? 'null')

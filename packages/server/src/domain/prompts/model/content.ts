@@ -1,4 +1,4 @@
-import { AppError } from '../../../core/errors.ts'
+import { AppError, isAppError } from '../../../core/errors.ts'
 import { unprocessable } from '../../../core/problem.ts'
 import { ConfigTooLarge, ContentInvalid, ContentTooLarge, TemplateBroken } from './failures.ts'
 import type { Body, Content, Engine, Message, VariableInput } from './shapes.ts'
@@ -94,28 +94,24 @@ export function makeBody(input: BodyInput): MadeBody {
       'content.type',
       `A prompt of type ${input.type} has ${input.type === 'chat' ? 'a list of messages' : 'a string'} as its content.`,
     )
-  const { engine, warnings } = input.engine ? { engine: input.engine, warnings: [] } : chooseEngine(content)
-  const parsed = parseContent(engine, content)
+  const { engine, parsed, warnings } = input.engine
+    ? { engine: input.engine, parsed: parseContent(input.engine, content), warnings: [] }
+    : chooseEngine(content)
   const variables = completeVariables(input.variables ?? [], parsed)
   return { body: { type, engine, content, variables, config: input.config ?? {} }, includes: parsed.includes, warnings }
 }
 
 /** Mustache when every text parses as it, else `none`, said in a warning. */
-function chooseEngine(content: Content): { engine: Engine; warnings: Warning[] } {
-  for (const { text } of templateTexts(content)) {
-    const { engine, reason } = detectEngine(text)
-    if (engine === 'none')
-      return {
-        engine,
-        warnings: [
-          {
-            code: 'template.stored_as_none',
-            detail: `The content does not parse as mustache (${reason}), so it is kept as plain text (engine none).`,
-          },
-        ],
-      }
+function chooseEngine(content: Content): { engine: Engine; parsed: Parsed; warnings: Warning[] } {
+  try {
+    return { engine: 'mustache', parsed: parseContent('mustache', content), warnings: [] }
+  } catch (error) {
+    if (!isAppError(error, TemplateBroken)) throw error
+    const reasons = templateTexts(content).map(({ text }) => detectEngine(text))
+    const reason = reasons.find(({ engine }) => engine === 'none')!.reason
+    const detail = `The content does not parse as mustache (${reason}), so it is kept as plain text (engine none).`
+    return { engine: 'none', parsed: parseContent('none', content), warnings: [{ code: 'template.stored_as_none', detail }] }
   }
-  return { engine: 'mustache', warnings: [] }
 }
 
 function assertSizes({ content, config, variables }: BodyInput): void {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import { Strict, Timestamp } from '../../../core/schemas.ts'
 import { checksumOf } from './checksum.ts'
@@ -59,7 +59,7 @@ export const RenderedPrompt = Strict(
 export type RenderedPrompt = Static<typeof RenderedPrompt>
 
 /** SHA-256, in hex. */
-export const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex')
+export const sha256 = (bytes: string | Buffer): string => hash('sha256', bytes)
 
 /** SHA-256, in hex, of the rendered text, or of the RFC 8785 form of the messages. */
 export const renderedChecksum = ({ content }: Rendered): string => (typeof content === 'string' ? sha256(content) : checksumOf(content))
