@@ -60,6 +60,8 @@ export function createHttp(options: { logger: FastifyBaseLogger; fastLane: FastL
  */
 function refuseRaw(error: Error & { code?: string }, socket: Socket & { _httpMessage?: ServerResponse | null }): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+  // Opened ahead and never used: nobody waits for an answer, and one that came unasked would be taken for the next.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) return void socket.destroy()
   const underWay = socket._httpMessage
   if (underWay && error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') return void underWay.once('finish', () => refuseRaw(error, socket))
   if (underWay?.headersSent) return void socket.destroy()

@@ -93,3 +93,18 @@ test('a connection that breaks during a migration is an error, not the end of th
   await expect(migrate(database.url, { known })).rejects.toThrow('Migration 9001_later.sql failed')
   expect(await applied(database)).toEqual(names)
 })
+
+test('a user without rights over roles can do it, when an administrator has made the three and granted them', async () => {
+  const database = await emptyDatabase()
+  const user = `plain_${database.url.match(/t_(\w{8})/)![1]}`
+  const [{ name }] = (await database.query<{ name: string }>('select current_database() as name')) as [{ name: string }]
+  await database.query(`create role ${user} login`)
+  onTestFinished(async () => void (await database.query(`drop owned by ${user}; drop role ${user}`)))
+  await database.query(`grant ps_owner, ps_app, ps_system to ${user}`)
+  await database.query(`grant create on database ${name} to ps_owner`)
+  await database.query('grant usage, create on schema public to ps_owner')
+  await database.query('grant usage on schema public to ps_app, ps_system')
+  const url = database.url.replace(/\/\/[^@]*@/, `//${user}@`)
+  expect(await migrate(url)).toEqual(names)
+  expect(await migrate(url)).toEqual([])
+})

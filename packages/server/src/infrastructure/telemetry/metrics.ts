@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Cache, SharedCache } from '../../core/cache.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import type { Database } from '../postgres/database.ts'

@@ -21,7 +21,9 @@ export function createRequestMetrics(registry: Registry): (request: Observed) =>
     ),
   )
   registry.registerMetric(
-    metric('promptstore_http_request_duration_seconds', 'Duration of requests', 'histogram', () => all().flatMap(histogramOf)),
+    metric('promptstore_http_request_duration_seconds', 'Duration of requests', 'histogram', () =>
+      [...known.values()].flatMap(overStatuses).flatMap(histogramOf),
+    ),
   )
   return ({ method, route, status, seconds }) => {
     const ofRoute = known.get(route)
@@ -42,9 +44,25 @@ type Value = { value: number; labels: Record<string, string | number>; metricNam
 
 const labelsOf = ({ method, route, status }: Pick<Series, 'method' | 'route' | 'status'>) => ({ method, route, status: String(status) })
 
+/** The series of one route, one for each method. */
+function overStatuses(ofRoute: readonly Series[]): Omit<Series, 'status'>[] {
+  const merged = new Map<string, Omit<Series, 'status'>>()
+  for (const { method, route, count, sum, buckets } of ofRoute) {
+    const before = merged.get(method)
+    merged.set(method, {
+      method,
+      route,
+      count: count + (before?.count ?? 0),
+      sum: sum + (before?.sum ?? 0),
+      buckets: buckets.map((n, i) => n + (before?.buckets[i] ?? 0)),
+    })
+  }
+  return [...merged.values()]
+}
+
 /** Buckets hold what took at most so long, those below included. */
-function histogramOf(series: Series): Value[] {
-  const labels = labelsOf(series)
+function histogramOf(series: Omit<Series, 'status'>): Value[] {
+  const labels = { method: series.method, route: series.route }
   const name = 'promptstore_http_request_duration_seconds'
   let below = 0
   const buckets = bounds.map((le, i) => {
