@@ -28,7 +28,7 @@ async function observe(generator: Generator, service: Service, wire: Wire, perSe
   await generator.run({ port: service.port, connections: 16, requests, limit: { count: served } }) // warm
   wire.reset()
   const startedAt = performance.now()
-  const load = await generator.run({ port: service.port, connections: 8, requests, perSecond, limit: { ms } })
+  const load = await generator.run({ port: service.port, connections: perSecond > 2_000 ? 32 : 8, requests, perSecond, limit: { ms } })
   return { ...split(wire.statements(), (performance.now() - startedAt) / 1000), servedPerSecond: load.perSecond }
 }
 

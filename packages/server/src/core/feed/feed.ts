@@ -11,7 +11,7 @@ export type Feed = Follower &
     isLeader(): boolean
     /** Placed but not yet confirmed here plus committed but not yet placed, as of the last read. */
     lag(): number
-    /** Called at each signal of the feed (at most 20 times a second): a moment to look for work. */
+    /** Called at each signal of the feed (at most 10 times a second): a moment to look for work. */
     onSignal(listener: () => void): void
     /** Begin to follow; resolves when the feed has been read once. @throws when the database is away */
     start(): Promise<void>

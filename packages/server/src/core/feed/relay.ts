@@ -1,8 +1,8 @@
 import type { KeptSession, Session } from './session.ts'
 import { maxListed, placeSql, pokeSql, unplacedSql } from './sql.ts'
 
-/** Signals, pokes and passes are at least this far apart, so at most 20 a second. */
-const spacingMs = 50
+/** Signals, pokes and passes are at least this far apart: ten a second cost little beside a stream of writes. */
+const spacingMs = 100
 
 export type Relay = Readonly<{
   /** Something was committed: soon, let it be placed and signalled. Any number of calls make one pass. */
