@@ -92,7 +92,7 @@ finish() {
 }
 
 # Start the server ("$@") and return when it has ended, the code in $code. $ready is set when it was
-# killed while it was up, $lost when another server has the folder.
+# killed or stopped while it was up, $lost when another server has the folder.
 run_server() {
   drop_stale_pid_file
   "$@" </dev/null &
@@ -116,6 +116,7 @@ run_server() {
   ready= lost=
   read_server
   [ "$server" != "$pid" ] || ! grep -q '^ready' "$data/postmaster.pid" 2>/dev/null || ready=1
+  [ "$code" != 0 ] || ready=1 # stopped in order by somebody else: it was up, and has taken its pid file along
   ! is_server "$server" || lost=1
   pid=
 }

@@ -91,7 +91,8 @@ test('two transactions that wait for each other both come through: the databaseâ
       await sql`update counter set n = n + 1 where id = ${second}`.execute(db)
     })
   await Promise.all([bump(1, 2), bump(2, 1)])
-  expect([await query('select n from counter'), tries]).toEqual([[{ n: 2 }, { n: 2 }], 3])
+  expect(await query('select n from counter')).toEqual([{ n: 2 }, { n: 2 }])
+  expect(tries).toBeGreaterThan(2) // how often they meet again is up to the machine
 })
 
 test('reads see one snapshot and can change nothing', async () => {
