@@ -18,6 +18,12 @@ begin
   execute format('grant select, insert, update, delete on %s to ps_app, ps_system', name);
 end $procedure$;
 
+CREATE OR REPLACE FUNCTION public.visible_categories()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+RETURN CASE WHEN (COALESCE(current_setting('app.categories'::text, true), ''::text) = ''::text) THEN NULL::text[] ELSE ARRAY(SELECT jsonb_array_elements_text((current_setting('app.categories'::text, true))::jsonb) AS jsonb_array_elements_text) END;
+
 create table api_key (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,
@@ -28,10 +34,16 @@ create table api_key (
   created_by text not null,
   created_at timestamp with time zone not null,
   revoked_at timestamp with time zone,
+  role text,
+  expires_at timestamp with time zone,
+  allowed_cidrs text[],
+  last_used_at timestamp with time zone,
+  rotated_to uuid,
   constraint api_key_pkey PRIMARY KEY (workspace_id, id),
   constraint api_key_secret_hash_key UNIQUE (secret_hash),
   constraint api_key_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id)
 );
+CREATE INDEX api_key_by_created ON public.api_key USING btree (workspace_id, created_at, id);
 alter table api_key enable row level security;
 alter table api_key force row level security;
 create policy across_workspaces on api_key as permissive for all to ps_system using (true) with check (true);
@@ -68,6 +80,71 @@ create policy tenant on idempotency_key as permissive for all to ps_app using ((
 grant delete, insert, select, update on idempotency_key to ps_app;
 grant delete, insert, select, update on idempotency_key to ps_system;
 
+create table invitation (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  email text not null,
+  role text not null,
+  token_hash text not null,
+  invited_by text not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  accepted_at timestamp with time zone,
+  accepted_by uuid,
+  constraint invitation_pkey PRIMARY KEY (workspace_id, id),
+  constraint invitation_token_hash_key UNIQUE (token_hash),
+  constraint invitation_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id)
+);
+alter table invitation enable row level security;
+alter table invitation force row level security;
+create policy across_workspaces on invitation as permissive for all to ps_system using (true) with check (true);
+create policy tenant on invitation as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on invitation to ps_app;
+grant delete, insert, select, update on invitation to ps_system;
+
+create table label_rule (
+  workspace_id uuid default current_workspace() not null,
+  label text not null,
+  protected boolean not null,
+  roles text[],
+  categories text[],
+  updated_by text not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint label_rule_pkey PRIMARY KEY (workspace_id, label),
+  constraint label_rule_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id),
+  constraint label_rule_revision_check CHECK ((revision >= 1))
+);
+alter table label_rule enable row level security;
+alter table label_rule force row level security;
+create policy across_workspaces on label_rule as permissive for all to ps_system using (true) with check (true);
+create policy tenant on label_rule as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on label_rule to ps_app;
+grant delete, insert, select, update on label_rule to ps_system;
+
+create table member (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  person_id uuid not null,
+  role text not null,
+  added_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint member_pkey PRIMARY KEY (workspace_id, id),
+  constraint member_workspace_id_person_id_key UNIQUE (workspace_id, person_id),
+  constraint member_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+  constraint member_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id),
+  constraint member_revision_check CHECK ((revision >= 1))
+);
+CREATE INDEX member_by_person ON public.member USING btree (person_id);
+alter table member enable row level security;
+alter table member force row level security;
+create policy across_workspaces on member as permissive for all to ps_system using (true) with check (true);
+create policy tenant on member as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on member to ps_app;
+grant delete, insert, select, update on member to ps_system;
+
 create table outbox (
   id bigint generated always as identity not null,
   workspace_id uuid default current_workspace() not null,
@@ -89,6 +166,22 @@ create policy across_workspaces on outbox as permissive for all to ps_system usi
 create policy tenant on outbox as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
 grant delete, insert, select, update on outbox to ps_app;
 grant delete, insert, select, update on outbox to ps_system;
+
+create table person (
+  id uuid not null,
+  issuer text not null,
+  subject text not null,
+  email text,
+  name text,
+  created_at timestamp with time zone not null,
+  last_login_at timestamp with time zone,
+  constraint person_pkey PRIMARY KEY (id),
+  constraint person_issuer_subject_key UNIQUE (issuer, subject)
+);
+alter table person enable row level security;
+alter table person force row level security;
+create policy across_workspaces on person as permissive for all to ps_system using (true) with check (true);
+grant delete, insert, select, update on person to ps_system;
 
 create table prompt (
   workspace_id uuid default current_workspace() not null,
@@ -124,6 +217,7 @@ alter table prompt enable row level security;
 alter table prompt force row level security;
 create policy across_workspaces on prompt as permissive for all to ps_system using (true) with check (true);
 create policy tenant on prompt as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+create policy visible_category on prompt as restrictive for select to ps_app using (((( SELECT visible_categories() AS visible_categories) IS NULL) OR (category = ANY (( SELECT visible_categories() AS visible_categories)::text[]))));
 grant delete, insert, select, update on prompt to ps_app;
 grant delete, insert, select, update on prompt to ps_system;
 
@@ -228,6 +322,30 @@ create policy tenant on prompt_version as permissive for all to ps_app using ((w
 grant delete, insert, select, update on prompt_version to ps_app;
 grant delete, insert, select, update on prompt_version to ps_system;
 
+create table role (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  name text not null,
+  description text not null,
+  permissions text[] not null,
+  categories text[],
+  labels text[],
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint role_pkey PRIMARY KEY (workspace_id, id),
+  constraint role_workspace_id_name_key UNIQUE (workspace_id, name),
+  constraint role_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id),
+  constraint role_revision_check CHECK ((revision >= 1))
+);
+alter table role enable row level security;
+alter table role force row level security;
+create policy across_workspaces on role as permissive for all to ps_system using (true) with check (true);
+create policy tenant on role as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on role to ps_app;
+grant delete, insert, select, update on role to ps_system;
+
 create table schema_migration (
   name text not null,
   checksum text not null,
@@ -241,6 +359,9 @@ create table workspace (
   id uuid not null,
   name text not null,
   created_at timestamp with time zone not null,
+  created_by text,
+  updated_at timestamp with time zone,
+  revision integer default 1 not null,
   constraint workspace_pkey PRIMARY KEY (id)
 );
 alter table workspace enable row level security;
@@ -248,4 +369,4 @@ alter table workspace force row level security;
 create policy across_workspaces on workspace as permissive for all to ps_system using (true) with check (true);
 create policy own_workspace on workspace as permissive for all to ps_app using ((id = current_workspace()));
 grant insert, select, update on workspace to ps_system;
-grant select on workspace to ps_app;
+grant select, update on workspace to ps_app;

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Principal } from './access.ts'
+import { type Principal, visibleCategories } from './access.ts'
 import type { Ctx } from './context.ts'
 import type { Db } from './db.ts'
 import type { FeedEvent } from './events.ts'
@@ -9,9 +9,11 @@ import type { EventHandler, Module } from './module.ts'
 import { appendEvents } from './outbox.ts'
 import type { CursorCodec } from './page.ts'
 
+/** One workspace; with `categories`, only the prompts of these are seen. */
+export type Scope = Readonly<{ workspaceId: string; categories?: readonly string[] }>
 /** What core asks of the database: one transaction of one workspace. */
 export type Transactions = Readonly<{
-  within<T>(scope: Readonly<{ workspaceId: string }> | 'system', mode: 'read' | 'write', work: (db: Db) => Promise<T>): Promise<T>
+  within<T>(scope: Scope | 'system', mode: 'read' | 'write', work: (db: Db) => Promise<T>): Promise<T>
 }>
 /** What core asks of the queue: a job row in the caller's transaction, and a nudge after the commit. */
 export type JobSender = Readonly<{ send(tx: Db, name: string, payload: object, by: JobOrigin): Promise<void>; wake(): void }>
@@ -47,6 +49,7 @@ export function createRuntime(parts: {
 
   const contextFor = (principal: Principal, origin: Origin): Ctx => {
     const { workspaceId } = principal
+    const categories = visibleCategories(principal)
     const ctx: Ctx = {
       workspaceId,
       actor: principal,
@@ -55,8 +58,9 @@ export function createRuntime(parts: {
       now: clock,
       newId,
       cursors,
-      read: (work) => database.within({ workspaceId }, 'read', work),
-      system: (work) => database.within('system', 'write', work),
+      read: (work) => database.within({ workspaceId, ...(categories && { categories }) }, 'read', work),
+      readAll: (work) => database.within({ workspaceId }, 'read', work),
+      system: (work, mode = 'write') => database.within('system', mode, work),
       async transact(work) {
         let committed: Emitted = { events: [], jobs: 0 }
         let xid = ''

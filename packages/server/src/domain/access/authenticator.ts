@@ -6,7 +6,7 @@ import { AppError } from '../../core/errors.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { Unauthenticated } from '../../core/problem.ts'
 import { createKeyMemory } from './key-memory.ts'
-import { assertOpenModeServes, defaultWorkspaceId, hashKey, isKey, openModeObjection } from './model.ts'
+import { assertOpenModeServes, defaultWorkspaceId, hashKey, isKey, openModeObjection } from './model/keys.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 

@@ -4,5 +4,5 @@ import { defineModule } from '../../core/module.ts'
 export const access = defineModule({ name: 'access', endpoints: [] })
 
 export { type Authenticator, createAuthenticator } from './authenticator.ts'
-export { defaultWorkspaceId, newKey } from './model.ts'
+export { defaultWorkspaceId, newKey } from './model/keys.ts'
 export { addKey, ensureDefaultWorkspace } from './store.ts'

@@ -5,7 +5,7 @@ import { appendEvents } from '../../core/outbox.ts'
 import { startTestApp, type TestApp } from '../../testing/index.ts'
 import { addKey, defaultWorkspaceId, newKey } from './index.ts'
 import { createKeyMemory } from './key-memory.ts'
-import { hashKey } from './model.ts'
+import { hashKey } from './model/keys.ts'
 
 let t: TestApp
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import type { Db } from '../../core/db.ts'
 import { appendEvents } from '../../core/outbox.ts'
-import { defaultWorkspaceId, hashKey, keyCreated } from './model.ts'
+import { defaultWorkspaceId, hashKey, keyCreated } from './model/keys.ts'
 import './tables.ts'
 
 /** The default workspace exists from the first start on. */

@@ -2,11 +2,12 @@ import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool } from 'kys
 import pg from 'pg'
 import type { Db, Tables } from '../../core/db.ts'
 import { isId } from '../../core/ids.ts'
+import type { Scope as Workspace } from '../../core/runtime.ts'
 import { Client, PatientClient, typeParsers } from './client.ts'
 import { isRetryable, translate } from './failures.ts'
 
 export type Mode = 'read' | 'write'
-export type Scope = Readonly<{ workspaceId: string }> | 'system'
+export type Scope = Workspace | 'system'
 
 export type Database = Readonly<{
   /** Run one transaction as `ps_app` in a workspace, or as `ps_system` across all of them. @throws 503 when the database is away */
@@ -49,7 +50,8 @@ function begin(scope: Scope, mode: Mode): string {
   const start = mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin'
   if (scope === 'system') return `${start}; set local role ps_system`
   if (!isId(scope.workspaceId)) throw new Error('a workspace id must be a UUID')
-  return `${start}; set local role ps_app; set local app.workspace_id = '${scope.workspaceId}'`
+  const limit = scope.categories ? `; set local app.categories = ${pg.escapeLiteral(JSON.stringify(scope.categories))}` : ''
+  return `${start}; set local role ps_app; set local app.workspace_id = '${scope.workspaceId}'${limit}`
 }
 
 async function inTransaction<T>(pool: pg.Pool, preamble: string, work: (db: Db) => Promise<T>): Promise<T> {

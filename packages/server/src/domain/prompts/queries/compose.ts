@@ -39,7 +39,7 @@ async function loadBodies(missing: readonly ManifestEntry[], shared: SharedCache
   })
   const rest = missing.filter(({ checksum }) => !found.has(checksum))
   if (rest.length === 0) return found
-  const stored = await ctx.read((db) => findBodies(db, rest))
+  const stored = await ctx.readAll((db) => findBodies(db, rest))
   for (const { promptId, version, checksum } of rest) found.set(checksum, stored.get(nodeKey(promptId, version))!)
   shared.setMany(rest.map((entry) => ({ key: key(entry), value: JSON.stringify(found.get(entry.checksum)) })))
   return found

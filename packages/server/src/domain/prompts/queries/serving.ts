@@ -48,7 +48,7 @@ export function createServing({ served, ...parts }: Caches, feed: Feed): Serving
 
   const load = async (wanted: Wanted, ctx: Ctx): Promise<Loaded<Outcome>> => {
     try {
-      const pointer = await ctx.read((db) => findServed(db, wanted, ctx.now()))
+      const pointer = await ctx.readAll((db) => findServed(db, wanted, ctx.now()))
       const composition = await compose(pointer, ctx)
       const value = finish(pointer, composition, wanted)
       const expiresInMs =
