@@ -62,7 +62,10 @@ export type App = Readonly<{
 export async function createApp(options: AppOptions): Promise<App> {
   const { log, clock = () => new Date().toISOString() } = options
   const note = (message: string, details?: object) => log.info(details ?? {}, message)
-  const onError = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
+  let closing = false
+  const onError = (error: Error) => {
+    if (!closing) log.warn({ err: error }, 'a database connection was lost') // at the end the server may be faster than our goodbye
+  }
   const direct = options.directUrl ?? options.databaseUrl
   const database = openDatabase({
     url: options.databaseUrl,
@@ -92,7 +95,6 @@ export async function createApp(options: AppOptions): Promise<App> {
   const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules })
   feed.onSignal(() => queue.wake())
   const metrics = createMetrics({ database, feed, caches: [caches.served as Cache<unknown>, caches.bodies as Cache<unknown>], shared })
-  let closing = false
   const http = await createWeb({
     options,
     modules,
