@@ -362,6 +362,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prompts/lifecycle/{status}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the prompts that have a status */
+        get: operations["lifecycle.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/lifecycle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get where a prompt stands in its life, and where it can go */
+        get: operations["lifecycle.get"];
+        /** Move a prompt to another status; a deprecated one may be told another sunset or successor */
+        put: operations["lifecycle.move"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/lifecycle/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the moves of a prompt from status to status, newest first */
+        get: operations["lifecycle.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count the prompts of each status */
+        get: operations["lifecycle.counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the statuses, the moves between them, and the conditions of each move */
+        get: operations["lifecycle.rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/lifecycle/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say whether a move would be taken from this caller, and what stands in its way */
+        post: operations["lifecycle.validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move up to 200 prompts the same way; each that can go does */
+        post: operations["lifecycle.bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cache/stats": {
         parameters: {
             query?: never;
@@ -859,6 +979,22 @@ export interface components {
                 delta: number;
             };
         };
+        /** @description Only of a prompt that was deprecated; the same as the headers Deprecation, Sunset and Link */
+        Deprecation: {
+            /** @description RFC 3339, UTC, with milliseconds */
+            since: string;
+            /** @description When it is planned to be served no more */
+            sunsetAt: string | null;
+            /** @description The prompt to use instead, while it can be served */
+            successor: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Where the prompt belongs */
+                category: string;
+                /** @description Unique within its category */
+                name: string;
+            } | null;
+        };
         ManifestEntry: {
             /** @description UUIDv7 */
             promptId: string;
@@ -901,6 +1037,7 @@ export interface components {
              * @enum {unknown}
              */
             status: "draft" | "review" | "published" | "deprecated" | "archived";
+            deprecation?: components["schemas"]["Deprecation"];
             /** @description The label it was served by; null for a pinned version */
             label: string | null;
             /** @description Numbers of a prompt have no gaps */
@@ -935,6 +1072,7 @@ export interface components {
             /** @description `config.model` */
             model?: string;
             includes: components["schemas"]["ManifestEntry"][];
+            deprecation?: components["schemas"]["Deprecation"];
         };
         /** @description RFC 9457 problem details */
         Problem: {
@@ -957,6 +1095,52 @@ export interface components {
             }[];
         } & {
             [key: string]: unknown;
+        };
+        Lifecycle: {
+            /** @description UUIDv7 */
+            promptId: string;
+            category: string;
+            name: string;
+            /**
+             * @description Where the prompt stands in its life
+             * @enum {unknown}
+             */
+            status: "draft" | "review" | "published" | "deprecated" | "archived";
+            /** @description Where it can go from here, if the conditions are met */
+            allowed: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+            /** @description Since when it is deprecated; it stays when the prompt is archived */
+            deprecatedAt: string | null;
+            /** @description When a deprecated prompt is planned to be served no more */
+            sunsetAt: string | null;
+            /** @description The prompt to use instead of a deprecated one */
+            successorId: string | null;
+            /** @description Of the last move */
+            reason: string | null;
+            /** @description Who made the last move; null: it was never moved */
+            movedBy: string | null;
+            movedAt: string | null;
+            /** @description Of the prompt; the ETag */
+            revision: number;
+        };
+        LifecycleMove: {
+            /**
+             * @description Where the prompt stands in its life
+             * @enum {unknown}
+             */
+            from: "draft" | "review" | "published" | "deprecated" | "archived";
+            /**
+             * @description Where the prompt stands in its life
+             * @enum {unknown}
+             */
+            to: "draft" | "review" | "published" | "deprecated" | "archived";
+            reason: string | null;
+            /** @description When a deprecated prompt is planned to be served no more */
+            sunsetAt: string | null;
+            /** @description The prompt to use instead of a deprecated one */
+            successorId: string | null;
+            movedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            movedAt: string;
         };
     };
     responses: never;
@@ -2327,6 +2511,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description prompt.archived */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description variables.invalid, template.limit */
             422: {
                 headers: {
@@ -2408,6 +2601,15 @@ export interface operations {
             };
             /** @description include.unavailable */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description prompt.archived */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2498,6 +2700,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description prompt.archived */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description variables.invalid, template.limit */
             422: {
                 headers: {
@@ -2563,6 +2774,469 @@ export interface operations {
                     "application/json": {
                         /** @description null where `errors` says why */
                         items: (components["schemas"]["ServedPrompt"] | null)[];
+                        errors: {
+                            index: number;
+                            problem: components["schemas"]["Problem"];
+                        }[];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.list": {
+        parameters: {
+            query?: {
+                /** @description Where the prompt belongs */
+                category?: string;
+                /** @description Repeatable; all must match */
+                tag?: string[];
+                /** @description Who created it */
+                author?: string;
+                /** @description Meant for forking and including */
+                isTemplate?: boolean;
+                /** @description Such as production; `latest` is reserved */
+                label?: string;
+                /** @description RFC 3339 */
+                updatedAfter?: string;
+                /** @description Part of the name, the category or the description */
+                q?: string;
+                /** @description true: deleted prompts instead of live ones */
+                deleted?: boolean;
+                /** @description -createdAt without it */
+                sort?: "createdAt" | "-createdAt" | "updatedAt" | "-updatedAt" | "name" | "-name";
+                /** @description summary leaves out content, variables and config */
+                view?: "full" | "summary";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Where the prompt stands in its life */
+                status: "draft" | "review" | "published" | "deprecated" | "archived";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["PromptItem"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lifecycle"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.move": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why; kept in the history */
+                    reason?: string;
+                    /**
+                     * @description Where the prompt stands in its life
+                     * @enum {unknown}
+                     */
+                    status: "draft" | "review" | "published" | "deprecated" | "archived";
+                    sunsetAt?: string | null;
+                    successorId?: string | null;
+                    /** @description Archive it although prompts include it by a label; needs prompts:force */
+                    force?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lifecycle"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description lifecycle.move_not_allowed, lifecycle.move_blocked */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description lifecycle.deprecation_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.history": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LifecycleMove"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.counts": {
+        parameters: {
+            query?: {
+                /** @description Of this category alone */
+                category?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        counts: {
+                            draft: number;
+                            review: number;
+                            published: number;
+                            deprecated: number;
+                            archived: number;
+                        };
+                        total: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * @description Where the prompt stands in its life
+                         * @enum {unknown}
+                         */
+                        initial: "draft" | "review" | "published" | "deprecated" | "archived";
+                        statuses: {
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "review" | "published" | "deprecated" | "archived";
+                            meaning: string;
+                            allowed: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+                        }[];
+                        transitions: {
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            from: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            to: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /** @description All must be met */
+                            conditions: {
+                                code: string;
+                                detail: string;
+                            }[];
+                        }[];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Where the prompt stands in its life
+                     * @enum {unknown}
+                     */
+                    status: "draft" | "review" | "published" | "deprecated" | "archived";
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        allowed: boolean;
+                        blockers: {
+                            code: string;
+                            detail: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.bulk": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Which prompts, each in a transaction of its own */
+                    promptIds: string[];
+                    /** @description Why; kept in the history */
+                    reason?: string;
+                    /**
+                     * @description Where the prompt stands in its life
+                     * @enum {unknown}
+                     */
+                    status: "draft" | "review" | "published" | "deprecated" | "archived";
+                    sunsetAt?: string | null;
+                    successorId?: string | null;
+                    /** @description Archive it although prompts include it by a label; needs prompts:force */
+                    force?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description In the order of `promptIds`; null where `errors` says why */
+                        items: (components["schemas"]["Lifecycle"] | null)[];
                         errors: {
                             index: number;
                             problem: components["schemas"]["Problem"];

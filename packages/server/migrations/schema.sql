@@ -122,6 +122,26 @@ create policy tenant on label_rule as permissive for all to ps_app using ((works
 grant delete, insert, select, update on label_rule to ps_app;
 grant delete, insert, select, update on label_rule to ps_system;
 
+create table lifecycle_move (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  id bigint generated always as identity not null,
+  from_status text not null,
+  to_status text not null,
+  reason text,
+  sunset_at timestamp with time zone,
+  successor_id uuid,
+  moved_by text not null,
+  moved_at timestamp with time zone not null,
+  constraint lifecycle_move_pkey PRIMARY KEY (workspace_id, prompt_id, id)
+);
+alter table lifecycle_move enable row level security;
+alter table lifecycle_move force row level security;
+create policy across_workspaces on lifecycle_move as permissive for all to ps_system using (true) with check (true);
+create policy tenant on lifecycle_move as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on lifecycle_move to ps_app;
+grant delete, insert, select, update on lifecycle_move to ps_system;
+
 create table member (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,
@@ -202,6 +222,9 @@ create table prompt (
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
   deleted_at timestamp with time zone,
+  deprecated_at timestamp with time zone,
+  sunset_at timestamp with time zone,
+  successor_id uuid,
   constraint prompt_pkey PRIMARY KEY (workspace_id, id),
   constraint prompt_revision_check CHECK ((revision >= 1)),
   constraint prompt_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'review'::text, 'published'::text, 'deprecated'::text, 'archived'::text]))),
@@ -210,6 +233,7 @@ create table prompt (
 );
 CREATE INDEX prompt_by_created ON public.prompt USING btree (workspace_id, created_at, id);
 CREATE INDEX prompt_by_name_sorted ON public.prompt USING btree (workspace_id, name, id);
+CREATE INDEX prompt_by_status ON public.prompt USING btree (workspace_id, status) WHERE (deleted_at IS NULL);
 CREATE INDEX prompt_by_tag ON public.prompt USING gin (tags);
 CREATE INDEX prompt_by_updated ON public.prompt USING btree (workspace_id, updated_at, id);
 CREATE UNIQUE INDEX prompt_by_name ON public.prompt USING btree (workspace_id, category, name) WHERE (deleted_at IS NULL);

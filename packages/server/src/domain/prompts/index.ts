@@ -9,7 +9,14 @@ import { versions } from './routes/versions.ts'
 export const prompts = (store: Serving): Module =>
   defineModule({ name: 'prompts', endpoints: [...manage, ...versions, ...serving(store)], jobs: [purgeFormerNames] })
 
+export { setStanding } from './commands/set-standing.ts'
 export { hotPath } from './hot-path.ts'
+export { PromptNotFound } from './model/failures.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
+export { PromptItem } from './model/shapes.ts'
+export type { Standee } from './model/standing.ts'
 export { listPrompts } from './queries/list-prompts.ts'
 export { createServing, type Serving } from './queries/serving.ts'
+export { countByStatus, findStanding, findStandings } from './queries/standing.ts'
+export { ListQuery } from './routes/schemas.ts'
+export { followersOf } from './store/include-store.ts'

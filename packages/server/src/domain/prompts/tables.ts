@@ -24,6 +24,9 @@ declare module '../../core/db.ts' {
       createdAt: string
       updatedAt: string
       deletedAt: string | null
+      deprecatedAt: Generated<string | null>
+      sunsetAt: Generated<string | null>
+      successorId: Generated<string | null>
     }
     promptVersion: Owned & {
       promptId: string

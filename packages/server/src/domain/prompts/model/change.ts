@@ -132,4 +132,6 @@ export function assertReadOnlyUnchanged(prompt: Prompt, sent: Readonly<Record<st
 const adviceFor = (field: string): string =>
   field === 'labels'
     ? 'Labels are moved by PUT /prompts/{id}/labels/{label}.'
-    : `"${field}" cannot be changed; leave it out, or send it back as it was read.`
+    : field === 'status'
+      ? 'The status is moved by PUT /prompts/{id}/lifecycle.'
+      : `"${field}" cannot be changed; leave it out, or send it back as it was read.`

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { eventType } from '../../../core/events.ts'
 import { Strict } from '../../../core/schemas.ts'
+import { Status } from './shapes.ts'
 
 const name = { category: Type.String(), name: Type.String() }
 const version = Type.Integer({ minimum: 1 })
@@ -21,6 +22,16 @@ export const labelMoved = eventType(
 export const promptForked = eventType('prompt.forked', Strict({ ...name, from: Strict({ promptId: Type.String(), version }) }))
 export const promptDeleted = eventType('prompt.deleted', Strict(name))
 export const promptRestored = eventType('prompt.restored', Strict(name))
+export const statusChanged = eventType('prompt.status_changed', Strict({ ...name, from: Status, to: Status }))
 
 /** Everything this context tells. */
-export const promptEvents = [promptCreated, promptUpdated, versionCreated, labelMoved, promptForked, promptDeleted, promptRestored]
+export const promptEvents = [
+  promptCreated,
+  promptUpdated,
+  versionCreated,
+  labelMoved,
+  promptForked,
+  promptDeleted,
+  promptRestored,
+  statusChanged,
+]

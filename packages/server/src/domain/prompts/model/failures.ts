@@ -1,6 +1,7 @@
 import { errorKind } from '../../../core/errors.ts'
 
 export const PromptNotFound = errorKind({ code: 'prompt.not_found', status: 404, title: 'No such prompt' })
+export const PromptArchived = errorKind({ code: 'prompt.archived', status: 410, title: 'The prompt is archived' })
 export const VersionNotFound = errorKind({ code: 'version.not_found', status: 404, title: 'No such version' })
 export const LabelNotFound = errorKind({ code: 'label.not_found', status: 404, title: 'This label is not set' })
 export const NameTaken = errorKind({ code: 'prompt.name_taken', status: 409, title: 'Another prompt has this name' })

@@ -2,13 +2,14 @@ import type { Cache, Loaded } from '../../../core/cache.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError, isAppError } from '../../../core/errors.ts'
 import type { Feed } from '../../../core/feed/feed.ts'
+import { prefix } from '../../../core/http/mount.ts'
 import { Unavailable } from '../../../core/problem.ts'
 import { type Composition, manifestOf, variablesOf } from '../model/composition.ts'
 import { expandContent } from '../model/expand.ts'
-import { cacheControl, type ServedPrompt, servedHeaders, sha256 } from '../model/served.ts'
+import { cacheControl, deprecationHeaders, type ServedPrompt, servedHeaders, sha256 } from '../model/served.ts'
 import { labelOf, nameTag, promptTag, servedKey, tagsOf, type Wanted } from '../model/serving-keys.ts'
 import { type BodyCaches, createComposer } from './compose.ts'
-import { findServed, type Pointer } from './served.ts'
+import { deprecationOf, findServed, type Pointer } from './served.ts'
 
 /** A prompt ready to be sent: finished bytes, and what is needed to fill it. */
 export type Served = Readonly<{
@@ -26,7 +27,7 @@ export type Outcome = Served | Readonly<{ absent: AppError }>
 export type Caches = BodyCaches & Readonly<{ served: Cache<Outcome> }>
 
 export type Serving = Readonly<{
-  /** @throws PromptNotFound, LabelNotFound, VersionNotFound (404), Unavailable (503) */
+  /** @throws PromptNotFound, LabelNotFound, VersionNotFound (404), PromptArchived (410), Unavailable (503) */
   serve(wanted: Wanted, ctx: Ctx): Promise<{ served: Served; staleMs?: number }>
   /** From the cache alone, when the feed is current: for the hot path. */
   peek(workspaceId: string, wanted: Wanted): Served | undefined
@@ -86,11 +87,12 @@ export function createServing({ served, ...parts }: Caches, feed: Feed): Serving
   }
 }
 
-/** What is not there is remembered too, until a change of its prompt or name. @throws the error when it says anything else than 404 */
+/** What is not there, or no more, is remembered too, until a change of its prompt or name. @throws the error when it says anything else */
 function absence(error: unknown, workspaceId: string, wanted: Wanted): Loaded<Outcome> {
-  if (!isAppError(error) || error.kind.status !== 404) throw error
-  const { promptId } = (error.extras.members ?? {}) as { promptId?: string }
-  const tags = [...tagsFor(workspaceId, wanted), ...(promptId ? [promptTag(workspaceId, promptId)] : [])]
+  if (!isAppError(error) || (error.kind.status !== 404 && error.kind.status !== 410)) throw error
+  const { promptId, successor } = (error.extras.members ?? {}) as { promptId?: string; successor?: { id: string } }
+  const named = [promptId, successor?.id].filter((id) => id !== undefined).map((id) => promptTag(workspaceId, id))
+  const tags = [...tagsFor(workspaceId, wanted), ...named]
   return { value: { absent: error }, bytes: 300, tags, expiresInMs: absentForMs }
 }
 
@@ -104,7 +106,8 @@ function tagsFor(workspaceId: string, wanted: Wanted, pointer?: Pointer): string
   const asked = 'id' in wanted ? promptTag(workspaceId, wanted.id) : nameTag(workspaceId, wanted.category, wanted.name)
   if (!pointer) return [asked]
   const ids = [...pointer.parts.values()].map(({ entry }) => promptTag(workspaceId, entry.promptId))
-  return [...new Set([asked, nameTag(workspaceId, pointer.category, pointer.name), ...ids])]
+  const successor = pointer.successor ? [promptTag(workspaceId, pointer.successor.id)] : []
+  return [...new Set([asked, nameTag(workspaceId, pointer.category, pointer.name), ...ids, ...successor])]
 }
 
 /** About how many bytes a finished answer takes: its bytes, its facts once more as an object, and its parts. */
@@ -120,12 +123,22 @@ function exactBytes(text: string): Buffer {
 
 function finish(pointer: Pointer, composition: Composition, wanted: Wanted): Served {
   const label = labelOf(wanted) ?? null
-  const { parts: _parts, followsLabels, formerUntil: _until, ...facts } = pointer
+  const {
+    parts: _parts,
+    followsLabels,
+    formerUntil: _until,
+    deprecatedAt: _at,
+    sunsetAt: _sunset,
+    successor: _successor,
+    ...facts
+  } = pointer
+  const deprecation = deprecationOf(pointer)
   const resolvedContent = expandContent(composition)
   const view: ServedPrompt = {
     ...(facts as Omit<typeof facts, 'status'> & Pick<ServedPrompt, 'status'>),
     ...composition.root.compiled.body,
     label,
+    ...(deprecation && { deprecation }),
     includes: manifestOf(composition),
     ...(resolvedContent !== undefined && { resolvedContent, resolvedVariables: variablesOf(composition) }),
   }
@@ -136,6 +149,7 @@ function finish(pointer: Pointer, composition: Composition, wanted: Wanted): Ser
     ETag: `"${etag}"`,
     'Cache-Control': cacheControl(label === null && !followsLabels),
     ...servedHeaders(view),
+    ...deprecationHeaders(deprecation, prefix),
   }
   return { pointer, label, bytes, etag, headers, rawHeaders: Object.entries(headers).flat() }
 }

@@ -144,12 +144,18 @@ async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: str
 const refuse = (detail: string) => unprocessable(IncludeNotFound, '/content', 'include.not_found', detail)
 
 /** Prompts that need the given one, by versions that are served, newest or pinned: `category/name`, at most 20; by one label, or by any. */
-export async function includersOf(tx: Db, targetId: string, label?: string): Promise<string[]> {
+export const includersOf = (tx: Db, targetId: string, label?: string): Promise<string[]> =>
+  includersBy(tx, targetId, label === undefined ? sql`true` : sql`i.target_label = ${label}`)
+
+/** Those of them that follow a label, whichever. */
+export const followersOf = (tx: Db, targetId: string): Promise<string[]> => includersBy(tx, targetId, sql`i.target_label is not null`)
+
+async function includersBy(tx: Db, targetId: string, way: Fragment): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select distinct p.category || '/' || p.name as name
     from prompt_include i
     join prompt p on p.id = i.prompt_id and p.deleted_at is null and p.id <> i.target_id
-    where i.target_id = ${targetId} and (${label ?? null}::text is null or i.target_label = ${label ?? null})
+    where i.target_id = ${targetId} and ${way}
       and (${isLive(sql`i.prompt_id`, sql`i.version`)} or ${isPinned(sql`i.prompt_id`, sql`i.version`)})
     order by 1 limit 20`.execute(tx)
   return rows.map(({ name }) => name)
