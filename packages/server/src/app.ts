@@ -7,17 +7,27 @@ import { handleFailures, methodTable } from './core/http/failures.ts'
 import { createFastLane } from './core/http/fast-lane.ts'
 import { type Check, healthRoutes } from './core/http/health.ts'
 import { mount, prefix } from './core/http/mount.ts'
+import { mountRoot } from './core/http/root.ts'
 import { createHttp } from './core/http/server.ts'
 import { idempotency } from './core/idempotency.ts'
 import type { Module } from './core/module.ts'
 import { openApiDocument } from './core/openapi.ts'
 import { cursorCodec } from './core/page.ts'
 import { createRuntime, type Runtime } from './core/runtime.ts'
-import { type Authenticator, access, createAuthenticator, defaultWorkspaceId, ensureDefaultWorkspace } from './domain/access/index.ts'
+import {
+  type Authenticator,
+  access,
+  createAuthenticator,
+  createLogin,
+  defaultWorkspaceId,
+  ensureDefaultWorkspace,
+  type LoginRules,
+} from './domain/access/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
 import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving } from './domain/prompts/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
+import { createIdentityProvider, type ProviderSettings } from './infrastructure/oidc/identity-provider.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
 import { requireWeakRole } from './infrastructure/postgres/role.ts'
 import { openSystemPool } from './infrastructure/postgres/system.ts'
@@ -38,6 +48,8 @@ export type AppOptions = Readonly<{
   cacheBytes: number
   encryptionKey: string
   bootstrapApiKey?: string | undefined
+  /** How people log in; without it they do not. */
+  login?: (LoginRules & Omit<ProviderSettings, 'redirectUri'>) | undefined
   log: FastifyBaseLogger
   clock?: () => string
   /** Check every reply against its schema: for tests. */
@@ -80,15 +92,29 @@ export async function createApp(options: AppOptions): Promise<App> {
   const shared = options.redisUrl ? connectSharedCache(options.redisUrl, note) : noSharedCache
   const caches = openCaches(options.cacheBytes)
   const store = createServing({ ...caches, shared }, feed)
+  const login = createLogin(
+    options.login && {
+      rules: options.login,
+      provider: createIdentityProvider({ ...options.login, redirectUri: `${options.login.publicUrl}/auth/callback` }, (message, details) =>
+        log.warn(details, message),
+      ),
+      system: (work, mode) => database.within('system', mode, work),
+      feed,
+      now: clock,
+      contextFor: (principal, origin) => runtime.contextFor(principal, origin),
+    },
+  )
   const authenticator = createAuthenticator({
     system: (work) => database.within('system', 'read', work),
     feed,
     bootstrapKey: options.bootstrapApiKey,
+    sessions: login.gate,
   })
   const modules: Module[] = [
     prompts(store),
     lifecycle,
     access,
+    login.module,
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
     ...(options.extraModules ?? []),
@@ -228,7 +254,7 @@ async function createWeb({ options, modules, runtime, authenticator, store, metr
   healthRoutes(http, { version, checks, isDraining: closing })
   errorDocs(http)
   http.get('/metrics', async (request, reply) => {
-    await authenticator.authenticate(request.headers)
+    await authenticator.authenticate(request.headers, request.method)
     return reply.type(metrics.contentType).send(await metrics.text())
   })
   mount(
@@ -236,9 +262,13 @@ async function createWeb({ options, modules, runtime, authenticator, store, metr
     modules.flatMap(({ endpoints }) => endpoints),
     {
       runtime,
-      authenticate: ({ headers }) => authenticator.authenticate(headers),
+      authenticate: ({ headers, method }) => authenticator.authenticate(headers, method),
       checkReplies: options.checkReplies ?? false,
     },
+  )
+  mountRoot(
+    http,
+    modules.flatMap(({ root }) => root ?? []),
   )
   await apiReference(http, openApiDocument(modules, version))
   await http.ready()

@@ -22,6 +22,23 @@ export type Config = Readonly<{
   cacheBytes: number
   encryptionKey: string | undefined
   auditSigningKey: string | undefined
+  login: LoginConfig | undefined
+}>
+
+/** How people log in: the OpenID provider, and who is what from then on. */
+export type LoginConfig = Readonly<{
+  issuer: string
+  clientId: string
+  clientSecret: string
+  scopes: string
+  /** The origin under which people reach the service. */
+  publicUrl: string
+  allowedDomains: readonly string[]
+  ownerEmails: readonly string[]
+  trustEmail: boolean
+  /** How long a session lasts at most, and how long without a request. */
+  sessionMs: number
+  idleMs: number
 }>
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -47,14 +64,97 @@ const rate: Reader<Config['rateLimit']> = (text) => {
   return perSecond ? { perSecond: Number(perSecond) } : undefined
 }
 
+/** `https`, or `http` on this machine alone. */
+const webAddress: Reader<URL> = (text) => {
+  const address = URL.parse(text)
+  if (!address || address.username || address.password || address.search || address.hash) return undefined
+  const { protocol, hostname } = address
+  return protocol === 'https:' || (protocol === 'http:' && (isLoopback(hostname) || hostname === '[::1]')) ? address : undefined
+}
+const origin: Reader<string> = (text) => {
+  const address = webAddress(text)
+  return address?.pathname === '/' ? address.origin : undefined
+}
+const listOf =
+  (form: RegExp): Reader<readonly string[]> =>
+  (text) => {
+    const parts = text.split(',').map((part) => part.trim().toLowerCase())
+    return parts.every((part) => form.test(part)) ? parts : undefined
+  }
+
+type Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string) => T | D
+
+/** @throws ConfigError when only a part of it is set */
+function readLogin(read: Read): LoginConfig | undefined {
+  const text = (name: string) => read(name, (value) => value, undefined, 'a text')
+  const publicUrl = read(
+    'PUBLIC_URL',
+    origin,
+    undefined,
+    'the address that people use, such as https://prompts.example.com: no path, and https unless it is on loopback',
+  )
+  const issuer = read(
+    'OIDC_ISSUER',
+    (value) => (webAddress(value) ? value : undefined),
+    undefined,
+    'an address such as https://login.example.com, https unless it is on loopback',
+  )
+  const clientId = text('OIDC_CLIENT_ID')
+  const clientSecret = text('OIDC_CLIENT_SECRET')
+  const scopes = read(
+    'OIDC_SCOPES',
+    (value) => (/^[\x21\x23-\x5b\x5d-\x7e ]+$/.test(value) && value.split(' ').includes('openid') ? value : undefined),
+    undefined,
+    'scopes separated by spaces, openid among them',
+  )
+  const allowedDomains = read(
+    'OIDC_ALLOWED_DOMAINS',
+    listOf(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/),
+    undefined,
+    'domains separated by commas, such as example.com,example.org',
+  )
+  const ownerEmails = read('OIDC_OWNER_EMAILS', listOf(/^[^\s@]+@[^\s@]+$/), undefined, 'e-mail addresses separated by commas')
+  const trustEmail = read('OIDC_TRUST_EMAIL', flag, undefined, '1 or 0')
+  const sessionMs = read('SESSION_HOURS', integer(1, 720), 12, 'a number of hours from 1 to 720') * 3_600_000
+  const idleMs = read('SESSION_IDLE_MINUTES', integer(1, 43_200), 60, 'a number of minutes from 1 to 43200') * 60_000
+  const beside = { OIDC_CLIENT_ID: clientId, OIDC_CLIENT_SECRET: clientSecret, PUBLIC_URL: publicUrl }
+  if (issuer === undefined) {
+    const { PUBLIC_URL: _, ...own } = beside
+    const parts = {
+      ...own,
+      OIDC_SCOPES: scopes,
+      OIDC_ALLOWED_DOMAINS: allowedDomains,
+      OIDC_OWNER_EMAILS: ownerEmails,
+      OIDC_TRUST_EMAIL: trustEmail,
+    }
+    const lonely = Object.entries(parts).find(([, value]) => value !== undefined)?.[0]
+    if (lonely) throw new ConfigError(`${lonely} stands beside OIDC_ISSUER; set that one too.`)
+    return undefined
+  }
+  const missing = Object.entries(beside).find(([, value]) => value === undefined)?.[0]
+  if (missing) throw new ConfigError(`${missing} is needed beside OIDC_ISSUER; set that one too.`)
+  return {
+    issuer,
+    clientId: clientId!,
+    clientSecret: clientSecret!,
+    scopes: scopes ?? 'openid email profile',
+    publicUrl: publicUrl!,
+    allowedDomains: allowedDomains ?? [],
+    ownerEmails: ownerEmails ?? [],
+    trustEmail: trustEmail ?? false,
+    sessionMs,
+    idleMs,
+  }
+}
+
 /** Read the environment, once. @throws ConfigError */
 export function readConfig(env: Env): Config {
-  const read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string): T | D => {
+  const read: Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string): T | D => {
     const text = env[name]
     if (text === undefined || text === '') return fallback
     const value = reader(text)
     if (value === undefined)
-      throw new ConfigError(`${name} must be ${wanted}${/KEY|URL/.test(name) ? '' : `, not "${text.slice(0, 100)}"`}.`)
+      throw new ConfigError(`${name} must be ${wanted}${/KEY|URL|SECRET/.test(name) ? '' : `, not "${text.slice(0, 100)}"`}.`)
     return value
   }
   const postgres = url(['postgres:', 'postgresql:'])
@@ -73,6 +173,7 @@ export function readConfig(env: Env): Config {
     cacheBytes: read('CACHE_BYTES', integer(0, 1e11), 128 * 1024 * 1024, 'a number of bytes; 0 turns the cache off'),
     encryptionKey: read('ENCRYPTION_KEY', secret, undefined, 'at least 32 characters long'),
     auditSigningKey: read('AUDIT_SIGNING_KEY', secret, undefined, 'at least 32 characters long'),
+    login: readLogin(read),
   }
   if (config.databaseDirectUrl && !config.databaseUrl)
     throw new ConfigError('DATABASE_DIRECT_URL stands beside DATABASE_URL; set that one too.')

@@ -5,6 +5,7 @@ import {
   Internal,
   MediaTypeUnsupported,
   MethodNotAllowed,
+  type ProblemBody,
   problemOf,
   RequestMalformed,
   RouteNotFound,
@@ -32,16 +33,21 @@ function asAppError(error: unknown): AppError {
   return new AppError(Internal, 'The failure was logged under the request id. Nothing that was acknowledged is lost.')
 }
 
-/** Answer a failure as RFC 9457. */
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+/** Answer a failure as RFC 9457. @param page makes a page of it instead, for a browser that asked for one */
+export function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: unknown,
+  page?: (problem: ProblemBody) => string,
+): FastifyReply {
   const failure = asAppError(error)
   const body = problemOf(failure, { instance: request.url.split('?')[0]!, requestId: request.id })
   if (failure.kind.status >= 500) request.log.error({ err: error, code: failure.kind.code }, 'request failed')
   return reply
     .code(failure.kind.status)
     .headers({ 'X-Request-Id': request.id, ...failure.extras.headers })
-    .type('application/problem+json; charset=utf-8')
-    .send(JSON.stringify(body))
+    .type(page ? 'text/html; charset=utf-8' : 'application/problem+json; charset=utf-8')
+    .send(page ? page(body) : JSON.stringify(body))
 }
 
 /** One way for all failures to leave, also for unknown addresses (404) and wrong methods (405 with `Allow`). */

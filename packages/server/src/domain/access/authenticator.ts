@@ -7,12 +7,16 @@ import type { Feed } from '../../core/feed/feed.ts'
 import { Unauthenticated } from '../../core/problem.ts'
 import { createKeyMemory } from './key-memory.ts'
 import { assertOpenModeServes, defaultWorkspaceId, hashKey, isKey, openModeObjection } from './model/keys.ts'
+import type { SessionGate } from './session-gate.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 export type Authenticator = Readonly<{
-  /** Who is calling. @throws Unauthenticated (401), OpenModeRefused (403), Unavailable (503) when a key cannot be looked up */
-  authenticate(headers: Headers): Promise<Principal>
+  /**
+   * Who is calling, by key or by a session's cookie. @param method without it the request counts as one that changes something
+   * @throws Unauthenticated (401), OpenModeRefused (403), Unavailable (503) when neither can be looked up; what `SessionGate` throws
+   */
+  authenticate(headers: Headers, method?: string): Promise<Principal>
   /** The same from memory alone, for the hot path; undefined: ask `authenticate`. */
   peek(headers: Headers): Principal | undefined
   /** True while no key has ever been made. */
@@ -28,8 +32,10 @@ export function createAuthenticator(parts: {
   system: <T>(work: (db: Db) => Promise<T>) => Promise<T>
   feed: Feed
   bootstrapKey: string | undefined
+  /** Known where people log in; then the service is not open, key or no key. */
+  sessions?: SessionGate | undefined
 }): Authenticator {
-  const { system, feed, bootstrapKey } = parts
+  const { system, feed, bootstrapKey, sessions } = parts
   const memory = createKeyMemory(system, feed)
   const bootstrapHash = bootstrapKey === undefined ? undefined : Buffer.from(hashKey(bootstrapKey))
   const isBootstrap = (hash: string): boolean => bootstrapHash !== undefined && timingSafeEqual(Buffer.from(hash), bootstrapHash)
@@ -45,17 +51,19 @@ export function createAuthenticator(parts: {
     if (isBootstrap(hash)) return bootstrapPrincipal
     return isKey(token) ? memory.find(hash) : undefined
   }
-  const isOpen = async (): Promise<boolean> => bootstrapHash === undefined && memory.isOpen()
+  const isOpen = async (): Promise<boolean> => bootstrapHash === undefined && sessions === undefined && memory.isOpen()
 
   return {
     isOpen,
-    async authenticate(headers) {
+    async authenticate(headers, method = 'POST') {
       const token = bearer(headers)
       if (token !== undefined) {
         const principal = await find(token)
         if (principal) return principal
         throw refuse('The key is not valid: unknown or revoked. Check it, or ask for a new one.', 'invalid_token')
       }
+      // A key wins over a cookie: no other site's page can send one.
+      if (sessions?.isShown(headers)) return sessions.authenticate(headers, method)
       if (!(await isOpen())) throw refuse('Send a key: Authorization: Bearer <key>.')
       assertOpenModeServes(headers)
       return openPrincipal
@@ -63,6 +71,7 @@ export function createAuthenticator(parts: {
     peek(headers) {
       if (!feed.isCurrent()) return undefined
       const { authorization } = headers
+      if (sessions && typeof authorization !== 'string') return undefined
       if (typeof authorization !== 'string')
         return memory.peekOpen() && openModeObjection(headers) === undefined ? openPrincipal : undefined
       const known = recent.get(authorization)

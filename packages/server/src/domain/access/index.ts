@@ -4,5 +4,7 @@ import { defineModule } from '../../core/module.ts'
 export const access = defineModule({ name: 'access', endpoints: [] })
 
 export { type Authenticator, createAuthenticator } from './authenticator.ts'
+export { createLogin } from './login.ts'
 export { defaultWorkspaceId, newKey } from './model/keys.ts'
+export type { LoginRules } from './model/login.ts'
 export { addKey, ensureDefaultWorkspace } from './store.ts'

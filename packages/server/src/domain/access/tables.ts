@@ -15,5 +15,51 @@ declare module '../../core/db.ts' {
       createdAt: string
       revokedAt: string | null
     }
+    person: {
+      id: string
+      issuer: string
+      subject: string
+      email: string | null
+      name: string | null
+      createdAt: string
+      lastLoginAt: string | null
+    }
+    role: {
+      workspaceId: Generated<string>
+      id: string
+      name: string
+      description: string
+      permissions: string[]
+      categories: string[] | null
+      labels: string[] | null
+      createdBy: string
+      createdAt: string
+      updatedAt: string
+      revision: number
+    }
+    member: {
+      workspaceId: Generated<string>
+      id: string
+      personId: string
+      role: string
+      addedBy: string
+      createdAt: string
+      updatedAt: string
+      revision: number
+    }
+    invitation: {
+      workspaceId: Generated<string>
+      id: string
+      email: string
+      role: string
+      tokenHash: string
+      invitedBy: string
+      createdAt: string
+      expiresAt: string
+      acceptedAt: string | null
+      acceptedBy: string | null
+    }
+    loginAttempt: { stateHash: string; browserHash: string; returnTo: string; expiresAt: string }
+    session: { id: string; tokenHash: string; personId: string; createdAt: string; lastSeenAt: string; expiresAt: string }
   }
 }

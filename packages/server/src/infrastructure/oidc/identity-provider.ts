@@ -1,0 +1,170 @@
+import { createRemoteJWKSet, type JWTPayload, type JWTVerifyGetKey, errors as jose, jwtVerify } from 'jose'
+import * as oidc from 'openid-client'
+import { unavailable } from '../../core/problem.ts'
+
+export type ProviderSettings = Readonly<{
+  issuer: string
+  clientId: string
+  clientSecret: string
+  /** Separated by spaces; `openid` among them. */
+  scopes: string
+  redirectUri: string
+}>
+
+type Secrets = Readonly<{ state: string; nonce: string; verifier: string }>
+type Identity = Readonly<{ issuer: string; subject: string; email?: string; emailVerified?: boolean; name?: string }>
+type Provider = Readonly<{ client: oidc.Configuration; keys: JWTVerifyGetKey; issuer: string; hasUserInfo: boolean }>
+type Log = (message: string, details: object) => void
+
+/** The longest wait for one answer of the provider, and how long its metadata are believed. Milliseconds. */
+const patienceMs = 5_000
+const metadataMs = 3_600_000
+/** By how much the provider's clock may differ from ours. Seconds. */
+const clockToleranceSeconds = 30
+/** Signatures by a private key alone: never `none`, never a secret that the provider's public key could be taken for. */
+const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+
+/**
+ * An OpenID provider: authorization code flow with PKCE. It is asked for its metadata at the first login, not before.
+ * openid-client runs the flow and checks the claims (issuer, audience, times, nonce, state); it takes the token for
+ * genuine because TLS brought it, so the signature is checked here as well, with keys that are fetched again for an
+ * unknown `kid`.
+ */
+export function createIdentityProvider(settings: ProviderSettings, log: Log) {
+  const current = remembered(() => discover(settings), metadataMs)
+  const provider = () =>
+    current().catch((error: unknown) => {
+      throw away(error, log)
+    })
+  return {
+    async authorizationUrl({ state, nonce, verifier }: Secrets): Promise<string> {
+      const { client } = await provider()
+      const parameters = {
+        redirect_uri: settings.redirectUri,
+        scope: settings.scopes,
+        state,
+        nonce,
+        code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+        code_challenge_method: 'S256',
+      }
+      return oidc.buildAuthorizationUrl(client, parameters).href
+    },
+
+    async redeem(query: URLSearchParams, secrets: Secrets): Promise<{ identity: Identity } | { refused: 'denied' | 'invalid' }> {
+      const found = await provider()
+      try {
+        return { identity: await redeem(found, settings, query, secrets) }
+      } catch (error) {
+        if (isAway(error)) throw away(error, log)
+        log('a login was refused', { reason: reasonOf(error) })
+        return { refused: error instanceof oidc.AuthorizationResponseError ? 'denied' : 'invalid' }
+      }
+    },
+  }
+}
+
+async function discover({ issuer, clientId, clientSecret }: ProviderSettings): Promise<Provider> {
+  const url = new URL(issuer)
+  const client = await oidc.discovery(
+    url,
+    clientId,
+    { client_secret: clientSecret, [oidc.clockTolerance]: clockToleranceSeconds },
+    undefined,
+    // Plain HTTP is for a provider on this machine; the configuration takes no other.
+    { timeout: patienceMs / 1000, execute: url.protocol === 'http:' ? [oidc.allowInsecureRequests] : [] },
+  )
+  const {
+    jwks_uri: jwksUri,
+    issuer: named,
+    userinfo_endpoint: userInfo,
+    token_endpoint_auth_methods_supported: methods,
+  } = client.serverMetadata()
+  if (!jwksUri) throw new Error('the metadata of the provider name no jwks_uri')
+  // What a provider takes that does not say so (OpenID Connect Discovery §3); openid-client's own choice is the other.
+  const basic = !methods || methods.includes('client_secret_basic')
+  const configured = basic ? withBasic(client, clientId, clientSecret) : client
+  const keys = createRemoteJWKSet(new URL(jwksUri), { timeoutDuration: patienceMs, cooldownDuration: 0 })
+  return { client: configured, keys, issuer: named, hasUserInfo: userInfo !== undefined }
+}
+
+function withBasic(discovered: oidc.Configuration, clientId: string, clientSecret: string): oidc.Configuration {
+  const metadata = { client_secret: clientSecret, [oidc.clockTolerance]: clockToleranceSeconds }
+  const client = new oidc.Configuration(discovered.serverMetadata(), clientId, metadata, oidc.ClientSecretBasic(clientSecret))
+  client.timeout = patienceMs / 1000
+  if (discovered.serverMetadata().issuer.startsWith('http:')) oidc.allowInsecureRequests(client)
+  return client
+}
+
+async function redeem(provider: Provider, settings: ProviderSettings, query: URLSearchParams, secrets: Secrets): Promise<Identity> {
+  // The address that was registered, never the Host that a caller names.
+  const came = new URL(settings.redirectUri)
+  came.search = query.toString()
+  const tokens = await oidc.authorizationCodeGrant(provider.client, came, {
+    pkceCodeVerifier: secrets.verifier,
+    expectedState: secrets.state,
+    expectedNonce: secrets.nonce,
+    idTokenExpected: true,
+  })
+  const { payload } = await jwtVerify(tokens.id_token!, provider.keys, {
+    algorithms,
+    issuer: provider.issuer,
+    audience: settings.clientId,
+    clockTolerance: clockToleranceSeconds,
+    requiredClaims: ['sub', 'exp', 'iat', 'nonce'],
+  })
+  const subject = payload.sub!
+  const more =
+    payload.email === undefined && provider.hasUserInfo ? await oidc.fetchUserInfo(provider.client, tokens.access_token, subject) : {}
+  return identityOf(provider.issuer, { ...more, ...payload })
+}
+
+function identityOf(issuer: string, { sub, email, email_verified: verified, name, preferred_username: nick }: JWTPayload): Identity {
+  const called = [name, nick].find((text) => typeof text === 'string' && text !== '') as string | undefined
+  return {
+    issuer,
+    subject: sub!,
+    ...(typeof email === 'string' && { email }),
+    // Some providers write the truth as a text.
+    ...(verified !== undefined && { emailVerified: verified === true || verified === 'true' }),
+    ...(called && { name: called.slice(0, 200) }),
+  }
+}
+
+/** Whether a failure is for want of an answer, so that another try may succeed. */
+function isAway(error: unknown): boolean {
+  if (error instanceof oidc.ResponseBodyError) return error.status >= 500
+  if (error instanceof jose.JWKSTimeout) return true
+  if (error instanceof TypeError) return error.cause !== undefined // fetch failed
+  const { code, cause } = error as { code?: string; cause?: unknown }
+  if (code === 'OAUTH_TIMEOUT' || code === 'ERR_JOSE_GENERIC') return true
+  return cause instanceof Response && cause.status >= 500
+}
+
+function away(error: unknown, log: Log): Error {
+  log('the identity provider cannot be used just now', { reason: reasonOf(error) })
+  return unavailable(
+    'The identity provider cannot be reached or does not answer as it should, so nobody can log in just now. Try again in a moment.',
+    5,
+  )
+}
+
+/** What went wrong, in the libraries' fixed words: they name claims, never tokens. */
+function reasonOf(error: unknown): string {
+  const { code, message, cause, error: answered } = error as { code?: string; message?: string; cause?: unknown; error?: string }
+  const below = cause instanceof Error ? `: ${cause.message}` : ''
+  return [code, answered?.slice(0, 100), `${message}${below}`].filter((part) => part !== undefined).join(' ')
+}
+
+/** Make something once for all who ask meanwhile, and anew when it is too old; a failure is not kept. */
+function remembered<T>(make: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
+  let known: { at: number; value: Promise<T> } | undefined
+  return () => {
+    if (known && performance.now() - known.at < maxAgeMs) return known.value
+    const made = { at: performance.now(), value: make() }
+    known = made
+    made.value.catch(() => {
+      if (known === made) known = undefined
+    })
+    return made.value
+  }
+}
