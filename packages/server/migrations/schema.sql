@@ -122,6 +122,19 @@ create policy tenant on label_rule as permissive for all to ps_app using ((works
 grant delete, insert, select, update on label_rule to ps_app;
 grant delete, insert, select, update on label_rule to ps_system;
 
+create table login_attempt (
+  state_hash text not null,
+  browser_hash text not null,
+  return_to text not null,
+  expires_at timestamp with time zone not null,
+  constraint login_attempt_pkey PRIMARY KEY (state_hash)
+);
+CREATE INDEX login_attempt_by_expiry ON public.login_attempt USING btree (expires_at);
+alter table login_attempt enable row level security;
+alter table login_attempt force row level security;
+create policy across_workspaces on login_attempt as permissive for all to ps_system using (true) with check (true);
+grant delete, insert, select, update on login_attempt to ps_system;
+
 create table member (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,
@@ -354,6 +367,24 @@ create table schema_migration (
 );
 grant select on schema_migration to ps_app;
 grant select on schema_migration to ps_system;
+
+create table session (
+  id uuid not null,
+  token_hash text not null,
+  person_id uuid not null,
+  created_at timestamp with time zone not null,
+  last_seen_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  constraint session_pkey PRIMARY KEY (id),
+  constraint session_token_hash_key UNIQUE (token_hash),
+  constraint session_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id) ON DELETE CASCADE
+);
+CREATE INDEX session_by_expiry ON public.session USING btree (expires_at);
+CREATE INDEX session_by_person ON public.session USING btree (person_id);
+alter table session enable row level security;
+alter table session force row level security;
+create policy across_workspaces on session as permissive for all to ps_system using (true) with check (true);
+grant delete, insert, select, update on session to ps_system;
 
 create table workspace (
   id uuid not null,
