@@ -82,68 +82,53 @@ const listOf =
     return parts.every((part) => form.test(part)) ? parts : undefined
   }
 
+const issuerForm: Reader<string> = (text) => webAddress(text) && text
+const scopes: Reader<string> = (text) =>
+  /^[\x21\x23-\x5b\x5d-\x7e ]+$/.test(text) && text.split(' ').includes('openid') ? text : undefined
+const domains = listOf(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/)
+const addresses = listOf(/^[^\s@]+@[^\s@]+$/)
+
 type Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string) => T | D
 
 /** @throws ConfigError when only a part of it is set */
 function readLogin(read: Read): LoginConfig | undefined {
-  const text = (name: string) => read(name, (value) => value, undefined, 'a text')
-  const publicUrl = read(
-    'PUBLIC_URL',
-    origin,
-    undefined,
-    'the address that people use, such as https://prompts.example.com: no path, and https unless it is on loopback',
-  )
-  const issuer = read(
-    'OIDC_ISSUER',
-    (value) => (webAddress(value) ? value : undefined),
-    undefined,
-    'an address such as https://login.example.com, https unless it is on loopback',
-  )
-  const clientId = text('OIDC_CLIENT_ID')
-  const clientSecret = text('OIDC_CLIENT_SECRET')
-  const scopes = read(
-    'OIDC_SCOPES',
-    (value) => (/^[\x21\x23-\x5b\x5d-\x7e ]+$/.test(value) && value.split(' ').includes('openid') ? value : undefined),
-    undefined,
-    'scopes separated by spaces, openid among them',
-  )
-  const allowedDomains = read(
-    'OIDC_ALLOWED_DOMAINS',
-    listOf(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/),
-    undefined,
-    'domains separated by commas, such as example.com,example.org',
-  )
-  const ownerEmails = read('OIDC_OWNER_EMAILS', listOf(/^[^\s@]+@[^\s@]+$/), undefined, 'e-mail addresses separated by commas')
-  const trustEmail = read('OIDC_TRUST_EMAIL', flag, undefined, '1 or 0')
+  const text: Reader<string> = (value) => value
+  const needed = {
+    OIDC_CLIENT_ID: read('OIDC_CLIENT_ID', text, undefined, 'a text'),
+    OIDC_CLIENT_SECRET: read('OIDC_CLIENT_SECRET', text, undefined, 'a text'),
+    PUBLIC_URL: read(
+      'PUBLIC_URL',
+      origin,
+      undefined,
+      'an address without a path such as https://prompts.example.com; http on loopback only',
+    ),
+  }
+  const optional = {
+    OIDC_SCOPES: read('OIDC_SCOPES', scopes, undefined, 'scopes separated by spaces, openid among them'),
+    OIDC_ALLOWED_DOMAINS: read('OIDC_ALLOWED_DOMAINS', domains, undefined, 'domains separated by commas, such as example.com,example.org'),
+    OIDC_OWNER_EMAILS: read('OIDC_OWNER_EMAILS', addresses, undefined, 'e-mail addresses separated by commas'),
+    OIDC_TRUST_EMAIL: read('OIDC_TRUST_EMAIL', flag, undefined, '1 or 0'),
+  }
   const sessionMs = read('SESSION_HOURS', integer(1, 720), 12, 'a number of hours from 1 to 720') * 3_600_000
   const idleMs = read('SESSION_IDLE_MINUTES', integer(1, 43_200), 60, 'a number of minutes from 1 to 43200') * 60_000
-  const beside = { OIDC_CLIENT_ID: clientId, OIDC_CLIENT_SECRET: clientSecret, PUBLIC_URL: publicUrl }
+  const issuer = read('OIDC_ISSUER', issuerForm, undefined, 'an address such as https://login.example.com; http on loopback only')
+  const { OIDC_CLIENT_ID: clientId, OIDC_CLIENT_SECRET: clientSecret, PUBLIC_URL: publicUrl } = needed
   if (issuer === undefined) {
-    const { PUBLIC_URL: _, ...own } = beside
-    const parts = {
-      ...own,
-      OIDC_SCOPES: scopes,
-      OIDC_ALLOWED_DOMAINS: allowedDomains,
-      OIDC_OWNER_EMAILS: ownerEmails,
-      OIDC_TRUST_EMAIL: trustEmail,
-    }
-    const lonely = Object.entries(parts).find(([, value]) => value !== undefined)?.[0]
-    if (lonely) throw new ConfigError(`${lonely} stands beside OIDC_ISSUER; set that one too.`)
+    const { PUBLIC_URL: _, ...own } = needed
+    const lonely = Object.entries({ ...own, ...optional }).find(([, value]) => value !== undefined)
+    if (lonely) throw new ConfigError(`${lonely[0]} stands beside OIDC_ISSUER; set that one too.`)
     return undefined
   }
-  const missing = Object.entries(beside).find(([, value]) => value === undefined)?.[0]
-  if (missing) throw new ConfigError(`${missing} is needed beside OIDC_ISSUER; set that one too.`)
+  if (clientId === undefined || clientSecret === undefined || publicUrl === undefined) {
+    const missing = Object.entries(needed).find(([, value]) => value === undefined)
+    throw new ConfigError(`${missing?.[0]} is needed beside OIDC_ISSUER; set that one too.`)
+  }
   return {
-    issuer,
-    clientId: clientId!,
-    clientSecret: clientSecret!,
-    scopes: scopes ?? 'openid email profile',
-    publicUrl: publicUrl!,
-    allowedDomains: allowedDomains ?? [],
-    ownerEmails: ownerEmails ?? [],
-    trustEmail: trustEmail ?? false,
-    sessionMs,
-    idleMs,
+    ...{ issuer, clientId, clientSecret, publicUrl, sessionMs, idleMs },
+    scopes: optional.OIDC_SCOPES ?? 'openid email profile',
+    allowedDomains: optional.OIDC_ALLOWED_DOMAINS ?? [],
+    ownerEmails: optional.OIDC_OWNER_EMAILS ?? [],
+    trustEmail: optional.OIDC_TRUST_EMAIL ?? false,
   }
 }
 

@@ -7,6 +7,8 @@ import { makeFixtures } from './testing/walk.ts'
 const withoutWorkspace: Readonly<Record<string, string>> = {
   schema_migration: 'which migrations have run; the same for all',
   feed_head: 'the newest position of the change feed: one number',
+  login_attempt: 'logins that are under way; nobody is known yet, and only ps_system sees them',
+  session: 'one session serves all workspaces of its person; only ps_system sees them',
   workspace: 'the workspaces themselves; a policy on the id shows each only its own',
 }
 const mine = '00000000-0000-7000-8000-000000000001'

@@ -80,9 +80,9 @@ async function discover({ issuer, clientId, clientSecret }: ProviderSettings): P
     token_endpoint_auth_methods_supported: methods,
   } = client.serverMetadata()
   if (!jwksUri) throw new Error('the metadata of the provider name no jwks_uri')
-  // What a provider takes that does not say so (OpenID Connect Discovery §3); openid-client's own choice is the other.
-  const basic = !methods || methods.includes('client_secret_basic')
-  const configured = basic ? withBasic(client, clientId, clientSecret) : client
+  // In the body where the provider takes that: of the header some decode the percent signs, and some do not. Whoever
+  // says nothing takes the header (OpenID Connect Discovery §3).
+  const configured = methods?.includes('client_secret_post') ? client : withBasic(client, clientId, clientSecret)
   const keys = createRemoteJWKSet(new URL(jwksUri), { timeoutDuration: patienceMs, cooldownDuration: 0 })
   return { client: configured, keys, issuer: named, hasUserInfo: userInfo !== undefined }
 }
@@ -113,22 +113,34 @@ async function redeem(provider: Provider, settings: ProviderSettings, query: URL
     requiredClaims: ['sub', 'exp', 'iat', 'nonce'],
   })
   const subject = payload.sub!
+  // OpenID Connect Core §2: at most 255 ASCII characters.
+  if (!/^[\x20-\x7e]{1,255}$/.test(subject)) throw new Error('the "sub" claim is empty or of a wrong form')
   const more =
     payload.email === undefined && provider.hasUserInfo ? await oidc.fetchUserInfo(provider.client, tokens.access_token, subject) : {}
   return identityOf(provider.issuer, { ...more, ...payload })
 }
 
 function identityOf(issuer: string, { sub, email, email_verified: verified, name, preferred_username: nick }: JWTPayload): Identity {
-  const called = [name, nick].find((text) => typeof text === 'string' && text !== '') as string | undefined
+  const called = [name, nick].map(shownName).find((text) => text !== '')
   return {
     issuer,
     subject: sub!,
     ...(typeof email === 'string' && { email }),
     // Some providers write the truth as a text.
     ...(verified !== undefined && { emailVerified: verified === true || verified === 'true' }),
-    ...(called && { name: called.slice(0, 200) }),
+    ...(called && { name: called }),
   }
 }
+
+/** A name as it can be stored and shown: without control characters and halves of characters, at most 200 long. */
+const shownName = (text: unknown): string =>
+  typeof text === 'string'
+    ? text
+        .replace(/\p{Cc}/gu, ' ')
+        .trim()
+        .slice(0, 200)
+        .toWellFormed()
+    : ''
 
 /** Whether a failure is for want of an answer, so that another try may succeed. */
 function isAway(error: unknown): boolean {

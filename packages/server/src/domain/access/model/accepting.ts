@@ -3,10 +3,10 @@ import { AppError, errorKind } from '../../../core/errors.ts'
 import { eventType } from '../../../core/events.ts'
 import { Strict } from '../../../core/schemas.ts'
 
-export const InvitationUnknown = errorKind({ code: 'invitation.unknown', status: 404, title: 'There is no such invitation' })
-export const InvitationExpired = errorKind({ code: 'invitation.expired', status: 410, title: 'The invitation has expired' })
-export const InvitationUsed = errorKind({ code: 'invitation.used', status: 409, title: 'The invitation was taken up already' })
-export const InvitationForAnother = errorKind({
+const InvitationUnknown = errorKind({ code: 'invitation.unknown', status: 404, title: 'There is no such invitation' })
+const InvitationExpired = errorKind({ code: 'invitation.expired', status: 410, title: 'The invitation has expired' })
+const InvitationUsed = errorKind({ code: 'invitation.used', status: 409, title: 'The invitation was taken up already' })
+const InvitationForAnother = errorKind({
   code: 'invitation.for_another',
   status: 403,
   title: 'The invitation is for another person',

@@ -3,8 +3,8 @@ import { AppError, errorKind } from '../../../core/errors.ts'
 import { RequestInvalid } from '../../../core/problem.ts'
 
 export const LoginOff = errorKind({ code: 'auth.login_off', status: 404, title: 'People cannot log in here' })
-export const LoginFailed = errorKind({ code: 'auth.login_failed', status: 400, title: 'The login did not succeed' })
-export const LoginRefused = errorKind({ code: 'auth.login_refused', status: 403, title: 'This person may not log in' })
+const LoginFailed = errorKind({ code: 'auth.login_failed', status: 400, title: 'The login did not succeed' })
+const LoginRefused = errorKind({ code: 'auth.login_refused', status: 403, title: 'This person may not log in' })
 
 /** How people log in at this installation. */
 export type LoginRules = Readonly<{
@@ -67,7 +67,9 @@ export function returnPath(wanted: string | null, publicUrl: string): string {
 /** The address in lower case when it is certain that it belongs to the person. */
 export function verifiedEmail({ email, emailVerified }: Identity, { trustEmail }: Pick<LoginRules, 'trustEmail'>): string | undefined {
   const trusted = emailVerified ?? trustEmail
-  return trusted && email !== undefined && /^[^\s@]+@[^\s@]+$/.test(email) && email.length <= 320 ? email.toLowerCase() : undefined
+  return trusted && email !== undefined && /^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(email) && email.isWellFormed() && email.length <= 320
+    ? email.toLowerCase()
+    : undefined
 }
 
 /** @throws LoginRefused (403) when only certain domains may log in and the address is of none of them, or not verified */

@@ -7,7 +7,7 @@ import { Strict } from '../../../core/schemas.ts'
 import { defaultWorkspaceId } from './keys.ts'
 import { builtInRoles, compileRights, type Grant } from './roles.ts'
 
-export const CsrfRefused = errorKind({ code: 'auth.csrf', status: 403, title: 'The request may come from another site' })
+const CsrfRefused = errorKind({ code: 'auth.csrf', status: 403, title: 'The request may come from another site' })
 export const NotAMember = errorKind({ code: 'auth.not_a_member', status: 403, title: 'You are a member of no workspace' })
 export const WorkspaceNotYours = errorKind({ code: 'auth.workspace_not_found', status: 404, title: 'There is no such workspace of yours' })
 export const WorkspaceNeeded = errorKind({ code: 'auth.workspace_needed', status: 400, title: 'Several workspaces are possible' })

@@ -8,9 +8,9 @@ export const clientId = 'prompt-store'
 export const clientSecret = 'client-secret-of-the-tests-0123456789'
 export const redirectUri = `${publicUrl}/auth/callback`
 
-export type LoginOptions = NonNullable<AppOptions['login']>
+type LoginOptions = NonNullable<AppOptions['login']>
 
-export const loginOptions = (issuer: string, more: Partial<LoginOptions> = {}): LoginOptions => ({
+const loginOptions = (issuer: string, more: Partial<LoginOptions> = {}): LoginOptions => ({
   issuer,
   clientId,
   clientSecret,
@@ -74,3 +74,25 @@ export async function fromOurPage(browser: Browser, method: string, path: string
   })
   return { ...page, body: page.text === '' ? undefined : JSON.parse(page.text) }
 }
+
+/** Log in at a provider made by hand, which asks nobody anything. @param claims those that differ from the right ones; undefined: left out */
+export async function logInAt(
+  provider: { state: { nonce: string; claims: object } },
+  browser: Browser,
+  claims: Readonly<Record<string, unknown>> = {},
+  path = '/auth/login',
+): Promise<Page> {
+  const asked = await begin(browser, path)
+  Object.assign(provider.state, { nonce: asked.get('nonce'), claims })
+  return browser.ask('GET', `${redirectUri}?code=any-code&state=${asked.get('state')}`)
+}
+
+/** Begin a login. @returns what the service asks of the provider */
+export async function begin(browser: Browser, path = '/auth/login'): Promise<URLSearchParams> {
+  const page = await browser.ask('GET', publicUrl + path)
+  if (page.status !== 302) throw new Error(`/auth/login answered ${page.status}: ${page.text}`)
+  return new URL(page.headers.get('location')!).searchParams
+}
+
+/** The code of the failure that a page of ours tells of. */
+export const failureOn = ({ status, text }: Page): string => `${status} ${/<code>([a-z_.]+)<\/code>/.exec(text)?.[1]}`

@@ -97,7 +97,16 @@ export async function startForgedProvider() {
     if (pathname === '/jwks') return json({ keys: state.keys })
     if (pathname !== '/token') return void response.writeHead(404).end()
     const now = Math.floor(Date.now() / 1000)
-    const right = { iss: issuer, sub: 'ada', aud: clientId, iat: now, exp: now + 300, nonce: state.nonce, email: 'ada@example.com', email_verified: true }
+    const right = {
+      iss: issuer,
+      sub: 'ada',
+      aud: clientId,
+      iat: now,
+      exp: now + 300,
+      nonce: state.nonce,
+      email: 'ada@example.com',
+      email_verified: true,
+    }
     const claims = Object.fromEntries(Object.entries({ ...right, ...state.claims }).filter(([, value]) => value !== undefined))
     json({ access_token: 'access', token_type: 'Bearer', expires_in: 300, id_token: await state.sign(claims) })
   })
