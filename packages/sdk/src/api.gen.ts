@@ -362,6 +362,127 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prompts/{id}/relationships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the relationships of a prompt, newest first */
+        get: operations["relationships.list"];
+        put?: never;
+        /** Relate the prompt to another one */
+        post: operations["relationships.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/relationships/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The prompts around a prompt, and how they are related */
+        get: operations["relationships.graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/related": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prompts related to a prompt by relationships, content and shared use, with scores and reasons */
+        get: operations["relationships.related"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the prompts of the workspace are related, in numbers */
+        get: operations["relationships.stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look for cycles, contradictions and dangling relationships: of a planned one, or without a body of all */
+        post: operations["relationships.validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/{relationshipId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get one relationship */
+        get: operations["relationships.get"];
+        put?: never;
+        post?: never;
+        /** Take a relationship away */
+        delete: operations["relationships.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/{relationshipId}/strength": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say how strong a relationship is */
+        put: operations["relationships.setStrength"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cache/stats": {
         parameters: {
             query?: never;
@@ -957,6 +1078,146 @@ export interface components {
             }[];
         } & {
             [key: string]: unknown;
+        };
+        Relationship: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            sourceId: string;
+            /** @description UUIDv7 */
+            targetId: string;
+            /**
+             * @description Reads "source type target"; includes and derived_from are kept by the service itself
+             * @enum {unknown}
+             */
+            type: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+            /** @description From 0 (barely) to 1 (fully) */
+            strength: number;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description Kept by the service: it follows the prompts and cannot be changed by hand */
+            kept: boolean;
+            source: {
+                category: string;
+                name: string;
+            };
+            target: {
+                category: string;
+                name: string;
+            };
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Grows by one at each change; the ETag */
+            revision: number;
+            /** @description In the answer to a creation: what it contradicts */
+            warnings?: {
+                code: string;
+                detail: string;
+            }[];
+        };
+        RelationshipGraph: {
+            nodes: {
+                /** @description UUIDv7 */
+                id: string;
+                category: string;
+                name: string;
+                depth: number;
+            }[];
+            edges: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                sourceId: string;
+                /** @description UUIDv7 */
+                targetId: string;
+                /**
+                 * @description Reads "source type target"; includes and derived_from are kept by the service itself
+                 * @enum {unknown}
+                 */
+                type: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+                /** @description From 0 (barely) to 1 (fully) */
+                strength: number;
+            }[];
+            /** @description There are more than 1,000 prompts, or more than 10,000 relationships between them */
+            truncated: boolean;
+        };
+        RelatedPrompt: {
+            /** @description UUIDv7 */
+            id: string;
+            category: string;
+            name: string;
+            description: string;
+            /** @description 0.5 × explicit + 0.35 × content + 0.15 × sharedUse */
+            score: number;
+            parts: {
+                /** @description The strength of the strongest relationship between the two */
+                explicit: number;
+                /** @description Cosine of the TF-IDF weights of name, description and text */
+                content: number;
+                /** @description What they have in common in use, by its best kind (Jaccard index) */
+                sharedUse: number;
+            };
+            /** @description What each part was made of, the strongest first */
+            reasons: {
+                /** @description relationship, content, includers, tags, … */
+                kind: string;
+                score: number;
+                detail: string;
+            }[];
+        };
+        RelationshipStats: {
+            total: number;
+            byType: {
+                [key: string]: {
+                    count: number;
+                    averageStrength: number | null;
+                };
+            };
+            /** @description Live prompts */
+            prompts: number;
+            /** @description Prompts that have a relationship */
+            connected: number;
+            mostConnected: {
+                /** @description UUIDv7 */
+                id: string;
+                category: string;
+                name: string;
+                outgoing: number;
+                incoming: number;
+            }[];
+        };
+        /** @description A prompt; nulls stand for one that the caller may not see */
+        PromptRef: {
+            id: string | null;
+            category: string | null;
+            name: string | null;
+        };
+        RelationshipValidation: {
+            /** @description Nothing was found */
+            valid: boolean;
+            /** @description Relationships looked at */
+            checked: number;
+            /** @description More than 100,000 relationships, or more than 1,000 problems */
+            truncated: boolean;
+            problems: {
+                /**
+                 * @description error: creating it is refused; warning: it is taken, and makes little sense
+                 * @enum {unknown}
+                 */
+                severity: "error" | "warning";
+                /** @description Such as relationship.cycle, relationship.contradiction, relationship.dangling */
+                code: string;
+                detail: string;
+                /** @description Whom it concerns; of a cycle the way along it, first = last */
+                prompts: components["schemas"]["PromptRef"][];
+                /** @description The relationships concerned, as far as they exist */
+                relationshipIds: string[];
+            }[];
         };
     };
     responses: never;
@@ -2568,6 +2829,498 @@ export interface operations {
                             problem: components["schemas"]["Problem"];
                         }[];
                     };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.list": {
+        parameters: {
+            query?: {
+                /** @description outgoing: the prompt is the source; both without it */
+                direction?: "both" | "outgoing" | "incoming";
+                /** @description Repeatable; any of them */
+                type?: ("extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with")[];
+                /** @description No weaker ones */
+                minStrength?: number;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Relationship"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The prompt that it leads to */
+                    targetId: string;
+                    /**
+                     * @description Reads "source type target"; includes and derived_from are kept by the service itself
+                     * @enum {unknown}
+                     */
+                    type: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+                    /** @description From 0 (barely) to 1 (fully); 1 without it */
+                    strength?: number;
+                    /** @description The owner's own facts, up to 256 kB */
+                    metadata?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relationship"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.metadata_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.target_not_found, relationship.self, relationship.type_kept, relationship.cycle */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.graph": {
+        parameters: {
+            query?: {
+                /** @description Over how many relationships, in any direction; 2 without it */
+                depth?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelationshipGraph"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.related": {
+        parameters: {
+            query?: {
+                /** @description How many; 10 without it */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["RelatedPrompt"][];
+                        /** @description How many prompts were looked at, 300 at most */
+                        compared: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelationshipStats"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The prompt that it begins at */
+                    sourceId?: string;
+                    /** @description The prompt that it leads to */
+                    targetId?: string;
+                    /**
+                     * @description Reads "source type target"; includes and derived_from are kept by the service itself
+                     * @enum {unknown}
+                     */
+                    type?: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelationshipValidation"];
+                };
+            };
+            /** @description relationship.plan_incomplete */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                relationshipId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relationship"];
+                };
+            };
+            /** @description relationship.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                relationshipId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description relationship.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.setStrength": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                relationshipId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description From 0 (barely) to 1 (fully) */
+                    strength: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relationship"];
+                };
+            };
+            /** @description relationship.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure */

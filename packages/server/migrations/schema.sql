@@ -322,6 +322,36 @@ create policy tenant on prompt_version as permissive for all to ps_app using ((w
 grant delete, insert, select, update on prompt_version to ps_app;
 grant delete, insert, select, update on prompt_version to ps_system;
 
+create table relationship (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  source_id uuid not null,
+  target_id uuid not null,
+  type text not null,
+  strength double precision not null,
+  metadata jsonb not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint relationship_pkey PRIMARY KEY (workspace_id, id),
+  constraint relationship_once UNIQUE (workspace_id, source_id, target_id, type),
+  constraint relationship_workspace_id_source_id_fkey FOREIGN KEY (workspace_id, source_id) REFERENCES prompt(workspace_id, id),
+  constraint relationship_workspace_id_target_id_fkey FOREIGN KEY (workspace_id, target_id) REFERENCES prompt(workspace_id, id),
+  constraint relationship_check CHECK ((source_id <> target_id)),
+  constraint relationship_revision_check CHECK ((revision >= 1)),
+  constraint relationship_strength_check CHECK (((strength >= (0)::double precision) AND (strength <= (1)::double precision))),
+  constraint relationship_type_check CHECK ((type = ANY (ARRAY['extends'::text, 'references'::text, 'includes'::text, 'alternative'::text, 'similar'::text, 'derived_from'::text, 'replaces'::text, 'depends_on'::text, 'conflicts_with'::text])))
+);
+CREATE INDEX relationship_by_target ON public.relationship USING btree (workspace_id, target_id, source_id);
+CREATE UNIQUE INDEX relationship_once_symmetric ON public.relationship USING btree (workspace_id, type, LEAST(source_id, target_id), GREATEST(source_id, target_id)) WHERE (type = ANY (ARRAY['alternative'::text, 'similar'::text, 'conflicts_with'::text]));
+alter table relationship enable row level security;
+alter table relationship force row level security;
+create policy across_workspaces on relationship as permissive for all to ps_system using (true) with check (true);
+create policy tenant on relationship as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on relationship to ps_app;
+grant delete, insert, select, update on relationship to ps_system;
+
 create table role (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,

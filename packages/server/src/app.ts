@@ -15,7 +15,8 @@ import { cursorCodec } from './core/page.ts'
 import { createRuntime, type Runtime } from './core/runtime.ts'
 import { type Authenticator, access, createAuthenticator, defaultWorkspaceId, ensureDefaultWorkspace } from './domain/access/index.ts'
 import { caching } from './domain/caching/index.ts'
-import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving } from './domain/prompts/index.ts'
+import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving, sharedTags } from './domain/prompts/index.ts'
+import { relationships } from './domain/relationships/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
 import { requireWeakRole } from './infrastructure/postgres/role.ts'
@@ -84,6 +85,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const modules: Module[] = [
     prompts(store),
     access,
+    relationships({ sharedUse: [sharedTags] }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
     ...(options.extraModules ?? []),

@@ -10,6 +10,8 @@ export const prompts = (store: Serving): Module =>
   defineModule({ name: 'prompts', endpoints: [...manage, ...versions, ...serving(store)], jobs: [purgeFormerNames] })
 
 export { hotPath } from './hot-path.ts'
+export { PromptNotFound } from './model/failures.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
 export { listPrompts } from './queries/list-prompts.ts'
+export { allPrompts, findTexts, includedPrompts, livePrompts, promptsNearby, sharedTags } from './queries/neighbours.ts'
 export { createServing, type Serving } from './queries/serving.ts'

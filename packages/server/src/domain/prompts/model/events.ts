@@ -19,8 +19,19 @@ export const labelMoved = eventType(
   Strict({ ...name, label: Type.String(), from: Type.Union([version, Type.Null()]), to: Type.Union([version, Type.Null()]) }),
 )
 export const promptForked = eventType('prompt.forked', Strict({ ...name, from: Strict({ promptId: Type.String(), version }) }))
+/** The versions that are served or newest include other prompts than before. Told once it is stored. */
+export const includesChanged = eventType('prompt.includes_changed', Strict(name))
 export const promptDeleted = eventType('prompt.deleted', Strict(name))
 export const promptRestored = eventType('prompt.restored', Strict(name))
 
 /** Everything this context tells. */
-export const promptEvents = [promptCreated, promptUpdated, versionCreated, labelMoved, promptForked, promptDeleted, promptRestored]
+export const promptEvents = [
+  promptCreated,
+  promptUpdated,
+  versionCreated,
+  labelMoved,
+  promptForked,
+  includesChanged,
+  promptDeleted,
+  promptRestored,
+]
