@@ -25,7 +25,8 @@ import {
 } from './domain/access/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
-import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving } from './domain/prompts/index.ts'
+import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving, sharedTags } from './domain/prompts/index.ts'
+import { relationships } from './domain/relationships/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
 import { createIdentityProvider, type ProviderSettings } from './infrastructure/oidc/identity-provider.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
@@ -115,6 +116,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     lifecycle,
     access,
     login.module,
+    relationships({ sharedUse: [sharedTags] }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
     ...(options.extraModules ?? []),

@@ -164,6 +164,9 @@ describe('another workspace', () => {
     'lifecycle.counts': ({ body }) => body.total === 0,
     'lifecycle.rules': ({ status }) => status === 200,
     'lifecycle.bulk': ({ status, body }) => status === 200 && body.items[0] === null && body.errors[0].problem.status === 404,
+    'relationships.stats': ({ body }) => body.total === 0 && body.prompts === 0,
+    'relationships.validate': ({ body }) =>
+      body.valid === false && body.problems.every((p: { prompts: unknown[] }) => p.prompts.length === 0),
     'cache.stats': ({ status }) => status === 200,
     'cache.entries': ({ body }) => body.items.length === 0,
     'cache.invalidate': ({ body }) => body.invalidated === 0,

@@ -6,6 +6,9 @@ export const endpointsOf = (t: TestApp): readonly AnyEndpoint[] => t.app.modules
 
 /** Values for path parameters, of things that exist. */
 export type Fixtures = Readonly<Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'status', string>>
+export type Fixtures = Readonly<
+  Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'otherId' | 'relationshipId', string>
+>
 
 /** Make, in the caller's workspace, one of everything that a path can name. */
 export async function makeFixtures(call: Call): Promise<Fixtures> {
@@ -22,6 +25,9 @@ export async function makeFixtures(call: Call): Promise<Fixtures> {
   await call('PUT', `/prompts/${id}/content`, { content: 'Hello {{who}}' })
   await call('PUT', `/prompts/${id}/labels/staging`, { version: 2 })
   return { id, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
+  const otherId = (await call('POST', '/prompts', { content: 'Related', category, name: 'andere' })).body.id
+  const relationshipId = (await call('POST', `/prompts/${id}/relationships`, { targetId: otherId, type: 'references' })).body.id
+  return { otherId, relationshipId, id, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked' }
 }
 
 /** The address of an endpoint with its parameters filled. @throws for a parameter that the fixtures do not know */
@@ -49,6 +55,9 @@ const bodies: Bodies = {
   'lifecycle.validate': () => ({ status: 'review' }),
   'lifecycle.move': () => ({ status: 'review', reason: 'Ready' }),
   'lifecycle.bulk': ({ id }) => ({ promptIds: [id], status: 'published', reason: 'Good' }),
+  'relationships.create': ({ otherId }) => ({ targetId: otherId, type: 'similar' }),
+  'relationships.setStrength': () => ({ strength: 0.5 }),
+  'relationships.validate': ({ id, otherId }) => ({ sourceId: id, targetId: otherId, type: 'extends' }),
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),
 }

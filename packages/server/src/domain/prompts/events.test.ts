@@ -55,6 +55,7 @@ test('every change tells what happened, once, in the order of the feed and witho
       ['prompt.created', { category: 'c', name: 'f', version: 1 }],
       ['prompt.forked', { category: 'c', name: 'f', from: { promptId: id, version: 3 } }],
       ['prompt.label_moved', { category: 'c', name: 'f', label: 'production', from: null, to: 1 }],
+      ['relationship.created', { sourceId: expect.any(String), targetId: id, type: 'derived_from', strength: 1 }],
     ])
     expect(await told(() => change('DELETE', ''))).toEqual([['prompt.deleted', renamed]])
     expect(await told(() => change('POST', '/restore'))).toEqual([['prompt.restored', renamed]])
@@ -74,7 +75,7 @@ test('every change tells what happened, once, in the order of the feed and witho
     )
     const positions = placed.map(({ position }) => position).sort((a, b) => a - b)
     expect(positions).toEqual(positions.map((_, i) => i + 1))
-    const kinds = new Set(promptEvents.map(({ type }) => type))
+    const kinds = new Set([...promptEvents.map(({ type }) => type), 'relationship.created'])
     expect(placed.filter(({ type }) => !kinds.has(type))).toEqual([])
     expect(placed.filter(({ actor }) => actor !== 'bootstrap')).toEqual([])
     expect(placed.filter(({ requestId }) => requestId === 'mine')).toHaveLength(1)

@@ -7,7 +7,7 @@ import { promptView } from '../model/view.ts'
 import { includeStore } from '../store/include-store.ts'
 import { type PromptStore, promptStore } from '../store/prompt-store.ts'
 import { applyOutcome, byOf, replyOf } from './apply.ts'
-import { includeAlike, includeByText } from './includes.ts'
+import { includeAlike, includeByText, tellIncludes } from './includes.ts'
 
 type Sent = Readonly<Record<string, unknown>>
 export type ChangePrompt = Readonly<{
@@ -28,8 +28,11 @@ export const changePrompt = ({ id, change: wanted, sent, ifMatch }: ChangePrompt
     if (sent) assertReadOnlyUnchanged(promptView(state, await asRead(store, state, newest, sent)), sent)
     const outcome = change(state, newest, wanted, byOf(ctx))
     await applyOutcome(tx, ctx, outcome)
-    if (outcome.includes) await includeByText(tx, ctx, outcome.next, outcome.includes, await includeStore(tx).edges(id, state.version))
-    else if (outcome.version) await includeAlike(tx, outcome.next, state.version)
+    if (outcome.includes) {
+      const kept = await includeStore(tx).edges(id, state.version)
+      await includeByText(tx, ctx, outcome.next, outcome.includes, kept)
+      if (kept.length + outcome.includes.length > 0) await tellIncludes(tx, ctx, outcome.next, [state.version, outcome.next.version])
+    } else if (outcome.version) await includeAlike(tx, outcome.next, state.version)
     return replyOf(outcome, newest)
   })
 

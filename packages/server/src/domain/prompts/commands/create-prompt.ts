@@ -3,10 +3,11 @@ import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { type BodyChange, changeBody } from '../model/change.ts'
 import { type BodyInput, type MadeBody, makeBody } from '../model/content.ts'
+import { includesChanged } from '../model/events.ts'
 import { NameTaken } from '../model/failures.ts'
 import type { Edge } from '../model/includes.ts'
 import { deriveName, nthName } from '../model/names.ts'
-import { createPrompt as create, type NewPrompt } from '../model/prompt.ts'
+import { called, createPrompt as create, type NewPrompt } from '../model/prompt.ts'
 import type { Prompt } from '../model/shapes.ts'
 import { promptView } from '../model/view.ts'
 import { addPrompt } from '../store/add-prompt.ts'
@@ -31,12 +32,12 @@ export type ForkPrompt = Readonly<{
 }>
 
 /** Copy a version (the newest, unless told) into a prompt of its own that knows its parent. */
-export const forkPrompt = ({ id, version, changes = {}, ...called }: ForkPrompt, ctx: Ctx): Promise<Prompt> =>
+export const forkPrompt = ({ id, version, changes = {}, ...naming }: ForkPrompt, ctx: Ctx): Promise<Prompt> =>
   ctx.transact(async (tx) => {
     const store = promptStore(tx)
     const { category, description, tags, metadata, isTemplate, version: newest } = await store.get(id)
     const { body, version: number } = await store.version(id, version ?? newest)
-    const input = { category, description, tags, metadata, isTemplate, ...present(changes), ...present(called) }
+    const input = { category, description, tags, metadata, isTemplate, ...present(changes), ...present(naming) }
     const includes = await includeStore(tx).edges(id, number)
     return createWithin(tx, input, { made: changeBody(body, changes), parent: { promptId: id, version: number }, includes }, ctx)
   })
@@ -52,6 +53,7 @@ async function createWithin(tx: Db, input: Named, source: Source, ctx: Ctx): Pro
   const { next, version, events, warnings } = await addUnderFreeName(tx, input, source, ctx)
   await ctx.emit(tx, events)
   await includeByText(tx, ctx, next, source.made.includes, source.includes)
+  if (source.made.includes.length > 0) await ctx.emit(tx, [includesChanged(next.id, called(next))])
   return promptView(next, version, warnings)
 }
 

@@ -1,6 +1,8 @@
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
+import { includesChanged } from '../model/events.ts'
 import { assertGraph, type Edge, nodeKey } from '../model/includes.ts'
+import { called, type State } from '../model/prompt.ts'
 import type { IncludeRef } from '../model/templates/index.ts'
 import { includeStore } from '../store/include-store.ts'
 
@@ -37,4 +39,14 @@ export async function assertIncludes(tx: Db, ctx: Ctx, { id, version }: At): Pro
   if ((await includes.edges(id, version)).length === 0) return
   await includes.lockGraph(ctx.workspaceId)
   assertGraph(nodeKey(id, version), await includes.around(id, version), 'later')
+}
+
+/**
+ * Tell, when versions that come into use and go out of it include different prompts, that what the prompt includes has changed.
+ * @returns whether any of them includes something
+ */
+export async function tellIncludes(tx: Db, ctx: Ctx, state: State, versions: readonly number[]): Promise<boolean> {
+  const targets = await includeStore(tx).targets(state.id, versions)
+  if (new Set(versions.map((version) => targets.get(version))).size > 1) await ctx.emit(tx, [includesChanged(state.id, called(state))])
+  return targets.size > 0
 }

@@ -9,7 +9,7 @@ import type { Label, VersionNumber } from '../model/shapes.ts'
 import { includersOf, includeStore } from '../store/include-store.ts'
 import { promptStore } from '../store/prompt-store.ts'
 import { applyOutcome, byOf } from './apply.ts'
-import { assertIncludes } from './includes.ts'
+import { assertIncludes, tellIncludes } from './includes.ts'
 
 export type LabelView = Readonly<{
   label: Label
@@ -67,8 +67,11 @@ export const deleteLabel = (
   ctx.transact(async (tx) => {
     const state = await promptStore(tx).lock(id)
     assertIfMatch(ifMatch, String(state.revision))
-    if (standsOn(state.labels, label) === null) throw new AppError(LabelNotFound, `"${label}" is not set on this prompt.`)
-    await applyOutcome(tx, ctx, moveLabel(state, { label, to: null }, byOf(ctx)))
+    const from = standsOn(state.labels, label)
+    if (from === null) throw new AppError(LabelNotFound, `"${label}" is not set on this prompt.`)
+    const outcome = moveLabel(state, { label, to: null }, byOf(ctx))
+    await applyOutcome(tx, ctx, outcome)
+    await tellIncludes(tx, ctx, outcome.next, [from, state.version])
     await includeStore(tx).lockGraph(ctx.workspaceId)
     const users = await includersOf(tx, id, label)
     if (users.length > 0)
@@ -85,7 +88,8 @@ async function move(tx: Db, ctx: Ctx, state: State, wanted: Wanted): Promise<Lab
   const target = await promptStore(tx).version(id, version)
   const outcome = moveLabel(state, wanted, byOf(ctx))
   await applyOutcome(tx, ctx, outcome)
-  await assertIncludes(tx, ctx, { id, version })
+  const earlier = standsOn(state.labels, label) ?? state.version
+  if (await tellIncludes(tx, ctx, outcome.next, [version, earlier])) await assertIncludes(tx, ctx, { id, version })
   await assertFollowersCanUse(tx, ctx, id, label, target)
   return { label, version, previousVersion: standsOn(state.labels, label), promptId: id, revision: outcome.next.revision }
 }

@@ -1,10 +1,10 @@
 import type { Ctx } from '../../../core/context.ts'
-import { assertLabel } from '../model/labels.ts'
+import { assertLabel, standsOn } from '../model/labels.ts'
 import { rollbackVersion as rollback } from '../model/prompt.ts'
 import type { Label, Prompt, VersionNumber } from '../model/shapes.ts'
 import { promptStore } from '../store/prompt-store.ts'
 import { applyOutcome, byOf, replyOf } from './apply.ts'
-import { assertIncludes, includeAlike } from './includes.ts'
+import { assertIncludes, includeAlike, tellIncludes } from './includes.ts'
 import { assertFollowersCanUse } from './labels.ts'
 
 export type RollbackVersion = Readonly<{
@@ -24,7 +24,9 @@ export const rollbackVersion = ({ id, version, reason, labels = [] }: RollbackVe
     const outcome = rollback(state, target, { reason, labels }, byOf(ctx))
     await applyOutcome(tx, ctx, outcome)
     await includeAlike(tx, outcome.next, version)
-    await assertIncludes(tx, ctx, outcome.next)
+    const earlier = labels.map((label) => standsOn(state.labels, label) ?? state.version)
+    const including = await tellIncludes(tx, ctx, outcome.next, [outcome.next.version, state.version, ...earlier])
+    if (including) await assertIncludes(tx, ctx, outcome.next)
     for (const label of labels) await assertFollowersCanUse(tx, ctx, id, label, target)
     return replyOf(outcome, target)
   })

@@ -20,6 +20,8 @@ export const labelMoved = eventType(
   Strict({ ...name, label: Type.String(), from: Type.Union([version, Type.Null()]), to: Type.Union([version, Type.Null()]) }),
 )
 export const promptForked = eventType('prompt.forked', Strict({ ...name, from: Strict({ promptId: Type.String(), version }) }))
+/** The versions that are served or newest include other prompts than before. Told once it is stored. */
+export const includesChanged = eventType('prompt.includes_changed', Strict(name))
 export const promptDeleted = eventType('prompt.deleted', Strict(name))
 export const promptRestored = eventType('prompt.restored', Strict(name))
 export const statusChanged = eventType('prompt.status_changed', Strict({ ...name, from: Status, to: Status }))
@@ -31,6 +33,7 @@ export const promptEvents = [
   versionCreated,
   labelMoved,
   promptForked,
+  includesChanged,
   promptDeleted,
   promptRestored,
   statusChanged,

@@ -62,6 +62,14 @@ export const includeStore = (tx: Db) => ({
       .orderBy('reference')
       .execute(),
 
+  /** What each of these versions of a prompt includes, as text to compare; empty when none of them includes anything. */
+  async targets(promptId: string, versions: readonly number[]): Promise<Map<number, string>> {
+    const { rows } = await sql<{ version: number; targets: string }>`
+      select version, string_agg(distinct target_id::text, ' ' order by target_id::text) as targets from prompt_include
+      where prompt_id = ${promptId} and version = any(${[...versions]}::int[]) group by version`.execute(tx)
+    return new Map(rows.map(({ version, targets }) => [version, targets]))
+  },
+
   /** Versions of a prompt that include something and are served, newest, or pinned by others. */
   async includingVersions(promptId: string): Promise<number[]> {
     const [id, version] = [sql`i.prompt_id`, sql`i.version`]
