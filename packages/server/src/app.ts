@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type Cache, noSharedCache, type SharedCache } from './core/cache.ts'
 import { createFeed, type Feed } from './core/feed/feed.ts'
+import { admission, type Limits } from './core/http/admission.ts'
 import { errorDocs } from './core/http/docs.ts'
 import { handleFailures, methodTable } from './core/http/failures.ts'
 import { createFastLane } from './core/http/fast-lane.ts'
@@ -10,6 +11,9 @@ import { mount, prefix } from './core/http/mount.ts'
 import { mountRoot } from './core/http/root.ts'
 import { createHttp } from './core/http/server.ts'
 import { idempotency } from './core/idempotency.ts'
+import { reconcile } from './core/limits/exchange.ts'
+import { createRateLimiter } from './core/limits/rate-limiter.ts'
+import { createShedding, type Shedding } from './core/limits/shedding.ts'
 import type { Module } from './core/module.ts'
 import { openApiDocument } from './core/openapi.ts'
 import { cursorCodec } from './core/page.ts'
@@ -33,6 +37,7 @@ import { type Database, openDatabase } from './infrastructure/postgres/database.
 import { requireWeakRole } from './infrastructure/postgres/role.ts'
 import { openSystemPool } from './infrastructure/postgres/system.ts'
 import { createQueue, type Queue } from './infrastructure/queue/queue.ts'
+import { connectRateExchange } from './infrastructure/redis/rate-exchange.ts'
 import { connectSharedCache } from './infrastructure/redis/shared-cache.ts'
 import { apiReference } from './infrastructure/telemetry/api-reference.ts'
 import { createMetrics, type Metrics } from './infrastructure/telemetry/metrics.ts'
@@ -51,6 +56,9 @@ export type AppOptions = Readonly<{
   bootstrapApiKey?: string | undefined
   /** How people log in; without it they do not. */
   login?: (LoginRules & Omit<ProviderSettings, 'redirectUri'>) | undefined
+  /** Requests a second for each key, and a tenth of it for each address without one; absent: no limit. */
+  rateLimit?: 'off' | { perSecond: number }
+  trustProxy?: string[] | number | undefined
   log: FastifyBaseLogger
   clock?: () => string
   /** Check every reply against its schema: for tests. */
@@ -121,10 +129,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     idempotency,
     ...(options.extraModules ?? []),
   ]
-  const cursors = cursorCodec(createHmac('sha256', options.encryptionKey).update('cursor').digest())
+  const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
+  const cursors = cursorCodec(derived('cursor'))
   const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules })
   feed.onSignal(() => queue.wake())
   const metrics = createMetrics({ database, feed, caches: [caches.served as Cache<unknown>, caches.bodies as Cache<unknown>], shared })
+  const limits = createLimits(options.rateLimit)
+  const exchange = limits && options.redisUrl ? connectRateExchange(options.redisUrl, derived('limits').toString('hex', 0, 8)) : undefined
+  const reconciling = reconcile(limits ?? {}, exchange)
+  const shedding = createShedding(database.queueMs)
   const http = await createWeb({
     options,
     modules,
@@ -132,6 +145,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     authenticator,
     store,
     metrics,
+    limits,
+    shedding,
     checks: checksOf({ database, feed, queue, shared }),
     closing: () => closing,
   })
@@ -154,12 +169,20 @@ export async function createApp(options: AppOptions): Promise<App> {
       closing = true
       if (graceMs > 0) await new Promise((resolve) => setTimeout(resolve, graceMs))
       await http.close()
+      shedding.stop()
+      await reconciling.stop()
       await queue.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])
     },
   }
 }
+
+/** Without a valid key there is little to ask for: a tenth. */
+const createLimits = (rate: AppOptions['rateLimit'] = 'off'): Limits | undefined =>
+  rate === 'off'
+    ? undefined
+    : { key: createRateLimiter(rate.perSecond), address: createRateLimiter(Math.max(1, Math.floor(rate.perSecond / 10))) }
 
 /** Three quarters for finished answers, a quarter for the versions that they were made of. */
 const openCaches = (bytes: number) => ({
@@ -228,20 +251,24 @@ type Web = Readonly<{
   authenticator: Authenticator
   store: Serving
   metrics: Metrics
+  limits: Limits | undefined
+  shedding: Shedding
   checks: readonly Check[]
   closing: () => boolean
 }>
 
-async function createWeb({ options, modules, runtime, authenticator, store, metrics, checks, closing }: Web): Promise<FastifyInstance> {
+async function createWeb(web: Web): Promise<FastifyInstance> {
+  const { options, modules, runtime, authenticator, store, metrics, limits, shedding, checks, closing } = web
   const fastLane = createFastLane({
     paths: [hotPath(prefix, store)],
     peek: authenticator.peek,
+    take: limits ? ({ id }, now) => limits.key.take(id, now) : () => true,
     feed: runtime.feed,
     closing,
     observe: (route, status, startedAt) =>
       metrics.observe({ method: 'GET', route, status, seconds: (performance.now() - startedAt) / 1000 }),
   })
-  const http = createHttp({ logger: options.log, fastLane })
+  const http = createHttp({ logger: options.log, fastLane, trustProxy: options.trustProxy })
   http.addHook('onSend', async (_request, reply) => {
     if (closing()) reply.header('Connection', 'close')
   })
@@ -253,10 +280,17 @@ async function createWeb({ options, modules, runtime, authenticator, store, metr
   const routes: { method: string; url: string }[] = []
   http.addHook('onRoute', ({ method, url }) => void routes.push(...[method].flat().map((one) => ({ method: one, url }))))
   handleFailures(http, (path) => methodTable(routes)(path))
+  const { authenticate, counts } = admission(http, {
+    limits,
+    shedding,
+    authenticate: ({ headers, method }) => authenticator.authenticate(headers, method),
+    peek: ({ headers }) => authenticator.peek(headers),
+  })
+  metrics.watchAdmission(counts, shedding.level)
   healthRoutes(http, { version, checks, isDraining: closing })
   errorDocs(http)
-  http.get('/metrics', async (request, reply) => {
-    await authenticator.authenticate(request.headers, request.method)
+  http.get('/metrics', { config: { vital: true } }, async (request, reply) => {
+    await authenticate(request)
     return reply.type(metrics.contentType).send(await metrics.text())
   })
   mount(
@@ -264,7 +298,7 @@ async function createWeb({ options, modules, runtime, authenticator, store, metr
     modules.flatMap(({ endpoints }) => endpoints),
     {
       runtime,
-      authenticate: ({ headers, method }) => authenticator.authenticate(headers, method),
+      authenticate,
       checkReplies: options.checkReplies ?? false,
     },
   )

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 
 /** A wrong environment: one line that names the variable. The process ends with code 2. */
@@ -16,7 +17,9 @@ export type Config = Readonly<{
   redisUrl: string | undefined
   logLevel: string
   bootstrapApiKey: string | undefined
-  rateLimit: 'off' | Readonly<{ perSecond: number }>
+  rateLimit: RateLimit
+  /** Proxies in front whose `X-Forwarded-For` is believed: addresses and networks, or how many. */
+  trustProxy: string[] | number | undefined
   allowOpen: boolean
   /** Bytes for the level-1 cache; 0 turns it off. */
   cacheBytes: number
@@ -41,6 +44,8 @@ export type LoginConfig = Readonly<{
   idleMs: number
 }>
 
+export type RateLimit = 'off' | Readonly<{ perSecond: number }>
+
 type Env = Readonly<Record<string, string | undefined>>
 type Reader<T> = (text: string) => T | undefined
 
@@ -58,7 +63,7 @@ const url =
   }
 const secret: Reader<string> = (text) => (text.length >= 32 ? text : undefined)
 const flag: Reader<boolean> = (text) => (['1', 'true'].includes(text) ? true : ['0', 'false'].includes(text) ? false : undefined)
-const rate: Reader<Config['rateLimit']> = (text) => {
+const rate: Reader<RateLimit> = (text) => {
   if (text === 'off') return 'off'
   const perSecond = /^([1-9]\d{0,6})\/s$/.exec(text)?.[1]
   return perSecond ? { perSecond: Number(perSecond) } : undefined
@@ -132,6 +137,18 @@ function readLogin(read: Read): LoginConfig | undefined {
   }
 }
 
+/** Fastify would also take names such as `loopback`; a list that can be checked is enough. */
+const proxies: Reader<string[] | number> = (text) => {
+  if (/^[1-9]$/.test(text)) return Number(text)
+  const networks = text.split(',').map((part) => part.trim())
+  return networks.every(isNetwork) ? networks : undefined
+}
+const isNetwork = (text: string): boolean => {
+  const [address = '', bits, ...more] = text.split('/')
+  const version = isIP(address)
+  return version > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
+}
+
 /** Read the environment, once. @throws ConfigError */
 export function readConfig(env: Env): Config {
   const read: Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string): T | D => {
@@ -154,6 +171,7 @@ export function readConfig(env: Env): Config {
     logLevel: read('LOG_LEVEL', (text) => (logLevels.includes(text) ? text : undefined), 'info', `one of ${logLevels.join(', ')}`),
     bootstrapApiKey: read('BOOTSTRAP_API_KEY', secret, undefined, 'at least 32 characters long'),
     rateLimit: read('RATE_LIMIT', rate, { perSecond: 2000 }, 'off or <n>/s, such as 2000/s'),
+    trustProxy: read('TRUST_PROXY', proxies, undefined, 'addresses or networks with commas between, or a number of proxies from 1 to 9'),
     allowOpen: read('ALLOW_OPEN', flag, false, '1 or 0'),
     cacheBytes: read('CACHE_BYTES', integer(0, 1e11), 128 * 1024 * 1024, 'a number of bytes; 0 turns the cache off'),
     encryptionKey: read('ENCRYPTION_KEY', secret, undefined, 'at least 32 characters long'),

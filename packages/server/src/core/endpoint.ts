@@ -1,6 +1,7 @@
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import type { Ctx } from './context.ts'
 import type { ErrorKind } from './errors.ts'
+import type { Load } from './limits/load.ts'
 
 const Nothing = Type.Object({}, { additionalProperties: false })
 
@@ -35,6 +36,8 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   errors?: readonly ErrorKind[]
   /** A POST that changes nothing: no `Idempotency-Key`. */
   readOnly?: boolean
+  /** When it is refused under overload; without it an address that ends in `/export` is an export, and the rest writes or reads. */
+  load?: Load
 }
 
 /** One endpoint: contract, documentation, access rule and handler in one value. */
@@ -80,4 +83,6 @@ export const serve = <
 
 /** True when the endpoint honours `Idempotency-Key`. */
 export const changesState = (e: AnyEndpoint): boolean => e.method !== 'GET' && !e.readOnly
+/** How an endpoint counts when there is too much to do. */
+export const loadOf = (e: AnyEndpoint): Load => e.load ?? (e.path.endsWith('/export') ? 'export' : changesState(e) ? 'write' : 'read')
 export const statusOf = (e: AnyEndpoint): number => e.status ?? (e.reply ? 200 : 204)

@@ -27,11 +27,13 @@ export type HotPath = Readonly<{
 export function createFastLane(parts: {
   paths: readonly HotPath[]
   peek: (headers: IncomingHttpHeaders) => Principal | undefined
+  /** Within the caller's limit, which this takes from? Refusals are the usual way's. @param now milliseconds, monotonic */
+  take: (principal: Principal, now: number) => boolean
   feed: Feed
   closing: () => boolean
   observe: (route: string, status: number, startedAt: number) => void
 }): FastLane {
-  const { paths, peek, feed, closing, observe } = parts
+  const { paths, peek, take, feed, closing, observe } = parts
   return (request, response) => {
     if (request.method !== 'GET') return false
     const url = request.url!
@@ -42,7 +44,7 @@ export function createFastLane(parts: {
     const principal = peek(headers)
     if (!principal || !may(principal, path.access) || !tokenSatisfied(headers, feed)) return false
     const found = path.find(principal.workspaceId, url.slice(path.prefix.length))
-    if (!found) return false
+    if (!found || !take(principal, startedAt)) return false
     const status = noneMatch(headers['if-none-match'], found.etag) ? 304 : 200
     const head = [...found.rawHeaders, 'X-Request-Id', requestIdOf(headers['x-request-id'])]
     if (closing()) head.push('Connection', 'close')

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { assertMay, type Principal } from '../access.ts'
 import type { Ctx } from '../context.ts'
-import { type Answer, type AnyEndpoint, changesState, type Input, statusOf } from '../endpoint.ts'
+import { type Answer, type AnyEndpoint, changesState, type Input, loadOf, statusOf } from '../endpoint.ts'
 import { AppError, type ErrorKind } from '../errors.ts'
 import { tokenOf, xidOf } from '../feed/token.ts'
 import { once, requestHash, type StoredAnswer } from '../idempotency.ts'
@@ -40,6 +40,7 @@ export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], m
     app.route({
       method: e.method,
       url: prefix + e.path,
+      config: { load: loadOf(e) },
       ...(e.body && { bodyLimit: e.bodyLimit ?? 1024 * 1024 }),
       onRequest: (request) => admit(e, request, mounting),
       handler: (request, reply) => answer(e, validators, request, reply, mounting),

@@ -5,9 +5,8 @@ import type { AnyEndpoint } from '../endpoint.ts'
 export const endpointsOf = (t: TestApp): readonly AnyEndpoint[] => t.app.modules.flatMap(({ endpoints }) => endpoints)
 
 /** Values for path parameters, of things that exist. */
-export type Fixtures = Readonly<Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'status', string>>
 export type Fixtures = Readonly<
-  Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'otherId' | 'relationshipId', string>
+  Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'status' | 'otherId' | 'relationshipId', string>
 >
 
 /** Make, in the caller's workspace, one of everything that a path can name. */
@@ -24,10 +23,10 @@ export async function makeFixtures(call: Call): Promise<Fixtures> {
   const { id } = made.body
   await call('PUT', `/prompts/${id}/content`, { content: 'Hello {{who}}' })
   await call('PUT', `/prompts/${id}/labels/staging`, { version: 2 })
-  return { id, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
   const otherId = (await call('POST', '/prompts', { content: 'Related', category, name: 'andere' })).body.id
   const relationshipId = (await call('POST', `/prompts/${id}/relationships`, { targetId: otherId, type: 'references' })).body.id
-  return { otherId, relationshipId, id, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked' }
+  const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
+  return { ...fixed, id, otherId, relationshipId }
 }
 
 /** The address of an endpoint with its parameters filled. @throws for a parameter that the fixtures do not know */
