@@ -15,6 +15,7 @@ import { cursorCodec } from './core/page.ts'
 import { createRuntime, type Runtime } from './core/runtime.ts'
 import { type Authenticator, access, createAuthenticator, defaultWorkspaceId, ensureDefaultWorkspace } from './domain/access/index.ts'
 import { caching } from './domain/caching/index.ts'
+import { documents } from './domain/documents/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
 import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving } from './domain/prompts/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
@@ -85,6 +86,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const modules: Module[] = [
     prompts(store),
     lifecycle,
+    documents,
     access,
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,

@@ -5,7 +5,9 @@ import type { AnyEndpoint } from '../endpoint.ts'
 export const endpointsOf = (t: TestApp): readonly AnyEndpoint[] => t.app.modules.flatMap(({ endpoints }) => endpoints)
 
 /** Values for path parameters, of things that exist. */
-export type Fixtures = Readonly<Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'status', string>>
+export type Fixtures = Readonly<
+  Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'status' | 'documentId', string>
+>
 
 /** Make, in the caller's workspace, one of everything that a path can name. */
 export async function makeFixtures(call: Call): Promise<Fixtures> {
@@ -21,7 +23,9 @@ export async function makeFixtures(call: Call): Promise<Fixtures> {
   const { id } = made.body
   await call('PUT', `/prompts/${id}/content`, { content: 'Hello {{who}}' })
   await call('PUT', `/prompts/${id}/labels/staging`, { version: 2 })
-  return { id, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
+  const documentId: string = (await call('POST', '/documents', { title: 'Walked', text: 'Read me' })).body.id
+  await call('PUT', `/prompts/${id}/documents/${documentId}`, {})
+  return { id, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft', documentId }
 }
 
 /** The address of an endpoint with its parameters filled. @throws for a parameter that the fixtures do not know */
@@ -31,6 +35,10 @@ export const addressOf = ({ name: endpoint, path }: AnyEndpoint, fixtures: Fixtu
     if (value === undefined) throw new Error(`${endpoint}: teach core/testing/walk.ts to make a ":${name}"`)
     return encodeURIComponent(value)
   })
+
+/** What the query of an endpoint must say, for those that need something. */
+export const queryOf = ({ name }: AnyEndpoint, { documentId }: Fixtures): string =>
+  name === 'documents.prompts' ? `documentId=${documentId}` : ''
 
 type Bodies = Readonly<Record<string, (f: Fixtures) => Record<string, unknown>>>
 
@@ -49,6 +57,9 @@ const bodies: Bodies = {
   'lifecycle.validate': () => ({ status: 'review' }),
   'lifecycle.move': () => ({ status: 'review', reason: 'Ready' }),
   'lifecycle.bulk': ({ id }) => ({ promptIds: [id], status: 'published', reason: 'Good' }),
+  'documents.create': () => ({ title: 'New', text: 'Read this' }),
+  'documents.update': () => ({ title: 'Changed' }),
+  'documents.link': () => ({ note: 'For context', position: 1 }),
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),
 }
