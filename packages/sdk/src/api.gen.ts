@@ -3489,6 +3489,8 @@ export interface operations {
                     successorId?: string | null;
                     /** @description Archive it although prompts include it by a label; needs prompts:force */
                     force?: boolean;
+                    /** @description All of them or none, in one transaction */
+                    atomic?: boolean;
                 };
             };
         };
@@ -3507,6 +3509,15 @@ export interface operations {
                             problem: components["schemas"]["Problem"];
                         }[];
                     };
+                };
+            };
+            /** @description lifecycle.bulk_refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure */
