@@ -482,6 +482,112 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List documents without their texts, newest first */
+        get: operations["documents.list"];
+        put?: never;
+        /** Store a document: a text, an address, or both, that prompts can be linked to */
+        post: operations["documents.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{documentId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a document with its text */
+        get: operations["documents.get"];
+        /** Change any field of a document; absent fields stay, null clears */
+        put: operations["documents.update"];
+        post?: never;
+        /** Delete a document for good; refused while prompts are linked to it */
+        delete: operations["documents.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the prompts that a document is linked to */
+        get: operations["documents.prompts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the documents of a prompt without their texts, by position */
+        get: operations["documents.ofPrompt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/documents/context": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the texts of a prompt's documents in one, for a model to read, within a number of tokens */
+        get: operations["documents.context"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/documents/{documentId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Link a document to a prompt, or change what is said of the link */
+        put: operations["documents.link"];
+        post?: never;
+        /** Take a document away from a prompt; the document stays */
+        delete: operations["documents.unlink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cache/stats": {
         parameters: {
             query?: never;
@@ -1141,6 +1247,165 @@ export interface components {
             movedBy: string;
             /** @description RFC 3339, UTC, with milliseconds */
             movedAt: string;
+        };
+        DocumentItem: {
+            /** @description UUIDv7 */
+            id: string;
+            uri: string | null;
+            /** @description What it is called */
+            title: string;
+            /** @description Of the document, such as text/markdown; text/plain without it */
+            mediaType: string;
+            /** @description Size of the text in UTF-8; 0 without one */
+            textBytes: number;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata: {
+                [key: string]: unknown;
+            };
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Grows by one at each change; the ETag */
+            revision: number;
+        };
+        Document: {
+            /** @description UUIDv7 */
+            id: string;
+            uri: string | null;
+            /** @description What it is called */
+            title: string;
+            /** @description Of the document, such as text/markdown; text/plain without it */
+            mediaType: string;
+            /** @description Size of the text in UTF-8; 0 without one */
+            textBytes: number;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata: {
+                [key: string]: unknown;
+            };
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Grows by one at each change; the ETag */
+            revision: number;
+            text: string | null;
+        };
+        CreateDocument: {
+            /** @description What it is called */
+            title: string;
+            /** @description Where it is: a URI or a path, in printable ASCII (other characters are percent-encoded); unique in the workspace */
+            uri?: string;
+            /** @description Of the document, such as text/markdown; text/plain without it */
+            mediaType?: string;
+            /** @description What it says, as text; up to 1 MiB */
+            text?: string;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata?: {
+                [key: string]: unknown;
+            };
+        };
+        ChangeDocument: {
+            /** @description What it is called */
+            title?: string;
+            uri?: string | null;
+            mediaType?: string | null;
+            text?: string | null;
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            id?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            textBytes?: number;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdBy?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdAt?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            updatedAt?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            revision?: number;
+        };
+        LinkingPrompt: {
+            /** @description UUIDv7 */
+            id: string;
+            category: string;
+            name: string;
+            /** @description Where it stands among the documents of the prompt, the lowest first; 0 without it */
+            position: number;
+            /** @description What the prompt needs it for */
+            note: string;
+            linkedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            linkedAt: string;
+        };
+        LinkedDocument: {
+            /** @description UUIDv7 */
+            id: string;
+            uri: string | null;
+            /** @description What it is called */
+            title: string;
+            /** @description Of the document, such as text/markdown; text/plain without it */
+            mediaType: string;
+            /** @description Size of the text in UTF-8; 0 without one */
+            textBytes: number;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata: {
+                [key: string]: unknown;
+            };
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Grows by one at each change; the ETag */
+            revision: number;
+            /** @description Where it stands among the documents of the prompt, the lowest first; 0 without it */
+            position: number;
+            /** @description What the prompt needs it for */
+            note: string;
+            linkedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            linkedAt: string;
+        };
+        DocumentContext: {
+            /** @description Title and text of each document, in their order, with an empty line between */
+            text: string;
+            /** @description In the o200k_base encoding, counted piece by piece */
+            tokens: number;
+            maxTokens: number;
+            /** @description Not all of the texts had room */
+            truncated: boolean;
+            documents: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description What it is called */
+                title: string;
+                uri: string | null;
+                /** @description In the o200k_base encoding, counted piece by piece */
+                tokens: number;
+                /**
+                 * @description How much of it is in the text
+                 * @enum {unknown}
+                 */
+                included: "whole" | "cut" | "no_room" | "no_text";
+            }[];
+        };
+        DocumentLink: {
+            /** @description UUIDv7 */
+            promptId: string;
+            /** @description UUIDv7 */
+            documentId: string;
+            /** @description Where it stands among the documents of the prompt, the lowest first; 0 without it */
+            position: number;
+            /** @description What the prompt needs it for */
+            note: string;
+            linkedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            linkedAt: string;
         };
     };
     responses: never;
@@ -3224,6 +3489,8 @@ export interface operations {
                     successorId?: string | null;
                     /** @description Archive it although prompts include it by a label; needs prompts:force */
                     force?: boolean;
+                    /** @description All of them or none, in one transaction */
+                    atomic?: boolean;
                 };
             };
         };
@@ -3242,6 +3509,566 @@ export interface operations {
                             problem: components["schemas"]["Problem"];
                         }[];
                     };
+                };
+            };
+            /** @description lifecycle.bulk_refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.list": {
+        parameters: {
+            query?: {
+                /** @description Part of the title or the URI */
+                q?: string;
+                /** @description Where it is: a URI or a path, in printable ASCII (other characters are percent-encoded); unique in the workspace */
+                uri?: string;
+                /** @description Of the document, such as text/markdown; text/plain without it */
+                mediaType?: string;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["DocumentItem"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateDocument"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description document.uri_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.text_too_large, document.metadata_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeDocument"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.uri_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.text_too_large, document.metadata_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.delete": {
+        parameters: {
+            query?: {
+                /** @description Take its links away too */
+                force?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.in_use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.prompts": {
+        parameters: {
+            query?: {
+                /** @description UUIDv7 */
+                documentId?: string;
+                /** @description Where it is: a URI or a path, in printable ASCII (other characters are percent-encoded); unique in the workspace */
+                uri?: string;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LinkingPrompt"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.ofPrompt": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LinkedDocument"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.context": {
+        parameters: {
+            query?: {
+                /** @description How many tokens (o200k_base) it may take; 8000 without it */
+                maxTokens?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentContext"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.link": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Where it stands among the documents of the prompt, the lowest first; 0 without it */
+                    position?: number;
+                    /** @description What the prompt needs it for */
+                    note?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentLink"];
+                };
+            };
+            /** @description prompt.not_found, document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.too_many_links */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.unlink": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description prompt.not_found, document.not_linked */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure */

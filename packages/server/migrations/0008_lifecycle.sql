@@ -4,7 +4,8 @@ alter table prompt
   add column deprecated_at  timestamptz,
   add column sunset_at      timestamptz,
   add column successor_id   uuid;
-create index prompt_by_status on prompt (workspace_id, status) where deleted_at is null;
+-- New prompts are drafts, and most prompts stay so: they are found without it, and made without its cost.
+create index prompt_by_status on prompt (workspace_id, status, created_at, id) where deleted_at is null and status <> 'draft';
 
 create table lifecycle_move (
   workspace_id  uuid not null,

@@ -51,6 +51,50 @@ create policy tenant on api_key as permissive for all to ps_app using ((workspac
 grant delete, insert, select, update on api_key to ps_app;
 grant delete, insert, select, update on api_key to ps_system;
 
+create table document (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  uri text,
+  title text not null,
+  media_type text not null,
+  text text,
+  text_bytes integer not null,
+  metadata jsonb not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint document_pkey PRIMARY KEY (workspace_id, id),
+  constraint document_revision_check CHECK ((revision >= 1)),
+  constraint document_uri_check CHECK (((octet_length(uri) >= 1) AND (octet_length(uri) <= 2000)))
+);
+CREATE UNIQUE INDEX document_by_uri ON public.document USING btree (workspace_id, uri) WHERE (uri IS NOT NULL);
+alter table document enable row level security;
+alter table document force row level security;
+create policy across_workspaces on document as permissive for all to ps_system using (true) with check (true);
+create policy tenant on document as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on document to ps_app;
+grant delete, insert, select, update on document to ps_system;
+
+create table document_link (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  document_id uuid not null,
+  "position" integer not null,
+  note text not null,
+  linked_by text not null,
+  linked_at timestamp with time zone not null,
+  constraint document_link_pkey PRIMARY KEY (workspace_id, prompt_id, document_id),
+  constraint document_link_workspace_id_document_id_fkey FOREIGN KEY (workspace_id, document_id) REFERENCES document(workspace_id, id)
+);
+CREATE INDEX document_link_by_document ON public.document_link USING btree (workspace_id, document_id, prompt_id);
+alter table document_link enable row level security;
+alter table document_link force row level security;
+create policy across_workspaces on document_link as permissive for all to ps_system using (true) with check (true);
+create policy tenant on document_link as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on document_link to ps_app;
+grant delete, insert, select, update on document_link to ps_system;
+
 create table feed_head (
   only_row boolean default true not null,
   "position" bigint not null,
@@ -233,7 +277,7 @@ create table prompt (
 );
 CREATE INDEX prompt_by_created ON public.prompt USING btree (workspace_id, created_at, id);
 CREATE INDEX prompt_by_name_sorted ON public.prompt USING btree (workspace_id, name, id);
-CREATE INDEX prompt_by_status ON public.prompt USING btree (workspace_id, status) WHERE (deleted_at IS NULL);
+CREATE INDEX prompt_by_status ON public.prompt USING btree (workspace_id, status, created_at, id) WHERE ((deleted_at IS NULL) AND (status <> 'draft'::text));
 CREATE INDEX prompt_by_tag ON public.prompt USING gin (tags);
 CREATE INDEX prompt_by_updated ON public.prompt USING btree (workspace_id, updated_at, id);
 CREATE UNIQUE INDEX prompt_by_name ON public.prompt USING btree (workspace_id, category, name) WHERE (deleted_at IS NULL);

@@ -28,6 +28,7 @@ import {
   type LoginRules,
 } from './domain/access/index.ts'
 import { caching } from './domain/caching/index.ts'
+import { documents } from './domain/documents/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
 import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving, sharedTags } from './domain/prompts/index.ts'
 import { relationships } from './domain/relationships/index.ts'
@@ -122,6 +123,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const modules: Module[] = [
     prompts(store),
     lifecycle,
+    documents,
     access,
     login.module,
     relationships({ sharedUse: [sharedTags] }),

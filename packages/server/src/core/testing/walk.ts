@@ -7,6 +7,7 @@ export const endpointsOf = (t: TestApp): readonly AnyEndpoint[] => t.app.modules
 /** Values for path parameters, of things that exist. */
 export type Fixtures = Readonly<
   Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'status' | 'otherId' | 'relationshipId', string>
+  Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'status' | 'documentId', string>
 >
 
 /** Make, in the caller's workspace, one of everything that a path can name. */
@@ -27,6 +28,9 @@ export async function makeFixtures(call: Call): Promise<Fixtures> {
   const relationshipId = (await call('POST', `/prompts/${id}/relationships`, { targetId: otherId, type: 'references' })).body.id
   const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
   return { ...fixed, id, otherId, relationshipId }
+  const documentId: string = (await call('POST', '/documents', { title: 'Walked', text: 'Read me' })).body.id
+  await call('PUT', `/prompts/${id}/documents/${documentId}`, {})
+  return { id, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft', documentId }
 }
 
 /** The address of an endpoint with its parameters filled. @throws for a parameter that the fixtures do not know */
@@ -36,6 +40,10 @@ export const addressOf = ({ name: endpoint, path }: AnyEndpoint, fixtures: Fixtu
     if (value === undefined) throw new Error(`${endpoint}: teach core/testing/walk.ts to make a ":${name}"`)
     return encodeURIComponent(value)
   })
+
+/** What the query of an endpoint must say, for those that need something. */
+export const queryOf = ({ name }: AnyEndpoint, { documentId }: Fixtures): string =>
+  name === 'documents.prompts' ? `documentId=${documentId}` : ''
 
 type Bodies = Readonly<Record<string, (f: Fixtures) => Record<string, unknown>>>
 
@@ -57,6 +65,9 @@ const bodies: Bodies = {
   'relationships.create': ({ otherId }) => ({ targetId: otherId, type: 'similar' }),
   'relationships.setStrength': () => ({ strength: 0.5 }),
   'relationships.validate': ({ id, otherId }) => ({ sourceId: id, targetId: otherId, type: 'extends' }),
+  'documents.create': () => ({ title: 'New', text: 'Read this' }),
+  'documents.update': () => ({ title: 'Changed' }),
+  'documents.link': () => ({ note: 'For context', position: 1 }),
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),
 }

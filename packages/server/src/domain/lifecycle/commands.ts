@@ -6,7 +6,7 @@ import { assertIfMatch } from '../../core/http/headers.ts'
 import { prefix } from '../../core/http/mount.ts'
 import { type ProblemBody, problemOf } from '../../core/problem.ts'
 import { findStandings, followersOf, type Standee, setStanding } from '../prompts/index.ts'
-import { allowedFrom, blockersOf, invalid, type Lifecycle, MoveBlocked, plan, type Standing, type Wanted } from './model.ts'
+import { allowedFrom, BulkRefused, blockersOf, invalid, type Lifecycle, MoveBlocked, plan, type Standing, type Wanted } from './model.ts'
 import { lifecycleStore } from './store.ts'
 
 export type Move = Wanted & Readonly<{ reason?: string | undefined; force?: boolean | undefined }>
@@ -59,8 +59,24 @@ async function assertSuccessor(successorId: string, tx: Db, ctx: Ctx): Promise<v
 
 export type BulkOutcome = { items: (Lifecycle | null)[]; errors: { index: number; problem: ProblemBody }[] }
 
-/** Move many prompts the same way, one transaction each: those that can go do, and of the others it is told why not. */
-export async function moveMany({ promptIds, ...move }: Move & { promptIds: readonly string[] }, ctx: Ctx): Promise<BulkOutcome> {
+type Many = Move & Readonly<{ promptIds: readonly string[] }>
+
+/**
+ * Move many prompts the same way, one transaction each: those that can go do, and of the others it is told why not.
+ * @param input.atomic all in one transaction instead: all of them or none
+ * @throws BulkRefused (409) when it is atomic and some cannot go
+ */
+export const moveMany = ({ atomic = false, ...many }: Many & { atomic?: boolean | undefined }, ctx: Ctx): Promise<BulkOutcome> =>
+  !atomic
+    ? moveEach(many, ctx)
+    : ctx.transact(async (tx) => {
+        const outcome = await moveEach(many, { ...ctx, transact: (work) => work(tx) })
+        if (outcome.errors.length === 0) return outcome
+        const detail = `${outcome.errors.length} of ${many.promptIds.length} cannot go, so none was moved. See "failures", or send it without "atomic".`
+        throw new AppError(BulkRefused, detail, { members: { failures: outcome.errors } })
+      })
+
+async function moveEach({ promptIds, ...move }: Many, ctx: Ctx): Promise<BulkOutcome> {
   const outcome: BulkOutcome = { items: [], errors: [] }
   for (const [index, id] of promptIds.entries())
     try {

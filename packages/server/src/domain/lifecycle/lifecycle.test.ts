@@ -302,6 +302,18 @@ describe('a move of many', () => {
     expect([body.items.filter(Boolean).length, body.errors.length]).toEqual([1, 199])
   })
 
+  test('is all or nothing when it is atomic', async () => {
+    const [a, b] = [await aPrompt(t().owner), await aPrompt(t().owner)]
+    await moved(b.id, 'review')
+    const send = (status: string) => t().owner('POST', '/lifecycle/bulk', { promptIds: [a.id, b.id], status, atomic: true })
+    const refused = await send('review')
+    expect(verdict(refused)).toEqual([409, 'lifecycle.bulk_refused'])
+    expect(refused.body.failures).toMatchObject([{ index: 1, problem: { code: 'lifecycle.move_not_allowed' } }])
+    expect([(await get(a.id)).body.status, await history(a.id), await events(a.id)]).toEqual(['draft', [], []])
+    const taken = await send('published')
+    expect([taken.body.errors, taken.body.items.map(({ status }: { status: string }) => status)]).toEqual([[], ['published', 'published']])
+  })
+
   test('keeps what went well under an Idempotency-Key too, and answers the same again', async () => {
     const [a, b] = [await aPrompt(t().owner), await aPrompt(t().owner)]
     await moved(a.id, 'review')

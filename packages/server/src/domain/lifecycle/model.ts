@@ -13,6 +13,7 @@ export const MoveNotAllowed = errorKind({
   title: 'The lifecycle has no such move from here',
 })
 export const MoveBlocked = errorKind({ code: 'lifecycle.move_blocked', status: 409, title: 'A condition of the move is not met' })
+export const BulkRefused = errorKind({ code: 'lifecycle.bulk_refused', status: 409, title: 'Not all of the prompts can go' })
 export const DeprecationInvalid = errorKind({
   code: 'lifecycle.deprecation_invalid',
   status: 422,

@@ -4,7 +4,7 @@ import { PreconditionFailed, Problem } from '../../core/problem.ts'
 import { Id, Nullable, PageOf, PageQuery, ShortText, Strict } from '../../core/schemas.ts'
 import { ListQuery, listPrompts, PromptItem, PromptNotFound } from '../prompts/index.ts'
 import { moveMany, movePrompt } from './commands.ts'
-import { Counts, DeprecationInvalid, Lifecycle, LifecycleMove, MoveBlocked, MoveNotAllowed, rules, Status } from './model.ts'
+import { BulkRefused, Counts, DeprecationInvalid, Lifecycle, LifecycleMove, MoveBlocked, MoveNotAllowed, rules, Status } from './model.ts'
 import { countPrompts, getLifecycle, listMoves, validateMove } from './queries.ts'
 
 const PromptId = Strict({ id: Id })
@@ -128,11 +128,13 @@ const moving: AnyEndpoint[] = [
     body: Strict({
       promptIds: Type.Array(Id, { minItems: 1, maxItems: 200, description: 'Which prompts, each in a transaction of its own' }),
       ...move,
+      atomic: Type.Optional(Type.Boolean({ description: 'All of them or none, in one transaction' })),
     }),
     reply: Strict({
       items: Type.Array(Nullable(Lifecycle), { description: 'In the order of `promptIds`; null where `errors` says why' }),
       errors: Type.Array(Strict({ index: Type.Integer(), problem: Problem })),
     }),
+    errors: [BulkRefused],
     handle: ({ body }, ctx) => moveMany(body, ctx),
   }),
 ]

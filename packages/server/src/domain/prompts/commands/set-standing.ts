@@ -1,9 +1,6 @@
-import { visibleCategories } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
-import { AppError } from '../../../core/errors.ts'
-import { PromptNotFound } from '../model/failures.ts'
-import { changeStanding, type Standee, type Standing } from '../model/standing.ts'
+import { assertVisible, changeStanding, type Standee, type Standing } from '../model/standing.ts'
 import { promptStore } from '../store/prompt-store.ts'
 import { standingStore } from '../store/standing-store.ts'
 import { applyOutcome, byOf } from './apply.ts'
@@ -22,8 +19,7 @@ export async function setStanding(
   ctx: Ctx,
 ): Promise<{ before: Standee; after: Standee }> {
   const state = await promptStore(tx).lock(id)
-  const visible = visibleCategories(ctx.actor)
-  if (visible && !visible.includes(state.category)) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
+  assertVisible(state, ctx.actor)
   const standings = standingStore(tx)
   const before: Standee = { ...(await standings.get(id)), id, category: state.category, name: state.name, revision: state.revision }
   const wanted = await decide(before)
