@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type Cache, noSharedCache, type SharedCache } from './core/cache.ts'
+import { createErrorGroups, type ErrorGroups } from './core/error-groups.ts'
 import { createFeed, type Feed } from './core/feed/feed.ts'
-import { admission, type Limits } from './core/http/admission.ts'
+import { admission } from './core/http/admission.ts'
 import { errorDocs } from './core/http/docs.ts'
 import { handleFailures, methodTable } from './core/http/failures.ts'
 import { createFastLane } from './core/http/fast-lane.ts'
@@ -10,9 +11,9 @@ import { type Check, healthRoutes } from './core/http/health.ts'
 import { mount, prefix } from './core/http/mount.ts'
 import { mountRoot } from './core/http/root.ts'
 import { createHttp } from './core/http/server.ts'
+import { traceHotRead, traceRequests } from './core/http/tracing.ts'
 import { idempotency } from './core/idempotency.ts'
-import { reconcile } from './core/limits/exchange.ts'
-import { createRateLimiter } from './core/limits/rate-limiter.ts'
+import { type Limits, type RateLimit, startLimits } from './core/limits/exchange.ts'
 import { createShedding, type Shedding } from './core/limits/shedding.ts'
 import type { Module } from './core/module.ts'
 import { openApiDocument } from './core/openapi.ts'
@@ -42,6 +43,8 @@ import { connectRateExchange } from './infrastructure/redis/rate-exchange.ts'
 import { connectSharedCache } from './infrastructure/redis/shared-cache.ts'
 import { apiReference } from './infrastructure/telemetry/api-reference.ts'
 import { createMetrics, type Metrics } from './infrastructure/telemetry/metrics.ts'
+import type { Telemetry } from './infrastructure/telemetry/otel.ts'
+import type { Observed } from './infrastructure/telemetry/request-metrics.ts'
 
 export const version = '0.1.0'
 
@@ -58,8 +61,10 @@ export type AppOptions = Readonly<{
   /** How people log in; without it they do not. */
   login?: (LoginRules & Omit<ProviderSettings, 'redirectUri'>) | undefined
   /** Requests a second for each key, and a tenth of it for each address without one; absent: no limit. */
-  rateLimit?: 'off' | { perSecond: number }
+  rateLimit?: RateLimit
   trustProxy?: string[] | number | undefined
+  /** Where traces and metrics are sent; absent: nowhere. */
+  telemetry?: Telemetry | undefined
   log: FastifyBaseLogger
   clock?: () => string
   /** Check every reply against its schema: for tests. */
@@ -98,7 +103,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const system = openSystemPool(direct, onError)
   const feed = createFeed({ connect: () => system.connect(), log: note })
-  const queue = createQueue(system, note)
+  const errors = createErrorGroups()
+  const tracing = options.telemetry?.tracing
+  const queue = createQueue(system, note, { errors, tracing })
   const shared = options.redisUrl ? connectSharedCache(options.redisUrl, note) : noSharedCache
   const caches = openCaches(options.cacheBytes)
   const store = createServing({ ...caches, shared }, feed)
@@ -133,12 +140,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   ]
   const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
   const cursors = cursorCodec(derived('cursor'))
-  const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules })
+  const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, tracing })
   feed.onSignal(() => queue.wake())
   const metrics = createMetrics({ database, feed, caches: [caches.served as Cache<unknown>, caches.bodies as Cache<unknown>], shared })
-  const limits = createLimits(options.rateLimit)
-  const exchange = limits && options.redisUrl ? connectRateExchange(options.redisUrl, derived('limits').toString('hex', 0, 8)) : undefined
-  const reconciling = reconcile(limits ?? {}, exchange)
+  const { redisUrl } = options
+  const connect = redisUrl ? () => connectRateExchange(redisUrl, derived('limits').toString('hex', 0, 8)) : undefined
+  const limiting = startLimits(options.rateLimit ?? 'off', connect)
   const shedding = createShedding(database.queueMs)
   const http = await createWeb({
     options,
@@ -147,7 +154,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     authenticator,
     store,
     metrics,
-    limits,
+    errors,
+    limits: limiting.limits,
     shedding,
     checks: checksOf({ database, feed, queue, shared }),
     closing: () => closing,
@@ -172,19 +180,13 @@ export async function createApp(options: AppOptions): Promise<App> {
       if (graceMs > 0) await new Promise((resolve) => setTimeout(resolve, graceMs))
       await http.close()
       shedding.stop()
-      await reconciling.stop()
+      await limiting.stop()
       await queue.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])
     },
   }
 }
-
-/** Without a valid key there is little to ask for: a tenth. */
-const createLimits = (rate: AppOptions['rateLimit'] = 'off'): Limits | undefined =>
-  rate === 'off'
-    ? undefined
-    : { key: createRateLimiter(rate.perSecond), address: createRateLimiter(Math.max(1, Math.floor(rate.perSecond / 10))) }
 
 /** Three quarters for finished answers, a quarter for the versions that they were made of. */
 const openCaches = (bytes: number) => ({
@@ -253,6 +255,7 @@ type Web = Readonly<{
   authenticator: Authenticator
   store: Serving
   metrics: Metrics
+  errors: ErrorGroups
   limits: Limits | undefined
   shedding: Shedding
   checks: readonly Check[]
@@ -260,28 +263,37 @@ type Web = Readonly<{
 }>
 
 async function createWeb(web: Web): Promise<FastifyInstance> {
-  const { options, modules, runtime, authenticator, store, metrics, limits, shedding, checks, closing } = web
+  const { options, modules, runtime, authenticator, store, metrics, errors, limits, shedding, checks, closing } = web
+  const { telemetry } = options
+  const tracing = telemetry?.tracing
+  const observe = (request: Observed) => {
+    metrics.observe(request)
+    telemetry?.observe(request)
+  }
   const fastLane = createFastLane({
     paths: [hotPath(prefix, store)],
     peek: authenticator.peek,
     take: limits ? ({ id }, now) => limits.key.take(id, now) : () => true,
     feed: runtime.feed,
     closing,
-    observe: (route, status, startedAt) =>
-      metrics.observe({ method: 'GET', route, status, seconds: (performance.now() - startedAt) / 1000 }),
+    observe: (route, status, startedAt, headers) => {
+      observe({ method: 'GET', route, status, seconds: (performance.now() - startedAt) / 1000 })
+      if (tracing) traceHotRead(tracing, route, status, startedAt, headers)
+    },
   })
   const http = createHttp({ logger: options.log, fastLane, trustProxy: options.trustProxy })
+  if (tracing) traceRequests(http, tracing)
   http.addHook('onSend', async (_request, reply) => {
     if (closing()) reply.header('Connection', 'close')
   })
   http.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unmatched'
-    metrics.observe({ method: request.method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1000 })
+    observe({ method: request.method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1000 })
     request.log.debug({ method: request.method, route, status: reply.statusCode, ms: reply.elapsedTime, requestId: request.id }, 'request')
   })
   const routes: { method: string; url: string }[] = []
   http.addHook('onRoute', ({ method, url }) => void routes.push(...[method].flat().map((one) => ({ method: one, url }))))
-  handleFailures(http, (path) => methodTable(routes)(path))
+  handleFailures(http, (path) => methodTable(routes)(path), errors)
   const { authenticate, counts } = admission(http, {
     limits,
     shedding,
@@ -289,6 +301,8 @@ async function createWeb(web: Web): Promise<FastifyInstance> {
     peek: ({ headers }) => authenticator.peek(headers),
   })
   metrics.watchAdmission(counts, shedding.level)
+  metrics.watchErrors(errors)
+  await telemetry?.bridge(metrics)
   healthRoutes(http, { version, checks, isDraining: closing })
   errorDocs(http)
   http.get('/metrics', { config: { vital: true } }, async (request, reply) => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
+import type { RateLimit } from './core/limits/exchange.ts'
 
 /** A wrong environment: one line that names the variable. The process ends with code 2. */
 export class ConfigError extends Error {}
@@ -43,8 +44,6 @@ export type LoginConfig = Readonly<{
   sessionMs: number
   idleMs: number
 }>
-
-export type RateLimit = 'off' | Readonly<{ perSecond: number }>
 
 type Env = Readonly<Record<string, string | undefined>>
 type Reader<T> = (text: string) => T | undefined

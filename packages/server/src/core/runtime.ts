@@ -8,6 +8,7 @@ import { newId } from './ids.ts'
 import type { EventHandler, Module } from './module.ts'
 import { appendEvents } from './outbox.ts'
 import type { CursorCodec } from './page.ts'
+import { type Tracing, traced } from './tracing.ts'
 
 /** One workspace; with `categories`, only the prompts of these are seen. */
 export type Scope = Readonly<{ workspaceId: string; categories?: readonly string[] }>
@@ -34,6 +35,14 @@ type Emitted = { events: FeedEvent[]; jobs: number }
 const currentTransaction = async (tx: Db): Promise<string> =>
   (await sql<{ xid: string }>`select pg_current_xact_id()::text as xid`.execute(tx)).rows[0]!.xid
 
+/** The same transactions, each with a span. */
+const tracedTransactions = (database: Transactions, tracing: Tracing, parent: string): Transactions => ({
+  within: (scope, mode, work) => {
+    const attributes = { 'db.system.name': 'postgresql', 'db.operation.name': mode }
+    return traced(tracing, { name: `transaction ${mode}`, kind: 'client', parent, attributes }, () => database.within(scope, mode, work))
+  },
+})
+
 /** Wire database, feed and queue into the contexts that requests and jobs work with. */
 export function createRuntime(parts: {
   database: Transactions
@@ -42,13 +51,16 @@ export function createRuntime(parts: {
   cursors: CursorCodec
   clock: () => string
   modules: () => readonly Module[]
+  tracing?: Tracing | undefined
 }): Runtime {
-  const { database, feed, queue, cursors, clock } = parts
+  const { feed, queue, cursors, clock } = parts
   const emitted = new WeakMap<Db, Emitted>()
   const handlersOf = (type: string): EventHandler[] => parts.modules().flatMap((module) => module.on?.[type] ?? [])
 
   const contextFor = (principal: Principal, origin: Origin): Ctx => {
     const { workspaceId } = principal
+    const database =
+      parts.tracing && origin.traceparent ? tracedTransactions(parts.database, parts.tracing, origin.traceparent) : parts.database
     const categories = visibleCategories(principal)
     const ctx: Ctx = {
       workspaceId,

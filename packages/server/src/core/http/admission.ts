@@ -2,13 +2,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Principal } from '../access.ts'
 import { AppError, isAppError } from '../errors.ts'
 import { networkOf } from '../limits/address.ts'
+import type { Limits } from '../limits/exchange.ts'
 import type { Load } from '../limits/load.ts'
-import type { RateLimiter } from '../limits/rate-limiter.ts'
 import type { Shedding } from '../limits/shedding.ts'
 import { Overloaded, RateLimited } from '../problem.ts'
 
-/** Allowances by key, and by address for whatever comes without a valid one. */
-export type Limits = Readonly<{ key: RateLimiter; address: RateLimiter }>
 type By = keyof Limits
 export type AdmissionCounts = Readonly<{ limited: Record<By, number>; shed: Record<Load, number> }>
 

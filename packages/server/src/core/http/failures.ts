@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorGroups } from '../error-groups.ts'
 import { AppError, isAppError } from '../errors.ts'
 import {
   BodyTooLarge,
@@ -42,7 +43,10 @@ export function sendProblem(
 ): FastifyReply {
   const failure = asAppError(error)
   const body = problemOf(failure, { instance: request.url.split('?')[0]!, requestId: request.id })
-  if (failure.kind.status >= 500) request.log.error({ err: error, code: failure.kind.code }, 'request failed')
+  if (failure.kind.status >= 500) {
+    const fingerprint = failure.kind === Internal ? request.server.errorGroups?.note(error, 'http') : undefined
+    request.log.error({ err: error, code: failure.kind.code, ...(fingerprint && { fingerprint }) }, 'request failed')
+  }
   return reply
     .code(failure.kind.status)
     .headers({ 'X-Request-Id': request.id, ...failure.extras.headers })
@@ -51,7 +55,8 @@ export function sendProblem(
 }
 
 /** One way for all failures to leave, also for unknown addresses (404) and wrong methods (405 with `Allow`). */
-export function handleFailures(app: FastifyInstance, methodsOf: (path: string) => readonly string[]): void {
+export function handleFailures(app: FastifyInstance, methodsOf: (path: string) => readonly string[], errors?: ErrorGroups): void {
+  if (errors) app.decorate('errorGroups', errors)
   app.setErrorHandler((error, request, reply) => sendProblem(request, reply, error))
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(request.url.split('?')[0]!)
@@ -76,3 +81,10 @@ const formOf = (template: string): RegExp =>
       .replace(/:[A-Za-z]+/g, '[^/]+')
       .replaceAll('*', '.*')}$`,
   )
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Where unexpected errors are counted. */
+    errorGroups?: ErrorGroups
+  }
+}

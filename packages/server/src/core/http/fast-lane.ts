@@ -31,7 +31,7 @@ export function createFastLane(parts: {
   take: (principal: Principal, now: number) => boolean
   feed: Feed
   closing: () => boolean
-  observe: (route: string, status: number, startedAt: number) => void
+  observe: (route: string, status: number, startedAt: number, headers: IncomingHttpHeaders) => void
 }): FastLane {
   const { paths, peek, take, feed, closing, observe } = parts
   return (request, response) => {
@@ -53,7 +53,7 @@ export function createFastLane(parts: {
       head.push('Content-Length', String(found.bytes.length))
       response.writeHead(200, head).end(found.bytes)
     }
-    observe(path.route, status, startedAt)
+    observe(path.route, status, startedAt, headers)
     return true
   }
 }

@@ -66,7 +66,7 @@ async function answer(
 ): Promise<unknown> {
   const input = validated(e, validators, request)
   await awaitToken(request, mounting)
-  const traceparent = traceparentOf(request.headers.traceparent)
+  const traceparent = request.span?.traceparent ?? traceparentOf(request.headers.traceparent)
   let xid: string | undefined
   const ctx = mounting.runtime.contextFor(request.principal, {
     requestId: request.id,

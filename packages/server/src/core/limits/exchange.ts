@@ -1,9 +1,21 @@
-import type { Counts, RateLimiter } from './rate-limiter.ts'
+import { type Counts, createRateLimiter, type RateLimiter } from './rate-limiter.ts'
 
 /** How often instances tell each other what they let through. Milliseconds. */
 const everyMs = 500
 /** Callers that are told at a time; those who use little are left to each instance. */
 const most = 1_000
+
+/** Allowances by key, and by address for whatever comes without a valid one. */
+export type Limits = Readonly<{ key: RateLimiter; address: RateLimiter }>
+/** Requests a second for each key. */
+export type RateLimit = 'off' | Readonly<{ perSecond: number }>
+
+/** Without a valid key there is little to ask for: a tenth. @param connect absent: this instance counts alone */
+export function startLimits(rate: RateLimit, connect?: () => RateExchange): { limits: Limits | undefined; stop(): Promise<void> } {
+  if (rate === 'off') return { limits: undefined, stop: async () => undefined }
+  const limits = { key: createRateLimiter(rate.perSecond), address: createRateLimiter(Math.max(1, Math.floor(rate.perSecond / 10))) }
+  return { limits, ...reconcile(limits, connect?.()) }
+}
 
 /** What is between the instances. */
 export type RateExchange = Readonly<{
