@@ -294,6 +294,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prompts/{id}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the text changed from each version to the next, the latest change first */
+        get: operations["prompts.drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What could be better in the text of a prompt, the gravest first */
+        get: operations["prompts.suggestions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prompts/search/{category}/{name}": {
         parameters: {
             query?: never;
@@ -978,6 +1012,108 @@ export interface components {
                 from: number;
                 to: number;
                 delta: number;
+            };
+        };
+        Drift: {
+            /** @description Numbers of a prompt have no gaps */
+            from: number;
+            /** @description Numbers of a prompt have no gaps */
+            to: number;
+            /** @description When the later version was made */
+            createdAt: string;
+            /** @description Sørensen–Dice coefficient of the pairs of neighbouring words and signs, with their counts: 1 for the same text */
+            similarity: number;
+            /** @description Tokens of o200k_base */
+            tokens: {
+                from: number;
+                to: number;
+                delta: number;
+            };
+            variables: {
+                added: string[];
+                removed: string[];
+            };
+            length: {
+                /** @description UTF-16 units */
+                characters: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words */
+                words: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Sentences; a line is one, too */
+                sentences: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+            };
+            /** @description Counted by English word lists: near 0 in other languages */
+            tone: {
+                /** @description Words in a sentence, on average */
+                sentenceLength: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Share of sentences that begin with a verb of instruction */
+                imperatives: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words such as please, per 100 words */
+                politeness: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words such as perhaps, might, usually, per 100 words */
+                hedging: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words such as must, never, always, words in capitals and exclamation marks, per 100 words */
+                insistence: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+            };
+        };
+        Suggestion: {
+            /** @description unused_variable, undefined_variable, missing_output_format, over_long, duplicated_paragraph, vague_word, … */
+            kind: string;
+            /** @description Which rule says so */
+            rule: string;
+            /** @enum {unknown} */
+            severity: "error" | "warning" | "info";
+            /** @description How sure the rule is */
+            confidence: number;
+            /** @description What is wrong, and what to do */
+            reason: string;
+            /** @description Where; absent when it is about the whole prompt */
+            span?: {
+                /** @description The text in the prompt (RFC 6901), such as /content or /content/0/content */
+                pointer: string;
+                /** @description Which message of a chat; null for a text */
+                message: number | null;
+                /** @description Offset in that text, in UTF-16 units */
+                start: number;
+                /** @description The offset behind its last character */
+                end: number;
+            };
+            /** @description What to put in the place of the span; empty: nothing */
+            suggestedText?: string;
+            /** @description What it was concluded from; `text` is what stands at the span */
+            evidence: {
+                [key: string]: unknown;
             };
         };
         ManifestEntry: {
@@ -2521,6 +2657,112 @@ export interface operations {
                 };
             };
             /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.drift": {
+        parameters: {
+            query?: {
+                /** @description The earliest version looked at; 1 without it */
+                from?: number;
+                /** @description The latest; the newest without it */
+                to?: number;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Drift"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        overall?: components["schemas"]["Drift"];
+                    };
+                };
+            };
+            /** @description prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.suggestions": {
+        parameters: {
+            query?: {
+                /** @description Numbers of a prompt have no gaps */
+                version?: number;
+                /** @description Such as production; `latest` is reserved */
+                label?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Numbers of a prompt have no gaps */
+                        version: number;
+                        /** @description The gravest first, then the surest */
+                        items: components["schemas"]["Suggestion"][];
+                    };
+                };
+            };
+            /** @description prompt.not_found, version.not_found, label.not_found */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -17,6 +17,7 @@ import { type Authenticator, access, createAuthenticator, defaultWorkspaceId, en
 import { caching } from './domain/caching/index.ts'
 import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving, sharedTags } from './domain/prompts/index.ts'
 import { relationships } from './domain/relationships/index.ts'
+import { lint } from './domain/validation/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
 import { requireWeakRole } from './infrastructure/postgres/role.ts'
@@ -83,7 +84,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     bootstrapKey: options.bootstrapApiKey,
   })
   const modules: Module[] = [
-    prompts(store),
+    prompts(store, { lint }),
     access,
     relationships({ sharedUse: [sharedTags] }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
