@@ -33,6 +33,7 @@ import { documents } from './domain/documents/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
 import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving, sharedTags } from './domain/prompts/index.ts'
 import { relationships } from './domain/relationships/index.ts'
+import { lint } from './domain/validation/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
 import { createIdentityProvider, type ProviderSettings } from './infrastructure/oidc/identity-provider.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
@@ -128,7 +129,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     sessions: login.gate,
   })
   const modules: Module[] = [
-    prompts(store),
+    prompts(store, { lint }),
     lifecycle,
     documents,
     access,

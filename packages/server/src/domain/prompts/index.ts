@@ -1,13 +1,15 @@
 import { defineModule, type Module } from '../../core/module.ts'
 import { purgeFormerNames } from './jobs.ts'
+import type { Lint } from './model/suggestions.ts'
 import type { Serving } from './queries/serving.ts'
+import { insight } from './routes/insight.ts'
 import { manage } from './routes/manage.ts'
 import { serving } from './routes/serve.ts'
 import { versions } from './routes/versions.ts'
 
-/** Prompts: their text, versions, labels, and how they are served. */
-export const prompts = (store: Serving): Module =>
-  defineModule({ name: 'prompts', endpoints: [...manage, ...versions, ...serving(store)], jobs: [purgeFormerNames] })
+/** Prompts: their text, versions, labels, and how they are served. @param neighbours.lint looks for faults in a prompt */
+export const prompts = (store: Serving, { lint }: { lint: Lint }): Module =>
+  defineModule({ name: 'prompts', endpoints: [...manage, ...versions, ...insight(lint), ...serving(store)], jobs: [purgeFormerNames] })
 
 export { setStanding } from './commands/set-standing.ts'
 export { hotPath } from './hot-path.ts'
