@@ -110,18 +110,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const shared = options.redisUrl ? connectSharedCache(options.redisUrl, note) : noSharedCache
   const caches = openCaches(options.cacheBytes)
   const store = createServing({ ...caches, shared }, feed)
-  const login = createLogin(
-    options.login && {
-      rules: options.login,
-      provider: createIdentityProvider({ ...options.login, redirectUri: `${options.login.publicUrl}/auth/callback` }, (message, details) =>
-        log.warn(details, message),
-      ),
-      system: (work, mode) => database.within('system', mode, work),
-      feed,
-      now: clock,
-      contextFor: (principal, origin) => runtime.contextFor(principal, origin),
-    },
-  )
+  const login = openLogin(options, { database, feed, clock, contextFor: (principal, origin) => runtime.contextFor(principal, origin) })
   const authenticator = createAuthenticator({
     system: (work) => database.within('system', 'read', work),
     feed,
@@ -187,6 +176,17 @@ export async function createApp(options: AppOptions): Promise<App> {
       await Promise.all([database.close(), system.close(), shared.close()])
     },
   }
+}
+
+/** How people log in, where the options say so. */
+function openLogin(
+  { login, log }: AppOptions,
+  { database, ...parts }: { database: Database; feed: Feed; clock: () => string; contextFor: Runtime['contextFor'] },
+) {
+  if (!login) return createLogin(undefined)
+  const settings = { ...login, redirectUri: `${login.publicUrl}/auth/callback` }
+  const provider = createIdentityProvider(settings, (message, details) => log.warn(details, message))
+  return createLogin({ rules: login, provider, system: (work, mode) => database.within('system', mode, work), ...parts })
 }
 
 /** Three quarters for finished answers, a quarter for the versions that they were made of. */

@@ -233,19 +233,13 @@ describe('a provider that', () => {
   test('is not the one that was asked (RFC 9207) is refused', async () => {
     const careful = await startForgedProvider()
     careful.state.metadata = { authorization_response_iss_parameter_supported: true }
-    const other = await startLoginApp(careful.url, { database: t.database })
-    for (const [iss, status] of [
-      ['https://evil.example', 400],
-      ['', 400],
-      [careful.url, 302],
-    ] as const) {
-      const browser = browserOf(other)
-      const asked = await begin(browser)
-      careful.state.nonce = asked.get('nonce')!
-      const page = await browser.ask('GET', `${redirectUri}?code=c&state=${asked.get('state')}${iss && `&iss=${encodeURIComponent(iss)}`}`)
-      expect([iss, page.status]).toEqual([iss, status])
-    }
-    await other.stop()
+    careful.state.nonce = 'n'
+    const client = createIdentityProvider({ issuer: careful.url, clientId, clientSecret, scopes: 'openid', redirectUri }, () => undefined)
+    const secrets = { state: 's', nonce: 'n', verifier: 'v'.repeat(43) }
+    const came = (iss: object) => client.redeem(new URLSearchParams({ code: 'c', state: 's', ...iss }), secrets)
+    expect(await came({ iss: 'https://evil.example' })).toEqual({ refused: 'invalid' })
+    expect(await came({})).toEqual({ refused: 'invalid' })
+    expect(await came({ iss: careful.url })).toMatchObject({ identity: { issuer: careful.url, subject: 'ada' } })
     await careful.close()
   })
 
@@ -272,14 +266,14 @@ describe('a provider that', () => {
     }
   })
 
-  test('never answers is not waited for', async () => {
+  test.each(['/.well-known/openid-configuration', '/token', '/jwks'])('never answers at %s is not waited for', async (path) => {
     const silent = await startForgedProvider()
-    silent.state.instead['/.well-known/openid-configuration'] = () => undefined
-    const other = await startLoginApp(silent.url, { database: t.database })
-    provider.state.instead['/token'] = () => undefined
-    const [login, late] = await Promise.all([other.anonymous('GET', '//auth/login'), outcome()])
-    expect([login.status, login.headers.get('retry-after'), late]).toEqual([503, '5', '503 service.unavailable'])
-    await other.stop()
+    silent.state.instead[path] = () => undefined
+    silent.state.nonce = 'n'
+    const settings = { issuer: silent.url, clientId, clientSecret, scopes: 'openid', redirectUri, patienceMs: 300 }
+    const client = createIdentityProvider(settings, () => undefined)
+    const asked = client.redeem(new URLSearchParams({ code: 'c', state: 's' }), { state: 's', nonce: 'n', verifier: 'v'.repeat(43) })
+    await expect(asked).rejects.toMatchObject({ kind: { status: 503 }, extras: { headers: { 'Retry-After': '5' } } })
     await silent.close()
   })
 })

@@ -17,15 +17,15 @@ export type LoginSetup = Readonly<{
   provider: IdentityProvider
   system: <T>(work: (db: Db) => Promise<T>, mode: 'read' | 'write') => Promise<T>
   feed: Feed
-  now: () => string
+  clock: () => string
   contextFor: (principal: Principal, origin: Origin) => Ctx
 }>
 
 /** People log in: `/auth/…`, and the gate that knows them by their session afterwards. Without a setup the addresses say that it is off. */
 export function createLogin(setup: LoginSetup | undefined): { module: Module; gate: SessionGate | undefined } {
   if (!setup) return { module: defineModule({ name: 'login', endpoints: [], root: closedRoutes }), gate: undefined }
-  const { rules, provider, system, feed, now, contextFor } = setup
-  const gate = createSessionGate(createSessionMemory({ system, feed, now, idleMs: rules.idleMs }), rules.publicUrl)
+  const { rules, provider, system, feed, clock, contextFor } = setup
+  const gate = createSessionGate(createSessionMemory({ system, feed, now: clock, idleMs: rules.idleMs }), rules.publicUrl)
   const root = loginRoutes({ provider, rules, committed: (events) => feed.committed(events), gate, contextFor })
   const purge = job({
     name: 'access.purge_logins',

@@ -9,6 +9,8 @@ export type ProviderSettings = Readonly<{
   /** Separated by spaces; `openid` among them. */
   scopes: string
   redirectUri: string
+  /** The longest wait for one answer of the provider, in milliseconds; 5 s unless told. */
+  patienceMs?: number
 }>
 
 type Secrets = Readonly<{ state: string; nonce: string; verifier: string }>
@@ -16,8 +18,8 @@ type Identity = Readonly<{ issuer: string; subject: string; email?: string; emai
 type Provider = Readonly<{ client: oidc.Configuration; keys: JWTVerifyGetKey; issuer: string; hasUserInfo: boolean }>
 type Log = (message: string, details: object) => void
 
-/** The longest wait for one answer of the provider, and how long its metadata are believed. Milliseconds. */
-const patienceMs = 5_000
+const defaultPatienceMs = 5_000
+/** How long the provider's metadata are believed, in milliseconds. */
 const metadataMs = 3_600_000
 /** By how much the provider's clock may differ from ours. Seconds. */
 const clockToleranceSeconds = 30
@@ -63,36 +65,30 @@ export function createIdentityProvider(settings: ProviderSettings, log: Log) {
   }
 }
 
-async function discover({ issuer, clientId, clientSecret }: ProviderSettings): Promise<Provider> {
+async function discover({ issuer, clientId, clientSecret, patienceMs = defaultPatienceMs }: ProviderSettings): Promise<Provider> {
   const url = new URL(issuer)
+  const isLocal = url.protocol === 'http:' // the configuration takes that on loopback alone
   const client = await oidc.discovery(
     url,
     clientId,
     { client_secret: clientSecret, [oidc.clockTolerance]: clockToleranceSeconds },
-    undefined,
-    // Plain HTTP is for a provider on this machine; the configuration takes no other.
-    { timeout: patienceMs / 1000, execute: url.protocol === 'http:' ? [oidc.allowInsecureRequests] : [] },
+    authenticationBy(clientSecret),
+    { timeout: patienceMs / 1000, execute: isLocal ? [oidc.allowInsecureRequests] : [] },
   )
-  const {
-    jwks_uri: jwksUri,
-    issuer: named,
-    userinfo_endpoint: userInfo,
-    token_endpoint_auth_methods_supported: methods,
-  } = client.serverMetadata()
-  if (!jwksUri) throw new Error('the metadata of the provider name no jwks_uri')
-  // In the body where the provider takes that: of the header some decode the percent signs, and some do not. Whoever
-  // says nothing takes the header (OpenID Connect Discovery §3).
-  const configured = methods?.includes('client_secret_post') ? client : withBasic(client, clientId, clientSecret)
+  const { jwks_uri: jwksUri, issuer: named, userinfo_endpoint: userInfo } = client.serverMetadata()
+  if (!jwksUri || !(isLocal || jwksUri.startsWith('https:'))) throw new Error('the metadata of the provider name no jwks_uri over https')
   const keys = createRemoteJWKSet(new URL(jwksUri), { timeoutDuration: patienceMs, cooldownDuration: 0 })
-  return { client: configured, keys, issuer: named, hasUserInfo: userInfo !== undefined }
+  return { client, keys, issuer: named, hasUserInfo: userInfo !== undefined }
 }
 
-function withBasic(discovered: oidc.Configuration, clientId: string, clientSecret: string): oidc.Configuration {
-  const metadata = { client_secret: clientSecret, [oidc.clockTolerance]: clockToleranceSeconds }
-  const client = new oidc.Configuration(discovered.serverMetadata(), clientId, metadata, oidc.ClientSecretBasic(clientSecret))
-  client.timeout = patienceMs / 1000
-  if (discovered.serverMetadata().issuer.startsWith('http:')) oidc.allowInsecureRequests(client)
-  return client
+/**
+ * The client secret in the body where the provider takes that: of the header some decode the percent signs, and some
+ * do not. A provider that says nothing takes the header (OpenID Connect Discovery §3).
+ */
+function authenticationBy(clientSecret: string): oidc.ClientAuth {
+  const [inBody, inHeader] = [oidc.ClientSecretPost(clientSecret), oidc.ClientSecretBasic(clientSecret)]
+  return (server, ...request) =>
+    (server.token_endpoint_auth_methods_supported?.includes('client_secret_post') ? inBody : inHeader)(server, ...request)
 }
 
 async function redeem(provider: Provider, settings: ProviderSettings, query: URLSearchParams, secrets: Secrets): Promise<Identity> {
@@ -115,9 +111,9 @@ async function redeem(provider: Provider, settings: ProviderSettings, query: URL
   const subject = payload.sub!
   // OpenID Connect Core §2: at most 255 ASCII characters.
   if (!/^[\x20-\x7e]{1,255}$/.test(subject)) throw new Error('the "sub" claim is empty or of a wrong form')
-  const more =
-    payload.email === undefined && provider.hasUserInfo ? await oidc.fetchUserInfo(provider.client, tokens.access_token, subject) : {}
-  return identityOf(provider.issuer, { ...more, ...payload })
+  if (payload.email !== undefined || !provider.hasUserInfo) return identityOf(provider.issuer, payload)
+  const more = await oidc.fetchUserInfo(provider.client, tokens.access_token, subject)
+  return identityOf(provider.issuer, { ...payload, email_verified: undefined, ...more })
 }
 
 function identityOf(issuer: string, { sub, email, email_verified: verified, name, preferred_username: nick }: JWTPayload): Identity {
