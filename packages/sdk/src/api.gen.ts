@@ -294,6 +294,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prompts/{id}/versions/{version}/redact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The request to redact a version that waits for another person, and what it would do */
+        get: operations["prompts.redaction"];
+        put?: never;
+        /** Ask to remove the text of a version for good; the same call by another person does it */
+        post: operations["prompts.redact"];
+        /** Withdraw a request to redact a version */
+        delete: operations["prompts.withdrawRedaction"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prompts/search/{category}/{name}": {
         parameters: {
             query?: never;
@@ -434,6 +453,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description There when the text was removed for good; content, variables and config are empty then */
+        Redacted: {
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            /** @description Who confirmed */
+            by: string;
+            requestedBy: string;
+            reason: string;
+            /** @description HMAC-SHA-256, in hex, of the removed body; the salt is kept by who confirmed, if at all */
+            hash: string;
+        };
         /** @description One message of a chat prompt, or the place where the caller puts messages */
         Message: {
             /** @description system, developer, user, assistant, tool, … */
@@ -467,8 +497,6 @@ export interface components {
             /** @description The variable whose messages stand here */
             placeholder: string;
         };
-        /** @description A text, or the messages of a chat; up to 1 MiB */
-        Content: string | components["schemas"]["Message"][];
         Variable: {
             /** @description As the content writes it */
             name: string;
@@ -518,7 +546,7 @@ export interface components {
             };
             /** @description Numbers of a prompt have no gaps */
             version: number;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             /** @description What it was forked from */
             parent: {
@@ -536,6 +564,7 @@ export interface components {
             revision: number;
             /** @description RFC 3339, UTC, with milliseconds */
             deletedAt?: string;
+            redacted?: components["schemas"]["Redacted"];
             /** @description In the answer to a write: what to know about it */
             warnings?: {
                 code: string;
@@ -546,13 +575,16 @@ export interface components {
              * @enum {unknown}
              */
             engine: "mustache" | "liquid" | "none";
-            content: components["schemas"]["Content"];
+            /** @description A text, or the messages of a chat; empty when the version was redacted */
+            content: string | components["schemas"]["Message"][];
             variables: components["schemas"]["Variable"][];
             /** @description Model, parameters, tools, response format: anything up to 256 kB */
             config: {
                 [key: string]: unknown;
             };
         };
+        /** @description A text, or the messages of a chat; up to 1 MiB */
+        Content: string | components["schemas"]["Message"][];
         VariableInput: {
             /** @description As the content writes it */
             name: string;
@@ -644,7 +676,7 @@ export interface components {
             };
             /** @description Numbers of a prompt have no gaps */
             version: number;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             /** @description What it was forked from */
             parent: {
@@ -662,6 +694,7 @@ export interface components {
             revision: number;
             /** @description RFC 3339, UTC, with milliseconds */
             deletedAt?: string;
+            redacted?: components["schemas"]["Redacted"];
             /** @description In the answer to a write: what to know about it */
             warnings?: {
                 code: string;
@@ -672,7 +705,8 @@ export interface components {
              * @enum {unknown}
              */
             engine: "mustache" | "liquid" | "none";
-            content?: components["schemas"]["Content"];
+            /** @description A text, or the messages of a chat; empty when the version was redacted */
+            content?: string | components["schemas"]["Message"][];
             variables?: components["schemas"]["Variable"][];
             /** @description Model, parameters, tools, response format: anything up to 256 kB */
             config?: {
@@ -797,7 +831,8 @@ export interface components {
              * @enum {unknown}
              */
             engine: "mustache" | "liquid" | "none";
-            content: components["schemas"]["Content"];
+            /** @description A text, or the messages of a chat; empty when the version was redacted */
+            content: string | components["schemas"]["Message"][];
             variables: components["schemas"]["Variable"][];
             /** @description Model, parameters, tools, response format: anything up to 256 kB */
             config: {
@@ -816,8 +851,9 @@ export interface components {
             createdBy: string;
             /** @description RFC 3339, UTC, with milliseconds */
             createdAt: string;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
+            redacted?: components["schemas"]["Redacted"];
         };
         VersionDiff: {
             /** @description Numbers of a prompt have no gaps */
@@ -858,6 +894,47 @@ export interface components {
                 to: number;
                 delta: number;
             };
+        };
+        Redaction: {
+            /** @description UUIDv7 */
+            promptId: string;
+            /** @description Numbers of a prompt have no gaps */
+            version: number;
+            /**
+             * @description requested: it waits for another person
+             * @enum {unknown}
+             */
+            status: "requested" | "redacted";
+            reason: string;
+            requestedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            requestedAt: string;
+            /** @description Until when it can be confirmed */
+            expiresAt: string | null;
+            /** @description Who confirmed */
+            redactedBy: string | null;
+            redactedAt: string | null;
+            /** @description HMAC-SHA-256, in hex, of the removed body under the salt of who confirmed */
+            hash: string | null;
+            /** @description What must be changed before it can be confirmed */
+            blockers: {
+                code: string;
+                detail: string;
+            }[];
+            /** @description What stays elsewhere: versions with the identical content, and those of this prompt with its config or variables; at most 100, those that you may read */
+            elsewhere: {
+                /** @description UUIDv7 */
+                promptId: string;
+                category: string;
+                name: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+                fields: string[];
+            }[];
+            /** @description How many there are in all */
+            elsewhereTotal: number;
+            /** @description Fields of the prompt itself that hold a part of the text, and stay: name, description */
+            remains: string[];
         };
         ManifestEntry: {
             /** @description UUIDv7 */
@@ -905,7 +982,7 @@ export interface components {
             label: string | null;
             /** @description Numbers of a prompt have no gaps */
             version: number;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             /** @description RFC 3339, UTC, with milliseconds */
             updatedAt: string;
@@ -925,7 +1002,7 @@ export interface components {
             /** @description Numbers of a prompt have no gaps */
             version: number;
             label: string | null;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             renderedChecksum: string;
             /** @description In the o200k_base encoding */
@@ -1402,6 +1479,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description precondition.failed */
             412: {
                 headers: {
@@ -1692,6 +1778,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.content_too_large, prompt.config_too_large */
             413: {
                 headers: {
@@ -1852,6 +1947,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Any other failure */
             default: {
                 headers: {
@@ -1908,6 +2012,15 @@ export interface operations {
             };
             /** @description include.cycle_closed, include.chain_too_deep, label.in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1993,6 +2106,15 @@ export interface operations {
             };
             /** @description label.moved, include.cycle_closed, include.chain_too_deep, label.in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2215,6 +2337,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Any other failure */
             default: {
                 headers: {
@@ -2279,6 +2410,175 @@ export interface operations {
             };
         };
     };
+    "prompts.redaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redaction"];
+                };
+            };
+            /** @description redaction.not_found, prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.redact": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why; stays with the version. That of the first call counts */
+                    reason: string;
+                    /** @description Of the second call: random, kept by you alone, to prove later what was removed; without it nobody can */
+                    salt?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redaction"];
+                };
+            };
+            /** @description prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description redaction.needs_another, version.in_use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.withdrawRedaction": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description redaction.not_found, prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "prompts.serve": {
         parameters: {
             query?: {
@@ -2320,6 +2620,15 @@ export interface operations {
             };
             /** @description include.unavailable */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2415,6 +2724,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description variables.invalid, template.limit */
             422: {
                 headers: {
@@ -2491,6 +2809,15 @@ export interface operations {
             };
             /** @description include.unavailable */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };

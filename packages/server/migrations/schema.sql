@@ -294,6 +294,32 @@ create policy tenant on prompt_label_move as permissive for all to ps_app using 
 grant delete, insert, select, update on prompt_label_move to ps_app;
 grant delete, insert, select, update on prompt_label_move to ps_system;
 
+create table prompt_redaction (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  prompt_id uuid not null,
+  version integer not null,
+  reason text not null,
+  status text not null,
+  requested_by text not null,
+  requested_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  decided_by text,
+  decided_at timestamp with time zone,
+  purge_checksum text,
+  constraint prompt_redaction_pkey PRIMARY KEY (workspace_id, id),
+  constraint prompt_redaction_workspace_id_prompt_id_version_fkey FOREIGN KEY (workspace_id, prompt_id, version) REFERENCES prompt_version(workspace_id, prompt_id, version),
+  constraint prompt_redaction_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'redacted'::text, 'withdrawn'::text, 'expired'::text])))
+);
+CREATE INDEX prompt_redaction_to_purge ON public.prompt_redaction USING btree (decided_at) WHERE (purge_checksum IS NOT NULL);
+CREATE UNIQUE INDEX prompt_redaction_open ON public.prompt_redaction USING btree (workspace_id, prompt_id, version) WHERE (status = 'requested'::text);
+alter table prompt_redaction enable row level security;
+alter table prompt_redaction force row level security;
+create policy across_workspaces on prompt_redaction as permissive for all to ps_system using (true) with check (true);
+create policy tenant on prompt_redaction as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on prompt_redaction to ps_app;
+grant delete, insert, select, update on prompt_redaction to ps_system;
+
 create table prompt_version (
   workspace_id uuid default current_workspace() not null,
   prompt_id uuid not null,
@@ -309,6 +335,7 @@ create table prompt_version (
   metadata jsonb not null,
   created_by text not null,
   created_at timestamp with time zone not null,
+  redaction jsonb,
   constraint prompt_version_pkey PRIMARY KEY (workspace_id, prompt_id, version),
   constraint prompt_version_workspace_id_prompt_id_fkey FOREIGN KEY (workspace_id, prompt_id) REFERENCES prompt(workspace_id, id),
   constraint prompt_version_change_type_check CHECK ((change_type = ANY (ARRAY['create'::text, 'update'::text, 'rollback'::text, 'fork'::text]))),

@@ -41,6 +41,7 @@ const bodies: Bodies = {
   'prompts.updateContent': () => ({ content: 'Changed' }),
   'prompts.fork': () => ({ name: `fork ${Math.random()}` }),
   'prompts.rollback': () => ({ reason: 'Better' }),
+  'prompts.redact': () => ({ reason: 'Personal data' }),
   'prompts.setLabel': () => ({ version: 1, reason: 'Why not' }),
   'prompts.revertLabel': () => ({ reason: 'Back' }),
   'prompts.resolve': ({ category, name }) => ({ category, name }),

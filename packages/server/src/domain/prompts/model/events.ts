@@ -21,6 +21,22 @@ export const labelMoved = eventType(
 export const promptForked = eventType('prompt.forked', Strict({ ...name, from: Strict({ promptId: Type.String(), version }) }))
 export const promptDeleted = eventType('prompt.deleted', Strict(name))
 export const promptRestored = eventType('prompt.restored', Strict(name))
+const redaction = Strict({ ...name, version })
+export const redactionRequested = eventType('prompt.redaction_requested', redaction)
+export const redactionWithdrawn = eventType('prompt.redaction_withdrawn', redaction)
+/** The text of a version is gone: whoever keeps anything that was made of it removes that too. */
+export const promptRedacted = eventType('prompt.redacted', redaction)
 
 /** Everything this context tells. */
-export const promptEvents = [promptCreated, promptUpdated, versionCreated, labelMoved, promptForked, promptDeleted, promptRestored]
+export const promptEvents = [
+  promptCreated,
+  promptUpdated,
+  versionCreated,
+  labelMoved,
+  promptForked,
+  promptDeleted,
+  promptRestored,
+  redactionRequested,
+  redactionWithdrawn,
+  promptRedacted,
+]

@@ -2,6 +2,10 @@ import { errorKind } from '../../../core/errors.ts'
 
 export const PromptNotFound = errorKind({ code: 'prompt.not_found', status: 404, title: 'No such prompt' })
 export const VersionNotFound = errorKind({ code: 'version.not_found', status: 404, title: 'No such version' })
+export const VersionRedacted = errorKind({ code: 'version.redacted', status: 410, title: 'The text of this version was removed for good' })
+export const VersionInUse = errorKind({ code: 'version.in_use', status: 409, title: 'This version is in use' })
+export const RedactionNotFound = errorKind({ code: 'redaction.not_found', status: 404, title: 'Nobody asked for this redaction' })
+export const RedactionNeedsAnother = errorKind({ code: 'redaction.needs_another', status: 409, title: 'Another person must confirm' })
 export const LabelNotFound = errorKind({ code: 'label.not_found', status: 404, title: 'This label is not set' })
 export const NameTaken = errorKind({ code: 'prompt.name_taken', status: 409, title: 'Another prompt has this name' })
 export const PromptInUse = errorKind({ code: 'prompt.in_use', status: 409, title: 'Other prompts need this one' })

@@ -1,7 +1,7 @@
 import { CompiledQuery, sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { AppError, type ErrorKind } from '../../../core/errors.ts'
-import { IncludeUnavailable, LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failures.ts'
+import { IncludeUnavailable, LabelNotFound, PromptNotFound, VersionNotFound, VersionRedacted } from '../model/failures.ts'
 import { maxIncludeDepth, type NodeKey, nodeKey } from '../model/includes.ts'
 import { labelOf, type Wanted } from '../model/serving-keys.ts'
 import type { Body, ManifestEntry } from '../model/shapes.ts'
@@ -31,9 +31,9 @@ export type Pointer = Readonly<{
   followsLabels: boolean
 }>
 
-type Found = Omit<Pointer, 'parts' | 'followsLabels'> & { hasIncludes: boolean }
+type Found = Omit<Pointer, 'parts' | 'followsLabels'> & { hasIncludes: boolean; isRedacted: boolean }
 
-const facts = `p.id, p.category, p.name, p.description, p.tags, p.metadata, p.is_template, p.status, p.updated_at, v.version, v.checksum,
+const facts = `p.id, p.category, p.name, p.description, p.tags, p.metadata, p.is_template, p.status, p.updated_at, v.version, v.checksum, v.redaction is not null as is_redacted,
   exists (select 1 from prompt_include i where i.prompt_id = p.id and i.version = v.version) as has_includes`
 const chosen = (label: string, version: string) => `
   left join prompt_label l on l.prompt_id = p.id and l.label = ${label}
@@ -52,7 +52,7 @@ select null::timestamptz as former_until, ${facts} from prompt p ${chosen('$2', 
 
 /** What some versions include, and which versions that is now. */
 const included = `/*hot:serve_included*/
-select i.prompt_id, i.version, i.reference, i.target_label, p.id as target_id, p.category, p.name, v.version as target_version, v.checksum
+select i.prompt_id, i.version, i.reference, i.target_label, p.id as target_id, p.category, p.name, v.version as target_version, v.checksum, v.redaction is not null as is_redacted
 from unnest($1::uuid[], $2::int[]) w (id, version)
 join prompt_include i on i.prompt_id = w.id and i.version = w.version
 left join prompt p on p.id = i.target_id and p.deleted_at is null
@@ -66,7 +66,7 @@ const select = async <R>(db: Db, text: string, values: unknown[]): Promise<R[]> 
 /**
  * Find what is to be served, and all that it includes, in one snapshot.
  * @param at the time, for former names
- * @throws PromptNotFound, LabelNotFound, VersionNotFound (404), IncludeUnavailable (409)
+ * @throws PromptNotFound, LabelNotFound, VersionNotFound (404), VersionRedacted (410), IncludeUnavailable (409)
  */
 export async function findServed(db: Db, wanted: Wanted, at: string): Promise<Pointer> {
   const label = labelOf(wanted) ?? null
@@ -78,7 +78,11 @@ export async function findServed(db: Db, wanted: Wanted, at: string): Promise<Po
   const called = 'id' in wanted ? wanted.id : `"${wanted.category}/${wanted.name}"`
   if (!found) throw new AppError(PromptNotFound, `There is no prompt ${called}.`)
   if (found.version === null) throw absent(found, label, version)
-  const { hasIncludes, ...pointer } = found
+  const { hasIncludes, isRedacted, ...pointer } = found
+  if (isRedacted)
+    throw new AppError(VersionRedacted, `The text of version ${found.version} of ${called} was removed for good. Ask for another one.`, {
+      members: { promptId: found.id },
+    })
   return { ...pointer, ...(await withIncludes(db, found, hasIncludes)) }
 }
 
@@ -93,8 +97,8 @@ function absent(found: Found, label: string | null, version: number | null): App
 
 type Growing = { entry: ManifestEntry; links: Map<string, NodeKey> }
 type Included = { promptId: string; version: number; reference: string; targetLabel: string | null } & (
-  | { targetId: null; targetVersion: null }
-  | { targetId: string; targetVersion: number | null; category: string; name: string; checksum: string }
+  | { targetId: null; targetVersion: null; isRedacted: boolean }
+  | { targetId: string; targetVersion: number | null; isRedacted: boolean; category: string; name: string; checksum: string }
 )
 
 /** Level by level, one query each; a version that is included along many ways is looked at once. */
@@ -114,7 +118,7 @@ async function withIncludes(
     level = []
     for (const row of rows) {
       const from = parts.get(nodeKey(row.promptId, row.version))!
-      if (row.targetVersion === null) throw unavailable(from.entry, row)
+      if (row.targetVersion === null || row.isRedacted) throw unavailable(from.entry, row)
       const key = nodeKey(row.targetId, row.targetVersion)
       from.links.set(row.reference, key)
       followsLabels ||= row.targetLabel !== null
@@ -130,10 +134,10 @@ async function withIncludes(
   return { parts, followsLabels }
 }
 
-const unavailable = ({ category, name }: ManifestEntry, { reference, targetId }: Included): AppError =>
+const unavailable = ({ category, name }: ManifestEntry, { reference, targetId, isRedacted }: Included): AppError =>
   new AppError(
     IncludeUnavailable,
-    `"${category}/${name}" includes "${reference}", which cannot be served: ${targetId ? 'the label is not set' : 'it was deleted'}.`,
+    `"${category}/${name}" includes "${reference}", which cannot be served: ${isRedacted ? 'its text was removed for good' : targetId ? 'the label is not set' : 'it was deleted'}.`,
   )
 
 /** The bodies of versions, by `promptId@version`. */

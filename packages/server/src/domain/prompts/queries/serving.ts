@@ -4,10 +4,11 @@ import { AppError, isAppError } from '../../../core/errors.ts'
 import type { Feed } from '../../../core/feed/feed.ts'
 import { Unavailable } from '../../../core/problem.ts'
 import { type Composition, manifestOf, variablesOf } from '../model/composition.ts'
+import { promptRedacted } from '../model/events.ts'
 import { expandContent } from '../model/expand.ts'
 import { cacheControl, type ServedPrompt, servedHeaders, sha256 } from '../model/served.ts'
 import { labelOf, nameTag, promptTag, servedKey, tagsOf, type Wanted } from '../model/serving-keys.ts'
-import { type BodyCaches, createComposer } from './compose.ts'
+import { type BodyCaches, bodyKey, createComposer } from './compose.ts'
 import { findServed, type Pointer } from './served.ts'
 
 /** A prompt ready to be sent: finished bytes, and what is needed to fill it. */
@@ -32,6 +33,8 @@ export type Serving = Readonly<{
   peek(workspaceId: string, wanted: Wanted): Served | undefined
   /** What is needed to fill a served prompt. */
   compose(pointer: Pointer, ctx: Ctx): Promise<Composition>
+  /** Delete a text that was removed for good from the shared cache. @throws when that does not answer */
+  forget(workspaceId: string, checksum: string): Promise<void>
 }>
 
 /** The last known answer is given for this long while the database is away. */
@@ -44,6 +47,9 @@ export function createServing({ served, ...parts }: Caches, feed: Feed): Serving
   feed.subscribe(({ events, everything }) => {
     if (everything) served.clear()
     else served.evict(events.flatMap(tagsOf))
+    // Bodies lie under the checksum of their text, which no event may tell: all of the workspace go.
+    const redacted = new Set(events.filter(({ type }) => type === promptRedacted.type).map(({ workspaceId }) => workspaceId))
+    if (everything || redacted.size > 0) parts.bodies.evictWhere((key) => everything || redacted.has(key.split('\n', 1)[0]!))
   })
 
   const load = async (wanted: Wanted, ctx: Ctx): Promise<Loaded<Outcome>> => {
@@ -61,6 +67,7 @@ export function createServing({ served, ...parts }: Caches, feed: Feed): Serving
 
   return {
     compose,
+    forget: (workspaceId, checksum) => parts.shared.deleteMany([bodyKey(workspaceId, checksum)]),
     peek(workspaceId, wanted) {
       if (!feed.isCurrent()) return undefined
       const outcome = served.get(servedKey(workspaceId, wanted))
@@ -86,9 +93,9 @@ export function createServing({ served, ...parts }: Caches, feed: Feed): Serving
   }
 }
 
-/** What is not there is remembered too, until a change of its prompt or name. @throws the error when it says anything else than 404 */
+/** What is not there, or not any more, is remembered too, until a change of its prompt or name. @throws the error when it says anything else than 404 and 410 */
 function absence(error: unknown, workspaceId: string, wanted: Wanted): Loaded<Outcome> {
-  if (!isAppError(error) || error.kind.status !== 404) throw error
+  if (!isAppError(error) || ![404, 410].includes(error.kind.status)) throw error
   const { promptId } = (error.extras.members ?? {}) as { promptId?: string }
   const tags = [...tagsFor(workspaceId, wanted), ...(promptId ? [promptTag(workspaceId, promptId)] : [])]
   return { value: { absent: error }, bytes: 300, tags, expiresInMs: absentForMs }

@@ -7,7 +7,15 @@ import { Problem, problemOf, RequestInvalid, Unavailable } from '../../../core/p
 import { FreeJson, Id, Nullable, Strict } from '../../../core/schemas.ts'
 import { manifestOf, variablesOf } from '../model/composition.ts'
 import { plainText } from '../model/content.ts'
-import { IncludeUnavailable, LabelNotFound, PromptNotFound, TemplateLimit, VariablesInvalid, VersionNotFound } from '../model/failures.ts'
+import {
+  IncludeUnavailable,
+  LabelNotFound,
+  PromptNotFound,
+  TemplateLimit,
+  VariablesInvalid,
+  VersionNotFound,
+  VersionRedacted,
+} from '../model/failures.ts'
 import { renderComposition } from '../model/render.ts'
 import { RenderedPrompt, renderedChecksum, ServedPrompt, sha256 } from '../model/served.ts'
 import type { Wanted } from '../model/serving-keys.ts'
@@ -22,7 +30,16 @@ const unitId = Type.Optional(
   Type.String({ maxLength: 200, description: 'Takes part in an experiment that runs on the label, if there is one' }),
 )
 const variables = Type.Optional(FreeJson('Values by name; the answer then has `rendered`'))
-const servingErrors = [PromptNotFound, LabelNotFound, VersionNotFound, IncludeUnavailable, VariablesInvalid, TemplateLimit, Unavailable]
+const servingErrors = [
+  PromptNotFound,
+  LabelNotFound,
+  VersionNotFound,
+  VersionRedacted,
+  IncludeUnavailable,
+  VariablesInvalid,
+  TemplateLimit,
+  Unavailable,
+]
 const ServeQuery = Type.Object(
   { ...WhichVersion, unitId },
   { additionalProperties: false, patternProperties: { '^var\\.': { type: 'string' } }, description: '`var.<name>` fills a variable' },

@@ -53,6 +53,10 @@ export const includeStore = (tx: Db) => ({
       .execute()
   },
 
+  async remove(promptId: string, version: number): Promise<void> {
+    await tx.deleteFrom('promptInclude').where('promptId', '=', promptId).where('version', '=', version).execute()
+  },
+
   edges: (promptId: string, version: number): Promise<Edge[]> =>
     tx
       .selectFrom('promptInclude')
@@ -121,8 +125,8 @@ function graphOf(rows: readonly Link[]): Graph {
 
 async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: string): Promise<string> {
   const { targetLabel, targetVersion } = followed(ref)
-  const { rows } = await sql<{ id: string; version: number | null; isText: boolean }>`
-    select t.id, v.version, jsonb_typeof(v.content) = 'string' as is_text from (
+  const { rows } = await sql<{ id: string; version: number | null; isText: boolean; isRedacted: boolean }>`
+    select t.id, v.version, jsonb_typeof(v.content) = 'string' as is_text, v.redaction is not null as is_redacted from (
       select id, 0 as choice from prompt where id = ${known}::uuid and deleted_at is null
       union all select id, 1 from prompt where category = ${ref.category} and name = ${ref.name} and deleted_at is null
       union all select p.id, 2 from prompt_former_name f join prompt p on p.id = f.prompt_id and p.deleted_at is null
@@ -137,19 +141,21 @@ async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: str
     throw refuse(
       `The included prompt "${reference}" has no ${targetLabel === null ? `version ${targetVersion}` : `label "${targetLabel}"`}.`,
     )
+  if (found.isRedacted) throw refuse(`The text of "${reference}" was removed for good. Include another version.`)
   if (!found.isText) throw refuse(`"${reference}" is a chat; only texts can be included.`)
   return found.id
 }
 
 const refuse = (detail: string) => unprocessable(IncludeNotFound, '/content', 'include.not_found', detail)
 
-/** Prompts that need the given one, by versions that are served, newest or pinned: `category/name`, at most 20; by one label, or by any. */
-export async function includersOf(tx: Db, targetId: string, label?: string): Promise<string[]> {
+/** Prompts that need the given one, by versions that are served, newest or pinned: `category/name`, at most 20; by one label, by one version that they pin, or by any. */
+export async function includersOf(tx: Db, targetId: string, label?: string, version?: number): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select distinct p.category || '/' || p.name as name
     from prompt_include i
     join prompt p on p.id = i.prompt_id and p.deleted_at is null and p.id <> i.target_id
     where i.target_id = ${targetId} and (${label ?? null}::text is null or i.target_label = ${label ?? null})
+      and (${version ?? null}::int is null or i.target_version = ${version ?? null})
       and (${isLive(sql`i.prompt_id`, sql`i.version`)} or ${isPinned(sql`i.prompt_id`, sql`i.version`)})
     order by 1 limit 20`.execute(tx)
   return rows.map(({ name }) => name)
