@@ -76,7 +76,7 @@ async function inTransaction<T>(pool: pg.Pool, preamble: string, work: (db: Db) 
 const plugins = [new CamelCasePlugin({ maintainNestedObjectKeys: true })]
 
 /** Kysely on one connection for one transaction: used later, it could write into another one's, so then it refuses. */
-function handleOf(client: pg.PoolClient): { db: Kysely<Tables>; close(): void } {
+export function handleOf(client: pg.ClientBase): { db: Kysely<Tables>; close(): void } {
   let open = true
   const connection = {
     query: (text: string, values: readonly unknown[]) =>
