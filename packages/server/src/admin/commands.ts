@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
+import { isId } from '../core/ids.ts'
 import { migrate } from '../infrastructure/postgres/migrate.ts'
-import { backup, restore, verify } from './backup/index.ts'
+import { backup, restore, restoreOnePrompt, restoreOneWorkspace, verify } from './backup/index.ts'
 import { bootstrapKey } from './bootstrap-key.ts'
 
 export const usage = `Usage: prompt-store-admin <command>
@@ -12,6 +13,10 @@ export const usage = `Usage: prompt-store-admin <command>
                                          of FILE. - is standard output
   backup verify FILE                     read a backup to its end and say what is in it; needs no database
   restore FILE                           fill an empty store with a backup, whatever PostgreSQL either is on. - is standard input
+  restore FILE --workspace ID|NAME [--as NAME]
+                                         restore one workspace into a living store; --as: beside, as a new one
+  restore FILE --prompt ID|CATEGORY/NAME [--workspace ID|NAME] [--into WORKSPACE] [--as CATEGORY/NAME]
+                                         restore one prompt, of that workspace, into another one or under another name
 
 The database is the one that DATABASE_URL (or DATABASE_DIRECT_URL) names, else the embedded one under DATA_DIR, whether the service runs or not.
 `
@@ -25,8 +30,15 @@ export type Command = Readonly<
   | { name: 'keys bootstrap'; keyName: string; force: boolean }
   | { name: 'backup'; file: string; force: boolean }
   | { name: 'backup verify'; file: string }
-  | { name: 'restore'; file: string }
+  | ({ name: 'restore'; file: string } & RestoreOptions)
 >
+
+type RestoreOptions = Readonly<{
+  workspace?: string | undefined
+  prompt?: string | undefined
+  into?: string | undefined
+  as?: string | undefined
+}>
 
 /** Where the answer goes (standard output: a script reads it), and what a person is told besides (standard error). */
 export type Output = Readonly<{ result(line: string): void; note(line: string): void }>
@@ -35,6 +47,10 @@ const options = {
   plan: { type: 'boolean' },
   name: { type: 'string' },
   force: { type: 'boolean' },
+  workspace: { type: 'string' },
+  prompt: { type: 'string' },
+  into: { type: 'string' },
+  as: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
 type Form = Readonly<{ options: readonly string[]; takesFile?: true }>
@@ -44,7 +60,7 @@ const forms: Readonly<Record<string, Form>> = {
   'keys bootstrap': { options: ['name', 'force'] },
   'backup verify': { options: [], takesFile: true },
   backup: { options: ['force'], takesFile: true },
-  restore: { options: [], takesFile: true },
+  restore: { options: ['workspace', 'prompt', 'into', 'as'], takesFile: true },
 }
 
 /** @throws UsageError that says which argument is wrong */
@@ -70,10 +86,32 @@ function commandOf(name: string, file: string, values: Values): Command {
   if (name === 'migrate') return { name, plan: values.plan ?? false }
   if (name === 'backup') return { name, file, force }
   if (name === 'backup verify') return { name, file }
-  if (name === 'restore') return { name, file }
+  if (name === 'restore') return { name, file, ...checkedParts(file, values) }
   const keyName = values.name ?? 'bootstrap'
   if (!/^\S.{0,99}$/u.test(keyName)) throw new UsageError('The name of a key has 1 to 100 characters.')
   return { name: 'keys bootstrap', keyName, force }
+}
+
+/** @throws UsageError for options that do not go together */
+function checkedParts(file: string, { workspace, prompt, into, as }: Values): RestoreOptions {
+  if (into !== undefined && prompt === undefined) throw new UsageError('--into goes with --prompt.')
+  if (as !== undefined && prompt === undefined && workspace === undefined) throw new UsageError('--as goes with --prompt or --workspace.')
+  if (file === '-' && (prompt !== undefined || workspace !== undefined))
+    throw new UsageError('A part is restored from a file, which is read twice.')
+  if (prompt !== undefined && !isId(prompt)) nameOf('prompt', prompt)
+  if (prompt !== undefined && as !== undefined) nameOf('as', as)
+  return { workspace, prompt, into, as }
+}
+
+/** `category/name`, where a raw `/`, `@` or `%` inside a part is percent-encoded. */
+function nameOf(option: string, text: string): { category: string; name: string } {
+  try {
+    const [category, name, ...more] = text.split('/').map(decodeURIComponent)
+    if (category && name && more.length === 0) return { category, name }
+  } catch {
+    // a broken escape, said below
+  }
+  throw new UsageError(`--${option} takes category/name${option === 'prompt' ? ' or an id' : ''}, with a "/" inside of either as %2F.`)
 }
 
 function parsed(args: string[]) {
@@ -104,8 +142,28 @@ export async function run(command: Command, url: string, output: Output): Promis
     const { tables, rows } = await backup(url, command.file, command)
     output.note(`written: ${rows} rows of ${tables} tables${command.file === '-' ? '' : ` into ${command.file}`}`)
   }
-  if (command.name === 'restore') {
-    const { tables, rows } = await restore(url, command.file)
+  if (command.name === 'restore') await runRestore(command, url, output)
+}
+
+async function runRestore(
+  { file, workspace, prompt, into, as }: RestoreOptions & { file: string },
+  url: string,
+  output: Output,
+): Promise<void> {
+  if (prompt !== undefined) {
+    const name = as === undefined ? undefined : nameOf('as', as)
+    const choice = isId(prompt) ? { id: prompt } : nameOf('prompt', prompt)
+    const restored = await restoreOnePrompt(url, file, { prompt: choice, workspace, into, as: name })
+    output.note(
+      `restored: ${restored.category}/${restored.name} with ${restored.versions} versions, in the workspace ${restored.workspaceId}`,
+    )
+    output.result(restored.id)
+  } else if (workspace !== undefined) {
+    const { id, name, rows, left } = await restoreOneWorkspace(url, file, workspace, as)
+    output.note([`restored: ${rows} rows of the workspace "${name}"`, ...left].join('\n'))
+    output.result(id)
+  } else {
+    const { tables, rows } = await restore(url, file)
     output.note(`restored: ${rows} rows of ${tables} tables`)
   }
 }

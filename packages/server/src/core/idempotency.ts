@@ -96,6 +96,11 @@ async function store(tx: Db, key: string, hash: string, answer: StoredAnswer, ct
 /** The same context inside a transaction that is already open. */
 const joined = (ctx: Ctx, tx: Db): Ctx => ({ ...ctx, read: (work) => work(tx), transact: (work) => work(tx) })
 
+/** Forget the stored answers of this workspace that mention something: its text is gone for good, and they may hold it. */
+export async function forgetAnswers(tx: Db, mentioned: string): Promise<void> {
+  await tx.deleteFrom('idempotencyKey').where(sql<boolean>`position(${mentioned} in body) > 0`).execute()
+}
+
 const purgeKeys = job({
   name: 'core.purge_idempotency_keys',
   payload: Type.Object({}),

@@ -1,4 +1,4 @@
-import { CompiledQuery } from 'kysely'
+import { CompiledQuery, sql } from 'kysely'
 import type { Db, Generated, Json } from './db.ts'
 import type { DomainEvent, FeedEvent } from './events.ts'
 
@@ -41,6 +41,22 @@ export async function appendEvents(
     CompiledQuery.raw(appendSql, [...values, by.explicitWorkspace ? by.workspaceId : null]),
   )
   return events.map((event, i) => ({ ...event, id: rows[i]!.id, xid: rows[i]!.xid, position: null, workspaceId: by.workspaceId }))
+}
+
+/**
+ * Take a field out of what was told of a subject, where it says something that is to be forgotten.
+ * @param where fields that the data of those events must have, with their values
+ */
+export async function forgetTold(
+  tx: Db,
+  subject: string,
+  type: string,
+  where: Readonly<Record<string, unknown>>,
+  field: string,
+): Promise<void> {
+  await sql`update outbox set data = data - ${field}::text where subject = ${subject} and type = ${type} and data @> ${JSON.stringify(where)}::jsonb`.execute(
+    tx,
+  )
 }
 
 /** Named, since every change runs it. Rows come back in the order of the events. */

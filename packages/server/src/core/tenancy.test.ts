@@ -35,6 +35,7 @@ async function fill(call: Call): Promise<void> {
   expect((await call('POST', '/prompts', { content, category: 'c', name: 'includer' }, { 'idempotency-key': 'fill' })).status).toBe(201)
   expect((await call('PUT', `/prompts/${id}`, { name: 'renamed' })).status).toBe(200)
   expect((await call('PUT', `/prompts/${id}/lifecycle`, { status: 'review' })).status).toBe(200)
+  expect((await call('POST', `/prompts/${id}/versions/1/redact`, { reason: 'Why not' })).status).toBe(200)
 }
 
 /** Statements in one transaction as a role, in a workspace or in none. */

@@ -120,6 +120,6 @@ test('a backup goes through a pipe as through a file', { timeout }, async () => 
   const target = await migratedDatabase()
   const command = `DATABASE_URL="$FROM" ${program} backup - | DATABASE_URL="$TO" ${program} restore -`
   const { status, stderr } = shell(command, { FROM: database.url, TO: target.url })
-  expect([status, stderr]).toEqual([0, expect.stringMatching(/written: \d+ rows[^]*restored: \d+ rows/)])
+  expect([status, stderr]).toEqual([0, expect.stringMatching(/written: \d+ rows[\s\S]*restored: \d+ rows/)])
   expect(await contentOf(target)).toEqual(await contentOf(database))
 })

@@ -8,7 +8,32 @@ import type pg from 'pg'
 export const leftOut: Readonly<Record<string, string>> = {
   schema_migration: 'stands in the header; restoring makes it anew by migrating',
   idempotency_key: 'answers of the last day; they name transactions of the old server',
+  session: 'who is logged in logs in again',
+  login_attempt: 'a login that is under way begins again',
 }
+
+/** Tables that are not restored when one workspace or one prompt is: what the living store has goes on, or makes them anew. */
+export const notInParts: Readonly<Record<string, string>> = {
+  outbox: 'the feed of the living store goes on; the restored prompts are told in it',
+  audit_entry: 'the trail of the living store goes on, and cannot be added to afterwards',
+  audit_block: 'as above',
+  search_document: 'made anew from what the feed tells',
+  search_term: 'as above',
+  search_statistics: 'as above',
+  search_vector: 'as above',
+  search_vector_due: 'as above',
+  prompt_redaction: 'who asked for a redaction asks again',
+}
+
+/** What belongs to one prompt alone and comes with it. */
+export const ofOnePrompt: readonly string[] = [
+  'prompt',
+  'prompt_version',
+  'prompt_label',
+  'prompt_label_move',
+  'prompt_include',
+  'lifecycle_move',
+]
 
 /** Types whose values mean something in their own server only; such columns take their default at a restore. */
 const ofTheServer = ['xid', 'xid8', 'pg_snapshot', 'pg_lsn', 'tid', 'cid', 'oid', 'regclass']

@@ -3,6 +3,7 @@ import { bytesOf, writeOut, writeWhole } from './file.ts'
 import { BackupUnusable } from './format.ts'
 import { type Summary, verifyBackup } from './read-backup.ts'
 import { restoreBackup } from './restore.ts'
+import { type PromptPart, type RestoredPrompt, type RestoredWorkspace, restorePrompt, restoreWorkspace } from './restore-part.ts'
 import { type Counted, writeBackup } from './write-backup.ts'
 
 /**
@@ -25,6 +26,16 @@ export const verify = (file: string): Promise<Summary> => naming(file, () => ver
 export async function restore(url: string, file: string): Promise<Counted> {
   if (file !== '-') await verify(file)
   return naming(file, () => restoreBackup(url, bytesOf(file)))
+}
+
+/** Restore one workspace into a living store. @param as the name of a new workspace, beside the one that is there */
+export async function restoreOneWorkspace(url: string, file: string, workspace: string, as?: string): Promise<RestoredWorkspace> {
+  return naming(file, () => restoreWorkspace(url, () => bytesOf(file), workspace, as))
+}
+
+/** Restore one prompt into a living store. */
+export async function restoreOnePrompt(url: string, file: string, part: PromptPart): Promise<RestoredPrompt> {
+  return naming(file, () => restorePrompt(url, () => bytesOf(file), part))
 }
 
 async function naming<T>(file: string, work: () => Promise<T>): Promise<T> {

@@ -77,9 +77,10 @@ const dropSql = `do $$ declare r record; begin
     and pg_get_userbyid(c.relowner) = 'ps_owner' loop execute format('drop view if exists %s cascade', r.name); end loop;
   for r in select p.oid::regprocedure::text as name, case p.prokind when 'p' then 'procedure' else 'function' end as kind from pg_proc p
     where p.pronamespace = 'public'::regnamespace and p.prokind in ('p', 'f') and pg_get_userbyid(p.proowner) = 'ps_owner'
+    and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e') -- of an extension, which stays
     loop execute format('drop %s if exists %s cascade', r.kind, r.name); end loop;
   for r in select t.oid::regtype::text as name from pg_type t where t.typnamespace = 'public'::regnamespace and t.typtype in ('e', 'd')
-    and pg_get_userbyid(t.typowner) = 'ps_owner' loop execute format('drop type if exists %s cascade', r.name); end loop;
+    and pg_get_userbyid(t.typowner) = 'ps_owner' and not exists (select 1 from pg_depend d where d.objid = t.oid and d.deptype = 'e') loop execute format('drop type if exists %s cascade', r.name); end loop;
 end $$`
 
 /** Take away the schema of a store in which there is nothing; looked at once more, under a lock that lets nobody write. */

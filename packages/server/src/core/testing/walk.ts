@@ -5,13 +5,10 @@ import type { AnyEndpoint } from '../endpoint.ts'
 export const endpointsOf = (t: TestApp): readonly AnyEndpoint[] => t.app.modules.flatMap(({ endpoints }) => endpoints)
 
 /** Values for path parameters, of things that exist. */
-export type Fixtures = Readonly<
-  Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'status' | 'otherId' | 'relationshipId', string>
-  Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag' | 'status' | 'documentId', string>
->
+export type Fixtures = Readonly<Awaited<ReturnType<typeof makeFixtures>>>
 
 /** Make, in the caller's workspace, one of everything that a path can name. */
-export async function makeFixtures(call: Call): Promise<Fixtures> {
+export async function makeFixtures(call: Call) {
   const category = 'walk/kategorie'
   const name = 'einer & alle'
   const made = await call('POST', '/prompts', {
@@ -21,16 +18,15 @@ export async function makeFixtures(call: Call): Promise<Fixtures> {
     tags: ['walked'],
     labels: ['production', 'staging'],
   })
-  const { id } = made.body
+  const id: string = made.body.id
   await call('PUT', `/prompts/${id}/content`, { content: 'Hello {{who}}' })
   await call('PUT', `/prompts/${id}/labels/staging`, { version: 2 })
-  const otherId = (await call('POST', '/prompts', { content: 'Related', category, name: 'andere' })).body.id
-  const relationshipId = (await call('POST', `/prompts/${id}/relationships`, { targetId: otherId, type: 'references' })).body.id
-  const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
-  return { ...fixed, id, otherId, relationshipId }
+  const otherId: string = (await call('POST', '/prompts', { content: 'Related', category, name: 'andere' })).body.id
+  const relationshipId: string = (await call('POST', `/prompts/${id}/relationships`, { targetId: otherId, type: 'references' })).body.id
   const documentId: string = (await call('POST', '/documents', { title: 'Walked', text: 'Read me' })).body.id
   await call('PUT', `/prompts/${id}/documents/${documentId}`, {})
-  return { id, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft', documentId }
+  const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
+  return { ...fixed, id, otherId, relationshipId, documentId }
 }
 
 /** The address of an endpoint with its parameters filled. @throws for a parameter that the fixtures do not know */
@@ -54,6 +50,7 @@ const bodies: Bodies = {
   'prompts.updateContent': () => ({ content: 'Changed' }),
   'prompts.fork': () => ({ name: `fork ${Math.random()}` }),
   'prompts.rollback': () => ({ reason: 'Better' }),
+  'prompts.redact': () => ({ reason: 'Personal data' }),
   'prompts.setLabel': () => ({ version: 1, reason: 'Why not' }),
   'prompts.revertLabel': () => ({ reason: 'Back' }),
   'prompts.resolve': ({ category, name }) => ({ category, name }),

@@ -1,15 +1,20 @@
 import { defineModule, type Module } from '../../core/module.ts'
-import { purgeFormerNames } from './jobs.ts'
+import { purgeFormerNames, purgeRedacted } from './jobs.ts'
 import type { Lint } from './model/suggestions.ts'
 import type { Serving } from './queries/serving.ts'
 import { insight } from './routes/insight.ts'
 import { manage } from './routes/manage.ts'
+import { redaction } from './routes/redaction.ts'
 import { serving } from './routes/serve.ts'
 import { versions } from './routes/versions.ts'
 
 /** Prompts: their text, versions, labels, and how they are served. @param neighbours.lint looks for faults in a prompt */
 export const prompts = (store: Serving, { lint }: { lint: Lint }): Module =>
-  defineModule({ name: 'prompts', endpoints: [...manage, ...versions, ...insight(lint), ...serving(store)], jobs: [purgeFormerNames] })
+  defineModule({
+    name: 'prompts',
+    endpoints: [...manage, ...versions, ...redaction, ...insight(lint), ...serving(store)],
+    jobs: [purgeFormerNames, purgeRedacted(store.forget)],
+  })
 
 export { setStanding } from './commands/set-standing.ts'
 export { hotPath } from './hot-path.ts'

@@ -102,7 +102,7 @@ async function inTransaction<T>(connect: Queue['connect'], preamble: string, wor
 const plugins = [new CamelCasePlugin({ maintainNestedObjectKeys: true })]
 
 /** Kysely on one connection for one transaction: used later, it could write into another one's, so then it refuses. */
-function handleOf(client: pg.PoolClient): { db: Kysely<Tables>; close(): void } {
+export function handleOf(client: pg.ClientBase): { db: Kysely<Tables>; close(): void } {
   let open = true
   const connection = {
     query: (text: string, values: readonly unknown[]) =>

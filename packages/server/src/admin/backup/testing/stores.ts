@@ -35,6 +35,7 @@ async function fill(call: Call): Promise<void> {
   const { id, category, name } = await makeFixtures(call)
   const content = `{{> ${encodeURIComponent(category)}/${encodeURIComponent(name)}@production}} \\N \\. \t\u2028 "quoted" 'n\nlines' 日本`
   await call('POST', '/prompts', { content, category: 'c', name: 'includer', description: '\\' }, { 'idempotency-key': 'fill' })
+  await call('POST', `/prompts/${id}/versions/1/redact`, { reason: 'Why not' })
   await call('PUT', `/prompts/${id}`, { name: 'renamed', metadata: { deep: [1.5e300, null, 'é'] } })
 }
 

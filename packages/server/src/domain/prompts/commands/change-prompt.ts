@@ -24,7 +24,7 @@ export const changePrompt = ({ id, change: wanted, sent, ifMatch }: ChangePrompt
     const store = promptStore(tx)
     const state = await store.lock(id)
     assertIfMatch(ifMatch, String(state.revision))
-    const newest = await store.version(id, state.version)
+    const newest = await store.version(id, state.version, { redacted: true })
     if (sent) assertReadOnlyUnchanged(promptView(state, await asRead(store, state, newest, sent)), sent)
     const outcome = change(state, newest, wanted, byOf(ctx))
     await applyOutcome(tx, ctx, outcome)
@@ -39,5 +39,5 @@ export const changePrompt = ({ id, change: wanted, sent, ifMatch }: ChangePrompt
 /** The version that was read, when an earlier one is sent back. */
 const asRead = async (store: PromptStore, state: State, newest: VersionState, { version }: Sent): Promise<VersionState> =>
   typeof version === 'number' && Number.isInteger(version) && version >= 1 && version < state.version
-    ? store.version(state.id, version)
+    ? store.version(state.id, version, { redacted: true })
     : newest

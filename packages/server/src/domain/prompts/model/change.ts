@@ -4,6 +4,7 @@ import { assertObjectSize, type MadeBody, makeBody, parseContent, type Warning }
 import { promptUpdated, versionCreated } from './events.ts'
 import { FieldReadOnly } from './failures.ts'
 import { type By, called, type Outcome, type State, toldOf, touched, type VersionState } from './prompt.ts'
+import { assertNotRedacted } from './redaction.ts'
 import type { Body, Content, Engine, Prompt, Variable, VariableInput } from './shapes.ts'
 import type { IncludeRef } from './templates/index.ts'
 import { completeVariables } from './variables.ts'
@@ -67,6 +68,7 @@ type Draft = Readonly<{ version?: VersionState; includes?: readonly IncludeRef[]
 
 /** The version a change would make; none when its checksum is that of the newest. */
 function draftVersion(state: State, newest: VersionState, change: Change, by: By): Draft {
+  if (newest.redaction && change.content === undefined) return keepRedacted(newest, change)
   const { body, includes, warnings } = changeBody(newest.body, change)
   const checksum = bodyChecksum(body)
   if (checksum === newest.checksum) return { warnings }
@@ -82,6 +84,12 @@ function draftVersion(state: State, newest: VersionState, change: Change, by: By
   }
   const sameText = body.engine === newest.body.engine && sameJson(body.content, newest.body.content)
   return { version, ...(!sameText && { includes }), warnings }
+}
+
+/** Nothing but a new content can be made of a version whose text is gone. @throws VersionRedacted (410) */
+function keepRedacted(newest: VersionState, { type, engine, variables, config }: Change): Draft {
+  if ([type, engine, variables, config].some((part) => part !== undefined)) assertNotRedacted(newest)
+  return { warnings: [] }
 }
 
 export type BodyChange = Pick<Change, 'type' | 'engine' | 'content' | 'variables' | 'config'>

@@ -25,6 +25,11 @@ export const includesChanged = eventType('prompt.includes_changed', Strict(name)
 export const promptDeleted = eventType('prompt.deleted', Strict(name))
 export const promptRestored = eventType('prompt.restored', Strict(name))
 export const statusChanged = eventType('prompt.status_changed', Strict({ ...name, from: Status, to: Status }))
+const redaction = Strict({ ...name, version })
+export const redactionRequested = eventType('prompt.redaction_requested', redaction)
+export const redactionWithdrawn = eventType('prompt.redaction_withdrawn', redaction)
+/** The text of a version is gone: whoever keeps anything that was made of it removes that too. */
+export const promptRedacted = eventType('prompt.redacted', redaction)
 
 /** Everything this context tells. */
 export const promptEvents = [
@@ -37,4 +42,7 @@ export const promptEvents = [
   promptDeleted,
   promptRestored,
   statusChanged,
+  redactionRequested,
+  redactionWithdrawn,
+  promptRedacted,
 ]

@@ -3,7 +3,7 @@ import { bodyChecksum } from './checksum.ts'
 import { assertObjectSize, type MadeBody, type Warning } from './content.ts'
 import { labelMoved, promptCreated, promptDeleted, promptForked, promptRestored, versionCreated } from './events.ts'
 import { firstLabels, standsOn } from './labels.ts'
-import type { Body, Label, Prompt, VersionNumber } from './shapes.ts'
+import type { Body, Label, Prompt, Redacted, VersionNumber } from './shapes.ts'
 import type { IncludeRef } from './templates/index.ts'
 
 /** The part of a prompt that changes. `version` is the newest. */
@@ -27,7 +27,7 @@ export type State = Readonly<{
   labels: Readonly<Record<Label, VersionNumber>>
 }>
 
-/** A version: never changes. */
+/** A version: never changes, save by redaction. */
 export type VersionState = Readonly<{
   version: VersionNumber
   body: Body
@@ -37,6 +37,8 @@ export type VersionState = Readonly<{
   metadata: Readonly<Record<string, unknown>>
   createdBy: string
   createdAt: string
+  /** Set when its text was removed for good. */
+  redaction?: Redacted | null
 }>
 
 export type Move = Readonly<{ label: Label; from: VersionNumber | null; to: VersionNumber | null; reason: string | null }>
@@ -56,6 +58,10 @@ export type Outcome = Readonly<{
 
 /** Who does it, and when. */
 export type By = Readonly<{ actor: string; at: string }>
+
+/** The labels that stand on a version. */
+export const standsWhere = (labels: State['labels'], version: VersionNumber): Label[] =>
+  Object.keys(labels).filter((label) => labels[label] === version)
 
 /** What a prompt is called, as events tell it. */
 export const called = ({ category, name }: Pick<State, 'category' | 'name'>) => ({ category, name })

@@ -45,7 +45,7 @@ async function loadBodies(missing: readonly ManifestEntry[], shared: SharedCache
   return found
 }
 
-const bodyKey = (workspaceId: string, checksum: string): string => `${workspaceId}\n${checksum}`
+export const bodyKey = (workspaceId: string, checksum: string): string => `${workspaceId}\n${checksum}`
 
 /** A value from level 2 counts only when it is what its checksum says, and only the fields that the checksum covers. */
 function verified(text: string, checksum: string): Body | undefined {

@@ -4,11 +4,11 @@ import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { RequestInvalid } from '../../../core/problem.ts'
 import { LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failures.ts'
-import type { Body, Label, Prompt, PromptItem, VersionNumber } from '../model/shapes.ts'
+import type { Body, Label, Prompt, PromptItem, Redacted, VersionNumber } from '../model/shapes.ts'
 import '../tables.ts'
 
-export type Row = Omit<PromptItem, 'content' | 'variables' | 'config' | 'deletedAt'> &
-  Pick<Body, 'content' | 'variables' | 'config'> & { deletedAt: string | null }
+export type Row = Omit<PromptItem, 'content' | 'variables' | 'config' | 'deletedAt' | 'redacted'> &
+  Pick<Body, 'content' | 'variables' | 'config'> & { deletedAt: string | null; redacted: Redacted | null }
 
 /** The prompt with the body of the version `v`; labels and parent as JSON. */
 export const promptColumns = sql`
@@ -16,11 +16,12 @@ export const promptColumns = sql`
   p.created_by, p.created_at, p.updated_at, p.deleted_at,
   case when p.parent_prompt_id is null then null else json_build_object('promptId', p.parent_prompt_id, 'version', p.parent_version) end as parent,
   (select coalesce(json_object_agg(l.label, l.version order by l.label), '{}') from prompt_label l where l.prompt_id = p.id) as labels,
-  case jsonb_typeof(v.content) when 'string' then 'text' else 'chat' end as type, v.version, v.engine, v.checksum`
+  case jsonb_typeof(v.content) when 'string' then 'text' else 'chat' end as type, v.version, v.engine, v.checksum, v.redaction as redacted`
 export const bodyColumns = sql`v.content, v.variables, v.config`
 
-export const toItem = <T extends { deletedAt: string | null }>({ deletedAt, ...row }: T) => ({
+export const toItem = <T extends { deletedAt: string | null; redacted: Redacted | null }>({ deletedAt, redacted, ...row }: T) => ({
   ...row,
+  ...(redacted && { redacted }),
   ...(deletedAt !== null && { deletedAt }),
 })
 

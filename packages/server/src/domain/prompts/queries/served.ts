@@ -2,7 +2,7 @@ import { CompiledQuery, sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { AppError, type ErrorKind } from '../../../core/errors.ts'
 import { prefix } from '../../../core/http/mount.ts'
-import { IncludeUnavailable, LabelNotFound, PromptArchived, PromptNotFound, VersionNotFound } from '../model/failures.ts'
+import { IncludeUnavailable, LabelNotFound, PromptArchived, PromptNotFound, VersionNotFound, VersionRedacted } from '../model/failures.ts'
 import { maxIncludeDepth, type NodeKey, nodeKey } from '../model/includes.ts'
 import { type Deprecation, deprecationHeaders } from '../model/served.ts'
 import { labelOf, type Wanted } from '../model/serving-keys.ts'
@@ -37,9 +37,9 @@ export type Pointer = Readonly<{
   followsLabels: boolean
 }>
 
-type Found = Omit<Pointer, 'parts' | 'followsLabels'> & { hasIncludes: boolean }
+type Found = Omit<Pointer, 'parts' | 'followsLabels'> & { hasIncludes: boolean; isRedacted: boolean }
 
-const facts = `p.id, p.category, p.name, p.description, p.tags, p.metadata, p.is_template, p.status, p.updated_at, v.version, v.checksum,
+const facts = `p.id, p.category, p.name, p.description, p.tags, p.metadata, p.is_template, p.status, p.updated_at, v.version, v.checksum, v.redaction is not null as is_redacted,
   p.deprecated_at, p.sunset_at, case when p.successor_id is not null then (select json_build_object('id', s.id, 'category', s.category, 'name', s.name)
     from prompt s where s.id = p.successor_id and s.deleted_at is null and s.status <> 'archived') end as successor,
   exists (select 1 from prompt_include i where i.prompt_id = p.id and i.version = v.version) as has_includes`
@@ -60,7 +60,7 @@ select null::timestamptz as former_until, ${facts} from prompt p ${chosen('$2', 
 
 /** What some versions include, and which versions that is now. */
 const included = `/*hot:serve_included*/
-select i.prompt_id, i.version, i.reference, i.target_label, p.id as target_id, p.category, p.name, p.status, v.version as target_version, v.checksum
+select i.prompt_id, i.version, i.reference, i.target_label, p.id as target_id, p.category, p.name, p.status, v.version as target_version, v.checksum, v.redaction is not null as is_redacted
 from unnest($1::uuid[], $2::int[]) w (id, version)
 join prompt_include i on i.prompt_id = w.id and i.version = w.version
 left join prompt p on p.id = i.target_id and p.deleted_at is null
@@ -74,7 +74,7 @@ const select = async <R>(db: Db, text: string, values: unknown[]): Promise<R[]> 
 /**
  * Find what is to be served, and all that it includes, in one snapshot.
  * @param at the time, for former names
- * @throws PromptNotFound, LabelNotFound, VersionNotFound (404), PromptArchived (410), IncludeUnavailable (409)
+ * @throws PromptNotFound, LabelNotFound, VersionNotFound (404), PromptArchived, VersionRedacted (410), IncludeUnavailable (409)
  */
 export async function findServed(db: Db, wanted: Wanted, at: string): Promise<Pointer> {
   const label = labelOf(wanted) ?? null
@@ -87,7 +87,11 @@ export async function findServed(db: Db, wanted: Wanted, at: string): Promise<Po
   if (!found) throw new AppError(PromptNotFound, `There is no prompt ${called}.`)
   if (found.version === null) throw absent(found, label, version)
   if (found.status === 'archived' && label !== null) throw archived(found)
-  const { hasIncludes, ...pointer } = found
+  const { hasIncludes, isRedacted, ...pointer } = found
+  if (isRedacted)
+    throw new AppError(VersionRedacted, `The text of version ${found.version} of ${called} was removed for good. Ask for another one.`, {
+      members: { promptId: found.id },
+    })
   return { ...pointer, ...(await withIncludes(db, found, hasIncludes)) }
 }
 
@@ -120,8 +124,8 @@ export const deprecationOf = ({
 
 type Growing = { entry: ManifestEntry; links: Map<string, NodeKey> }
 type Included = { promptId: string; version: number; reference: string; targetLabel: string | null } & (
-  | { targetId: null; targetVersion: null }
-  | { targetId: string; targetVersion: number | null; category: string; name: string; status: string; checksum: string }
+  | { targetId: null; targetVersion: null; isRedacted: boolean }
+  | { targetId: string; targetVersion: number | null; isRedacted: boolean; category: string; name: string; status: string; checksum: string }
 )
 
 /** Level by level, one query each; a version that is included along many ways is looked at once. */
@@ -141,7 +145,8 @@ async function withIncludes(
     level = []
     for (const row of rows) {
       const from = parts.get(nodeKey(row.promptId, row.version))!
-      if (row.targetVersion === null || (row.targetLabel !== null && row.status === 'archived')) throw unavailable(from.entry, row)
+      if (row.targetVersion === null || row.isRedacted || (row.targetLabel !== null && row.status === 'archived'))
+        throw unavailable(from.entry, row)
       const key = nodeKey(row.targetId, row.targetVersion)
       from.links.set(row.reference, key)
       followsLabels ||= row.targetLabel !== null
@@ -157,9 +162,13 @@ async function withIncludes(
   return { parts, followsLabels }
 }
 
-const unavailable = ({ category, name }: ManifestEntry, { reference, ...target }: Included): AppError => {
-  const why = target.targetId === null ? 'it was deleted' : target.targetVersion === null ? 'the label is not set' : 'it is archived'
-  return new AppError(IncludeUnavailable, `"${category}/${name}" includes "${reference}", which cannot be served: ${why}.`)
+const unavailable = ({ category, name }: ManifestEntry, row: Included): AppError =>
+  new AppError(IncludeUnavailable, `"${category}/${name}" includes "${row.reference}", which cannot be served: ${reasonOf(row)}.`)
+
+const reasonOf = ({ isRedacted, ...target }: Included): string => {
+  if (isRedacted) return 'its text was removed for good'
+  if (target.targetId === null) return 'it was deleted'
+  return target.targetVersion === null ? 'the label is not set' : 'it is archived'
 }
 
 /** The bodies of versions, by `promptId@version`. */

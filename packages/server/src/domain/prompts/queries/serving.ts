@@ -5,10 +5,11 @@ import type { Feed } from '../../../core/feed/feed.ts'
 import { prefix } from '../../../core/http/mount.ts'
 import { Unavailable } from '../../../core/problem.ts'
 import { type Composition, manifestOf, variablesOf } from '../model/composition.ts'
+import { promptRedacted } from '../model/events.ts'
 import { expandContent } from '../model/expand.ts'
 import { cacheControl, deprecationHeaders, type ServedPrompt, servedHeaders, sha256 } from '../model/served.ts'
 import { labelOf, nameTag, promptTag, servedKey, tagsOf, type Wanted } from '../model/serving-keys.ts'
-import { type BodyCaches, createComposer } from './compose.ts'
+import { type BodyCaches, bodyKey, createComposer } from './compose.ts'
 import { deprecationOf, findServed, type Pointer } from './served.ts'
 
 /** A prompt ready to be sent: finished bytes, and what is needed to fill it. */
@@ -33,6 +34,8 @@ export type Serving = Readonly<{
   peek(workspaceId: string, wanted: Wanted): Served | undefined
   /** What is needed to fill a served prompt. */
   compose(pointer: Pointer, ctx: Ctx): Promise<Composition>
+  /** Delete a text that was removed for good from the shared cache. @throws when that does not answer */
+  forget(workspaceId: string, checksum: string): Promise<void>
 }>
 
 /** The last known answer is given for this long while the database is away. */
@@ -45,6 +48,9 @@ export function createServing({ served, ...parts }: Caches, feed: Feed): Serving
   feed.subscribe(({ events, everything }) => {
     if (everything) served.clear()
     else served.evict(events.flatMap(tagsOf))
+    // Bodies lie under the checksum of their text, which no event may tell: all of the workspace go.
+    const redacted = new Set(events.filter(({ type }) => type === promptRedacted.type).map(({ workspaceId }) => workspaceId))
+    if (everything || redacted.size > 0) parts.bodies.evictWhere((key) => everything || redacted.has(key.split('\n', 1)[0]!))
   })
 
   const load = async (wanted: Wanted, ctx: Ctx): Promise<Loaded<Outcome>> => {
@@ -62,6 +68,7 @@ export function createServing({ served, ...parts }: Caches, feed: Feed): Serving
 
   return {
     compose,
+    forget: (workspaceId, checksum) => parts.shared.deleteMany([bodyKey(workspaceId, checksum)]),
     peek(workspaceId, wanted) {
       if (!feed.isCurrent()) return undefined
       const outcome = served.get(servedKey(workspaceId, wanted))

@@ -23,6 +23,7 @@ import {
   TemplateBroken,
   VariablesInvalid,
   VersionNotFound,
+  VersionRedacted,
 } from '../model/failures.ts'
 import { Category, Prompt, PromptItem, Tag } from '../model/shapes.ts'
 import { listFacet, listPrompts } from '../queries/list-prompts.ts'
@@ -145,7 +146,7 @@ export const manage: AnyEndpoint[] = [
     body: ChangePrompt,
     bodyLimit: contentBody,
     reply: Prompt,
-    errors: [PromptNotFound, NameTaken, PreconditionFailed, FieldReadOnly, ...bodyErrors],
+    errors: [PromptNotFound, NameTaken, PreconditionFailed, FieldReadOnly, VersionRedacted, ...bodyErrors],
     etag,
     handle: ({ params, body, ifMatch }, ctx) => changePrompt({ ...params, change: body, sent: body, ifMatch }, ctx),
   }),
@@ -200,7 +201,7 @@ export const manage: AnyEndpoint[] = [
     bodyLimit: contentBody,
     status: 201,
     reply: Prompt,
-    errors: [PromptNotFound, VersionNotFound, NameTaken, LabelReserved, ...bodyErrors],
+    errors: [PromptNotFound, VersionNotFound, VersionRedacted, NameTaken, LabelReserved, ...bodyErrors],
     etag,
     location,
     handle: ({ params, body }, ctx) => forkPrompt({ ...params, ...body }, ctx),

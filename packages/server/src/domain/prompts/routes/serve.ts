@@ -15,6 +15,7 @@ import {
   TemplateLimit,
   VariablesInvalid,
   VersionNotFound,
+  VersionRedacted,
 } from '../model/failures.ts'
 import { renderComposition } from '../model/render.ts'
 import { RenderedPrompt, renderedChecksum, ServedPrompt, sha256 } from '../model/served.ts'
@@ -36,6 +37,7 @@ const servingErrors = [
   LabelNotFound,
   VersionNotFound,
   PromptArchived,
+  VersionRedacted,
   IncludeUnavailable,
   VariablesInvalid,
   TemplateLimit,

@@ -15,6 +15,7 @@ import {
   NothingToRevert,
   PromptNotFound,
   VersionNotFound,
+  VersionRedacted,
 } from '../model/failures.ts'
 import { Label, Prompt, Reason, Version, VersionNumber } from '../model/shapes.ts'
 import { diffOf, getVersion, listLabelMoves, listVersions, usedBy } from '../queries/history.ts'
@@ -30,7 +31,7 @@ const MovedLabel = Strict({
   revision: Type.Integer({ description: 'The revision of the prompt after the move' }),
 })
 /** What bringing a version into use may meet. */
-const laterErrors = [IncludeCycleLater, IncludeTooDeepLater, LabelInUse]
+const laterErrors = [VersionRedacted, IncludeCycleLater, IncludeTooDeepLater, LabelInUse]
 const etag = ({ revision }: { revision: number }) => String(revision)
 
 export const versions: AnyEndpoint[] = [
@@ -66,7 +67,7 @@ export const versions: AnyEndpoint[] = [
     summary: 'What changed from version a to version b: text, words, variables, config, tokens',
     params: Strict({ id: Id, a: VersionNumber, b: VersionNumber }),
     reply: VersionDiff,
-    errors: [VersionNotFound, PromptNotFound],
+    errors: [VersionNotFound, PromptNotFound, VersionRedacted],
     handle: ({ params }, ctx) => diffOf(params, ctx),
   }),
   endpoint({

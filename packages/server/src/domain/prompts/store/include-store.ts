@@ -53,6 +53,10 @@ export const includeStore = (tx: Db) => ({
       .execute()
   },
 
+  async remove(promptId: string, version: number): Promise<void> {
+    await tx.deleteFrom('promptInclude').where('promptId', '=', promptId).where('version', '=', version).execute()
+  },
+
   edges: (promptId: string, version: number): Promise<Edge[]> =>
     tx
       .selectFrom('promptInclude')
@@ -129,8 +133,8 @@ function graphOf(rows: readonly Link[]): Graph {
 
 async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: string): Promise<string> {
   const { targetLabel, targetVersion } = followed(ref)
-  const { rows } = await sql<{ id: string; version: number | null; isText: boolean }>`
-    select t.id, v.version, jsonb_typeof(v.content) = 'string' as is_text from (
+  const { rows } = await sql<{ id: string; version: number | null; isText: boolean; isRedacted: boolean }>`
+    select t.id, v.version, jsonb_typeof(v.content) = 'string' as is_text, v.redaction is not null as is_redacted from (
       select id, 0 as choice from prompt where id = ${known}::uuid and deleted_at is null
       union all select id, 1 from prompt where category = ${ref.category} and name = ${ref.name} and deleted_at is null
       union all select p.id, 2 from prompt_former_name f join prompt p on p.id = f.prompt_id and p.deleted_at is null
@@ -145,6 +149,7 @@ async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: str
     throw refuse(
       `The included prompt "${reference}" has no ${targetLabel === null ? `version ${targetVersion}` : `label "${targetLabel}"`}.`,
     )
+  if (found.isRedacted) throw refuse(`The text of "${reference}" was removed for good. Include another version.`)
   if (!found.isText) throw refuse(`"${reference}" is a chat; only texts can be included.`)
   return found.id
 }
@@ -157,6 +162,10 @@ export const includersOf = (tx: Db, targetId: string, label?: string): Promise<s
 
 /** Those of them that follow a label, whichever. */
 export const followersOf = (tx: Db, targetId: string): Promise<string[]> => includersBy(tx, targetId, sql`i.target_label is not null`)
+
+/** Those of them that pin a version. */
+export const pinnersOf = (tx: Db, targetId: string, version: number): Promise<string[]> =>
+  includersBy(tx, targetId, sql`i.target_version = ${version}`)
 
 async function includersBy(tx: Db, targetId: string, way: Fragment): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`

@@ -2,6 +2,7 @@ import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { NameTaken, PromptNotFound, VersionNotFound } from '../model/failures.ts'
 import type { By, Move, State, VersionState } from '../model/prompt.ts'
+import { assertNotRedacted } from '../model/redaction.ts'
 import type { Label } from '../model/shapes.ts'
 import '../tables.ts'
 
@@ -38,8 +39,8 @@ export const promptStore = (tx: Db) => ({
   /** Read a prompt without locking it. @throws PromptNotFound, also for a deleted one */
   get: (id: string): Promise<State> => load(tx, id, { deleted: false, lock: false }),
 
-  /** @throws VersionNotFound */
-  async version(promptId: string, number: number): Promise<VersionState> {
+  /** @throws VersionNotFound; VersionRedacted (410) unless its empty remains will do */
+  async version(promptId: string, number: number, { redacted = false } = {}): Promise<VersionState> {
     const row = await tx
       .selectFrom('promptVersion')
       .select([
@@ -54,11 +55,13 @@ export const promptStore = (tx: Db) => ({
         'metadata',
         'createdBy',
         'createdAt',
+        'redaction',
       ])
       .where('promptId', '=', promptId)
       .where('version', '=', number)
       .executeTakeFirst()
     if (!row) throw new AppError(VersionNotFound, `The prompt has no version ${number}.`)
+    if (!redacted) assertNotRedacted(row)
     const { engine, content, variables, config, ...rest } = row
     return { ...rest, body: { type: typeof content === 'string' ? 'text' : 'chat', engine, content, variables, config } }
   },
@@ -81,7 +84,18 @@ export const promptStore = (tx: Db) => ({
     }
   },
 
-  async addVersion(promptId: string, { body, metadata, ...version }: VersionState): Promise<void> {
+  /** Let a version be what is left of it. */
+  async redactVersion(promptId: string, { version, body, checksum, changeSummary, metadata, redaction }: VersionState): Promise<void> {
+    const text = { content: JSON.stringify(body.content), variables: JSON.stringify(body.variables), config: JSON.stringify(body.config) }
+    await tx
+      .updateTable('promptVersion')
+      .set({ ...text, checksum, changeSummary, metadata: JSON.stringify(metadata), redaction: JSON.stringify(redaction) })
+      .where('promptId', '=', promptId)
+      .where('version', '=', version)
+      .execute()
+  },
+
+  async addVersion(promptId: string, { body, metadata, redaction: _none, ...version }: VersionState): Promise<void> {
     await tx
       .insertInto('promptVersion')
       .values({
