@@ -362,6 +362,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what to which, newest first, refused attempts included */
+        get: operations["audit.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sealed trail as NDJSON with a signed footer, to be kept and verified elsewhere */
+        get: operations["audit.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Walk the whole chain and compare it with the checkpoints outside of the database */
+        get: operations["audit.verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cache/stats": {
         parameters: {
             query?: never;
@@ -957,6 +1008,37 @@ export interface components {
             }[];
         } & {
             [key: string]: unknown;
+        };
+        AuditEntry: {
+            /** @description Grows in the order of writing, with gaps */
+            sequence: number;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            /** @description Principal, such as key:<id> */
+            actor: string;
+            /** @description Type of the event, such as prompt.created; access.refused for attempts without the right */
+            action: string;
+            /** @description Id of what it was done to; of a refused attempt the endpoint */
+            subject: string;
+            /** @description SHA-256 of the subject's state before, in hex; null when there was none, or it was not told */
+            beforeHash: string | null;
+            /** @description SHA-256 of the subject's state after, in hex; null when there was none, or it was not told */
+            afterHash: string | null;
+            requestId: string;
+            /** @description What the event told */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /** @enum {unknown} */
+        AuditFindingKind: "edited" | "deleted" | "inserted" | "swapped" | "block_missing" | "seal_altered" | "signature" | "truncated" | "rewritten" | "checkpoints_altered" | "checkpoints_behind";
+        AuditFinding: {
+            kind: components["schemas"]["AuditFindingKind"];
+            /** @description Place in the chain, from 1; null for what has none */
+            position: number | null;
+            /** @description Of the entry; null when no single one is meant */
+            sequence: number | null;
+            detail: string;
         };
     };
     responses: never;
@@ -2568,6 +2650,157 @@ export interface operations {
                             problem: components["schemas"]["Problem"];
                         }[];
                     };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+                /** @description A principal, such as key:<id> */
+                actor?: string;
+                /** @description The type of an event, or the beginning of some with .* behind it: prompt.* */
+                action?: string;
+                /** @description The id of what it was done to */
+                subject?: string;
+                /** @description Not before this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description X-Request-Id of the request */
+                requestId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuditEntry"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.export": {
+        parameters: {
+            query?: {
+                /** @description What follows this position of the chain; all of it unless told */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.verify": {
+        parameters: {
+            query?: {
+                /** @description Earlier keys of this installation that are trusted besides the present one; as often as needed */
+                publicKey?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description True when every sealed entry is as it was, and the checkpoints outside agree */
+                        ok: boolean;
+                        workspaceId: string;
+                        /** @description Sealed entries that were found in order */
+                        entries: number;
+                        /** @description Entries that wait for the sealer; nothing vouches for them yet */
+                        unsealed: number;
+                        /** @description Value of the chain after the last entry that was found in order, in hex */
+                        head: string;
+                        /** @description Those that this machine keeps; null when it keeps none */
+                        checkpoints: {
+                            /** @description Checkpoints outside of the database that agree with the chain */
+                            compared: number;
+                            /** @description Of the last one */
+                            position: number | null;
+                            /** @description When this machine began to keep them */
+                            since: string | null;
+                        } | null;
+                        /** @description The first place that is not in order */
+                        broken: components["schemas"]["AuditFinding"] | null;
+                        /** @description Ed25519, SPKI in base64: checks what this installation signs. Keep it elsewhere */
+                        publicKey: string;
+                        keyId: string;
+                    };
+                };
+            };
+            /** @description audit.public_key_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure */

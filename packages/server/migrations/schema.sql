@@ -18,6 +18,15 @@ begin
   execute format('grant select, insert, update, delete on %s to ps_app, ps_system', name);
 end $procedure$;
 
+CREATE OR REPLACE FUNCTION public.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if current_user = 'ps_owner' and current_setting('app.audit_maintenance', true) = 'on' then return null; end if;
+  raise exception 'the audit trail is append-only: % of % is refused', tg_op, tg_table_name using errcode = 'insufficient_privilege';
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.visible_categories()
  RETURNS text[]
  LANGUAGE sql
@@ -50,6 +59,58 @@ create policy across_workspaces on api_key as permissive for all to ps_system us
 create policy tenant on api_key as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
 grant delete, insert, select, update on api_key to ps_app;
 grant delete, insert, select, update on api_key to ps_system;
+
+create table audit_block (
+  workspace_id uuid default current_workspace() not null,
+  height integer not null,
+  number bigint not null,
+  through bigint not null,
+  first_position bigint not null,
+  last_position bigint not null,
+  sequences bigint[] not null,
+  hashes bytea not null,
+  previous bytea not null,
+  head bytea not null,
+  sealed_at timestamp with time zone not null,
+  key_id text not null,
+  signature bytea not null,
+  constraint audit_block_pkey PRIMARY KEY (workspace_id, height),
+  constraint audit_block_number_key UNIQUE (number),
+  constraint audit_block_workspace_id_last_position_key UNIQUE (workspace_id, last_position),
+  constraint audit_block_height_check CHECK ((height >= 1)),
+  constraint audit_block_number_check CHECK ((number >= 1))
+);
+alter table audit_block enable row level security;
+alter table audit_block force row level security;
+create policy across_workspaces on audit_block as permissive for all to ps_system using (true) with check (true);
+create policy tenant on audit_block as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_block FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+grant insert, select on audit_block to ps_system;
+grant select on audit_block to ps_app;
+
+create table audit_entry (
+  workspace_id uuid default current_workspace() not null,
+  xid xid8 default pg_current_xact_id() not null,
+  sequence bigint generated always as identity not null,
+  at timestamp with time zone not null,
+  actor text not null,
+  action text not null,
+  subject text not null,
+  before_hash bytea,
+  after_hash bytea,
+  request_id text not null,
+  data jsonb not null,
+  constraint audit_entry_pkey PRIMARY KEY (workspace_id, sequence)
+);
+CREATE INDEX audit_entry_by_sequence ON public.audit_entry USING btree (sequence);
+CREATE INDEX audit_entry_by_subject ON public.audit_entry USING btree (workspace_id, subject, sequence);
+alter table audit_entry enable row level security;
+alter table audit_entry force row level security;
+create policy across_workspaces on audit_entry as permissive for all to ps_system using (true) with check (true);
+create policy tenant on audit_entry as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+grant insert, select on audit_entry to ps_app;
+grant insert, select on audit_entry to ps_system;
 
 create table feed_head (
   only_row boolean default true not null,

@@ -14,9 +14,11 @@ import { openApiDocument } from './core/openapi.ts'
 import { cursorCodec } from './core/page.ts'
 import { createRuntime, type Runtime } from './core/runtime.ts'
 import { type Authenticator, access, createAuthenticator, defaultWorkspaceId, ensureDefaultWorkspace } from './domain/access/index.ts'
+import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving } from './domain/prompts/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
+import { lineFile } from './infrastructure/files/line-file.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
 import { requireWeakRole } from './infrastructure/postgres/role.ts'
 import { openSystemPool } from './infrastructure/postgres/system.ts'
@@ -37,6 +39,13 @@ export type AppOptions = Readonly<{
   cacheBytes: number
   encryptionKey: string
   bootstrapApiKey?: string | undefined
+  auditSigningKey: string
+  /** False: changes leave no audit entries. */
+  audit?: boolean
+  /** False: nothing is sealed until `audit.settle` is called: for tests. */
+  auditInBackground?: boolean
+  /** The file in which this machine keeps the audit trail's checkpoints; absent: none. */
+  auditCheckpoints?: string | undefined
   log: FastifyBaseLogger
   clock?: () => string
   /** Check every reply against its schema: for tests. */
@@ -52,6 +61,7 @@ export type App = Readonly<{
   modules: readonly Module[]
   authenticator: Authenticator
   database: Database
+  audit: Audit
   /** Follow the feed, and work on jobs; `http.listen` is the caller's. */
   start(): Promise<void>
   /** Answer what is in flight, take nothing new, and let go of everything. @param graceMs how long callers get to close their connections */
@@ -60,7 +70,7 @@ export type App = Readonly<{
 
 /** The composition root: the one place that knows every context and every adapter. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { log, clock = () => new Date().toISOString() } = options
+  const { log, clock = () => new Date().toISOString(), audit: isAudited = true } = options
   const note = (message: string, details?: object) => log.info(details ?? {}, message)
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
   const direct = options.directUrl ?? options.databaseUrl
@@ -81,15 +91,26 @@ export async function createApp(options: AppOptions): Promise<App> {
     feed,
     bootstrapKey: options.bootstrapApiKey,
   })
+  const audit = createAudit({
+    system: (work, mode) => database.within('system', mode, work),
+    feed,
+    secret: options.auditSigningKey,
+    checkpoints: options.auditCheckpoints === undefined ? undefined : lineFile(options.auditCheckpoints),
+    clock,
+    enabled: isAudited,
+    inBackground: options.auditInBackground ?? true,
+    log: note,
+  })
   const modules: Module[] = [
     prompts(store),
     access,
+    audit.module,
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
     ...(options.extraModules ?? []),
   ]
   const cursors = cursorCodec(createHmac('sha256', options.encryptionKey).update('cursor').digest())
-  const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules })
+  const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, audit: isAudited })
   feed.onSignal(() => queue.wake())
   const metrics = createMetrics({ database, feed, caches: [caches.served as Cache<unknown>, caches.bodies as Cache<unknown>], shared })
   let closing = false
@@ -99,6 +120,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     runtime,
     authenticator,
     store,
+    audit,
     metrics,
     checks: checksOf({ database, feed, queue, shared }),
     closing: () => closing,
@@ -110,9 +132,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     modules,
     authenticator,
     database,
+    audit,
     async start() {
       await database.within('system', 'write', (db) => ensureDefaultWorkspace(db, clock()))
       await feed.start()
+      await audit.start()
       await queue.start(
         modules.flatMap(({ jobs }) => jobs ?? []),
         runtime,
@@ -123,6 +147,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       if (graceMs > 0) await new Promise((resolve) => setTimeout(resolve, graceMs))
       await http.close()
       await queue.stop()
+      await audit.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])
     },
@@ -195,12 +220,23 @@ type Web = Readonly<{
   runtime: Runtime
   authenticator: Authenticator
   store: Serving
+  audit: Audit
   metrics: Metrics
   checks: readonly Check[]
   closing: () => boolean
 }>
 
-async function createWeb({ options, modules, runtime, authenticator, store, metrics, checks, closing }: Web): Promise<FastifyInstance> {
+async function createWeb({
+  options,
+  modules,
+  runtime,
+  authenticator,
+  store,
+  audit,
+  metrics,
+  checks,
+  closing,
+}: Web): Promise<FastifyInstance> {
   const fastLane = createFastLane({
     paths: [hotPath(prefix, store)],
     peek: authenticator.peek,
@@ -234,6 +270,7 @@ async function createWeb({ options, modules, runtime, authenticator, store, metr
       runtime,
       authenticate: ({ headers }) => authenticator.authenticate(headers),
       checkReplies: options.checkReplies ?? false,
+      onRefused: audit.refused,
     },
   )
   await apiReference(http, openApiDocument(modules, version))

@@ -21,6 +21,7 @@ const wrong: [name: string, values: string[]][] = [
   ['CACHE_BYTES', ['-1', '128MB', '1e6', '100000000001']],
   ['ENCRYPTION_KEY', ['short']],
   ['AUDIT_SIGNING_KEY', ['short']],
+  ['AUDIT', ['yes', '1', 'true', 'ON']],
 ]
 
 test.each(wrong.flatMap(([name, values]) => values.map((value) => [name, value])))(
@@ -68,6 +69,7 @@ test('an empty environment gives the defaults, and an empty value counts as none
     cacheBytes: 134_217_728,
     encryptionKey: undefined,
     auditSigningKey: undefined,
+    audit: true,
   })
   expect(readConfig(Object.fromEntries(wrong.map(([name]) => [name, ''])))).toEqual(defaults)
 })
@@ -87,6 +89,7 @@ test('right values are taken', () => {
     CACHE_BYTES: '0',
     ENCRYPTION_KEY: long,
     AUDIT_SIGNING_KEY: long,
+    AUDIT: 'off',
   })
   expect(config).toMatchObject({
     port: 0,
@@ -96,6 +99,7 @@ test('right values are taken', () => {
     rateLimit: 'off',
     allowOpen: true,
     cacheBytes: 0,
+    audit: false,
     bootstrapApiKey: long,
   })
   expect(readConfig({ RATE_LIMIT: '50/s', ALLOW_OPEN: 'false' })).toMatchObject({ rateLimit: { perSecond: 50 }, allowOpen: false })

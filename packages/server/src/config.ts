@@ -22,6 +22,8 @@ export type Config = Readonly<{
   cacheBytes: number
   encryptionKey: string | undefined
   auditSigningKey: string | undefined
+  /** Whether changes leave audit entries. */
+  audit: boolean
 }>
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -41,6 +43,7 @@ const url =
   }
 const secret: Reader<string> = (text) => (text.length >= 32 ? text : undefined)
 const flag: Reader<boolean> = (text) => (['1', 'true'].includes(text) ? true : ['0', 'false'].includes(text) ? false : undefined)
+const onOff: Reader<boolean> = (text) => (text === 'on' ? true : text === 'off' ? false : undefined)
 const rate: Reader<Config['rateLimit']> = (text) => {
   if (text === 'off') return 'off'
   const perSecond = /^([1-9]\d{0,6})\/s$/.exec(text)?.[1]
@@ -73,6 +76,7 @@ export function readConfig(env: Env): Config {
     cacheBytes: read('CACHE_BYTES', integer(0, 1e11), 128 * 1024 * 1024, 'a number of bytes; 0 turns the cache off'),
     encryptionKey: read('ENCRYPTION_KEY', secret, undefined, 'at least 32 characters long'),
     auditSigningKey: read('AUDIT_SIGNING_KEY', secret, undefined, 'at least 32 characters long'),
+    audit: read('AUDIT', onOff, true, 'on or off'),
   }
   if (config.databaseDirectUrl && !config.databaseUrl)
     throw new ConfigError('DATABASE_DIRECT_URL stands beside DATABASE_URL; set that one too.')

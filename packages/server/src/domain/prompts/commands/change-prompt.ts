@@ -27,7 +27,7 @@ export const changePrompt = ({ id, change: wanted, sent, ifMatch }: ChangePrompt
     const newest = await store.version(id, state.version)
     if (sent) assertReadOnlyUnchanged(promptView(state, await asRead(store, state, newest, sent)), sent)
     const outcome = change(state, newest, wanted, byOf(ctx))
-    await applyOutcome(tx, ctx, outcome)
+    await applyOutcome(tx, ctx, state, outcome)
     if (outcome.includes) await includeByText(tx, ctx, outcome.next, outcome.includes, await includeStore(tx).edges(id, state.version))
     else if (outcome.version) await includeAlike(tx, outcome.next, state.version)
     return replyOf(outcome, newest)

@@ -68,7 +68,7 @@ export const deleteLabel = (
     const state = await promptStore(tx).lock(id)
     assertIfMatch(ifMatch, String(state.revision))
     if (standsOn(state.labels, label) === null) throw new AppError(LabelNotFound, `"${label}" is not set on this prompt.`)
-    await applyOutcome(tx, ctx, moveLabel(state, { label, to: null }, byOf(ctx)))
+    await applyOutcome(tx, ctx, state, moveLabel(state, { label, to: null }, byOf(ctx)))
     await includeStore(tx).lockGraph(ctx.workspaceId)
     const users = await includersOf(tx, id, label)
     if (users.length > 0)
@@ -84,7 +84,7 @@ async function move(tx: Db, ctx: Ctx, state: State, wanted: Wanted): Promise<Lab
   const { label, to: version } = wanted
   const target = await promptStore(tx).version(id, version)
   const outcome = moveLabel(state, wanted, byOf(ctx))
-  await applyOutcome(tx, ctx, outcome)
+  await applyOutcome(tx, ctx, state, outcome)
   await assertIncludes(tx, ctx, { id, version })
   await assertFollowersCanUse(tx, ctx, id, label, target)
   return { label, version, previousVersion: standsOn(state.labels, label), promptId: id, revision: outcome.next.revision }

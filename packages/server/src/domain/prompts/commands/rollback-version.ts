@@ -22,7 +22,7 @@ export const rollbackVersion = ({ id, version, reason, labels = [] }: RollbackVe
     const state = await store.lock(id)
     const target = await store.version(id, version)
     const outcome = rollback(state, target, { reason, labels }, byOf(ctx))
-    await applyOutcome(tx, ctx, outcome)
+    await applyOutcome(tx, ctx, state, outcome)
     await includeAlike(tx, outcome.next, version)
     await assertIncludes(tx, ctx, outcome.next)
     for (const label of labels) await assertFollowersCanUse(tx, ctx, id, label, target)
