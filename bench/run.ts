@@ -21,6 +21,7 @@ import { memory } from './rows/09-memory.ts'
 import { start } from './rows/10-start.ts'
 import { growth } from './rows/11-growth.ts'
 import { rights } from './rows/12-rights.ts'
+import { auditRow } from './rows/15-audit.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -35,6 +36,7 @@ const rows: readonly Row[] = [
   start,
   growth,
   rights,
+  auditRow,
 ]
 
 /** When and how this run measures. */

@@ -73,10 +73,11 @@ async function compare(generator: Generator, service: Service, { databaseUrl }: 
 async function rowsOf({ query }: Installation, side: string): Promise<string> {
   const [found] = await query<{ rows: string }>(
     `with made as (select id from prompt where name like $1), n as (select count(*)::numeric as n from made)
-     select format('%s versions, %s labels, %s moves, %s events',
+     select format('%s versions, %s labels, %s moves, %s events, %s audit entries',
        round((select count(*) from prompt_version where prompt_id in (select id from made)) / n, 2), round((select count(*) from prompt_label where prompt_id in (select id from made)) / n, 2),
        round((select count(*) from prompt_label_move where prompt_id in (select id from made)) / n, 2),
-       round((select count(*) from outbox where subject in (select id::text from made)) / n, 2)) as rows from n`,
+       round((select count(*) from outbox where subject in (select id::text from made)) / n, 2),
+       round((select count(*) from audit_entry where subject in (select id::text from made)) / n, 2)) as rows from n`,
     [`${side} %`],
   )
   return found!.rows

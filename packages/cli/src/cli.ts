@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
+import { addAudit } from './commands/audit.ts'
 import { addExport } from './commands/export.ts'
 import { addGet } from './commands/get.ts'
 import { addImport } from './commands/import.ts'
@@ -17,6 +18,7 @@ const program = withConnection(new Command('prompt-store'))
   .exitOverride()
 
 for (const add of [addImport, addExport, addGet, addRender, addLabels, addLifecycle]) add(program)
+for (const add of [addImport, addExport, addGet, addRender, addLabels, addAudit]) add(program)
 for (const command of allOf(program)) command.exitOverride().showHelpAfterError('(see --help)')
 
 function allOf(command: Command): Command[] {

@@ -294,6 +294,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prompts/{id}/versions/{version}/redact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The request to redact a version that waits for another person, and what it would do */
+        get: operations["prompts.redaction"];
+        put?: never;
+        /** Ask to remove the text of a version for good; the same call by another person does it */
+        post: operations["prompts.redact"];
+        /** Withdraw a request to redact a version */
+        delete: operations["prompts.withdrawRedaction"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the text changed from each version to the next, the latest change first */
+        get: operations["prompts.drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What could be better in the text of a prompt, the gravest first */
+        get: operations["prompts.suggestions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prompts/search/{category}/{name}": {
         parameters: {
             query?: never;
@@ -588,6 +641,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what to which, newest first, refused attempts included */
+        get: operations["audit.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sealed trail as NDJSON with a signed footer, to be kept and verified elsewhere */
+        get: operations["audit.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Walk the whole chain and compare it with the checkpoints outside of the database */
+        get: operations["audit.verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/relationships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the relationships of a prompt, newest first */
+        get: operations["relationships.list"];
+        put?: never;
+        /** Relate the prompt to another one */
+        post: operations["relationships.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/relationships/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The prompts around a prompt, and how they are related */
+        get: operations["relationships.graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/related": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prompts related to a prompt by relationships, content and shared use, with scores and reasons */
+        get: operations["relationships.related"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the prompts of the workspace are related, in numbers */
+        get: operations["relationships.stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look for cycles, contradictions and dangling relationships: of a planned one, or without a body of all */
+        post: operations["relationships.validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/{relationshipId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get one relationship */
+        get: operations["relationships.get"];
+        put?: never;
+        post?: never;
+        /** Take a relationship away */
+        delete: operations["relationships.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/{relationshipId}/strength": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say how strong a relationship is */
+        put: operations["relationships.setStrength"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cache/stats": {
         parameters: {
             query?: never;
@@ -660,6 +885,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description There when the text was removed for good; content, variables and config are empty then */
+        Redacted: {
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            /** @description Who confirmed */
+            by: string;
+            requestedBy: string;
+            reason: string;
+            /** @description HMAC-SHA-256, in hex, of the removed body; the salt is kept by who confirmed, if at all */
+            hash: string;
+        };
         /** @description One message of a chat prompt, or the place where the caller puts messages */
         Message: {
             /** @description system, developer, user, assistant, tool, … */
@@ -693,8 +929,6 @@ export interface components {
             /** @description The variable whose messages stand here */
             placeholder: string;
         };
-        /** @description A text, or the messages of a chat; up to 1 MiB */
-        Content: string | components["schemas"]["Message"][];
         Variable: {
             /** @description As the content writes it */
             name: string;
@@ -744,7 +978,7 @@ export interface components {
             };
             /** @description Numbers of a prompt have no gaps */
             version: number;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             /** @description What it was forked from */
             parent: {
@@ -762,6 +996,7 @@ export interface components {
             revision: number;
             /** @description RFC 3339, UTC, with milliseconds */
             deletedAt?: string;
+            redacted?: components["schemas"]["Redacted"];
             /** @description In the answer to a write: what to know about it */
             warnings?: {
                 code: string;
@@ -772,13 +1007,16 @@ export interface components {
              * @enum {unknown}
              */
             engine: "mustache" | "liquid" | "none";
-            content: components["schemas"]["Content"];
+            /** @description A text, or the messages of a chat; empty when the version was redacted */
+            content: string | components["schemas"]["Message"][];
             variables: components["schemas"]["Variable"][];
             /** @description Model, parameters, tools, response format: anything up to 256 kB */
             config: {
                 [key: string]: unknown;
             };
         };
+        /** @description A text, or the messages of a chat; up to 1 MiB */
+        Content: string | components["schemas"]["Message"][];
         VariableInput: {
             /** @description As the content writes it */
             name: string;
@@ -870,7 +1108,7 @@ export interface components {
             };
             /** @description Numbers of a prompt have no gaps */
             version: number;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             /** @description What it was forked from */
             parent: {
@@ -888,6 +1126,7 @@ export interface components {
             revision: number;
             /** @description RFC 3339, UTC, with milliseconds */
             deletedAt?: string;
+            redacted?: components["schemas"]["Redacted"];
             /** @description In the answer to a write: what to know about it */
             warnings?: {
                 code: string;
@@ -898,7 +1137,8 @@ export interface components {
              * @enum {unknown}
              */
             engine: "mustache" | "liquid" | "none";
-            content?: components["schemas"]["Content"];
+            /** @description A text, or the messages of a chat; empty when the version was redacted */
+            content?: string | components["schemas"]["Message"][];
             variables?: components["schemas"]["Variable"][];
             /** @description Model, parameters, tools, response format: anything up to 256 kB */
             config?: {
@@ -1023,7 +1263,8 @@ export interface components {
              * @enum {unknown}
              */
             engine: "mustache" | "liquid" | "none";
-            content: components["schemas"]["Content"];
+            /** @description A text, or the messages of a chat; empty when the version was redacted */
+            content: string | components["schemas"]["Message"][];
             variables: components["schemas"]["Variable"][];
             /** @description Model, parameters, tools, response format: anything up to 256 kB */
             config: {
@@ -1042,8 +1283,9 @@ export interface components {
             createdBy: string;
             /** @description RFC 3339, UTC, with milliseconds */
             createdAt: string;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
+            redacted?: components["schemas"]["Redacted"];
         };
         VersionDiff: {
             /** @description Numbers of a prompt have no gaps */
@@ -1083,6 +1325,149 @@ export interface components {
                 from: number;
                 to: number;
                 delta: number;
+            };
+        };
+        Redaction: {
+            /** @description UUIDv7 */
+            promptId: string;
+            /** @description Numbers of a prompt have no gaps */
+            version: number;
+            /**
+             * @description requested: it waits for another person
+             * @enum {unknown}
+             */
+            status: "requested" | "redacted";
+            reason: string;
+            requestedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            requestedAt: string;
+            /** @description Until when it can be confirmed */
+            expiresAt: string | null;
+            /** @description Who confirmed */
+            redactedBy: string | null;
+            redactedAt: string | null;
+            /** @description HMAC-SHA-256, in hex, of the removed body under the salt of who confirmed */
+            hash: string | null;
+            /** @description What must be changed before it can be confirmed */
+            blockers: {
+                code: string;
+                detail: string;
+            }[];
+            /** @description What stays elsewhere: versions with the identical content, and those of this prompt with its config or variables; at most 100, those that you may read */
+            elsewhere: {
+                /** @description UUIDv7 */
+                promptId: string;
+                category: string;
+                name: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+                fields: string[];
+            }[];
+            /** @description How many there are in all */
+            elsewhereTotal: number;
+            /** @description Fields of the prompt itself that hold a part of the text, and stay: name, description */
+            remains: string[];
+        };
+        Drift: {
+            /** @description Numbers of a prompt have no gaps */
+            from: number;
+            /** @description Numbers of a prompt have no gaps */
+            to: number;
+            /** @description When the later version was made */
+            createdAt: string;
+            /** @description Sørensen–Dice coefficient of the pairs of neighbouring words and signs, with their counts: 1 for the same text */
+            similarity: number;
+            /** @description Tokens of o200k_base */
+            tokens: {
+                from: number;
+                to: number;
+                delta: number;
+            };
+            variables: {
+                added: string[];
+                removed: string[];
+            };
+            length: {
+                /** @description UTF-16 units */
+                characters: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words */
+                words: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Sentences; a line is one, too */
+                sentences: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+            };
+            /** @description Counted by English word lists: near 0 in other languages */
+            tone: {
+                /** @description Words in a sentence, on average */
+                sentenceLength: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Share of sentences that begin with a verb of instruction */
+                imperatives: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words such as please, per 100 words */
+                politeness: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words such as perhaps, might, usually, per 100 words */
+                hedging: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words such as must, never, always, words in capitals and exclamation marks, per 100 words */
+                insistence: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+            };
+        };
+        Suggestion: {
+            /** @description unused_variable, undefined_variable, missing_output_format, over_long, duplicated_paragraph, vague_word, … */
+            kind: string;
+            /** @description Which rule says so */
+            rule: string;
+            /** @enum {unknown} */
+            severity: "error" | "warning" | "info";
+            /** @description How sure the rule is */
+            confidence: number;
+            /** @description What is wrong, and what to do */
+            reason: string;
+            /** @description Where; absent when it is about the whole prompt */
+            span?: {
+                /** @description The text in the prompt (RFC 6901), such as /content or /content/0/content */
+                pointer: string;
+                /** @description Which message of a chat; null for a text */
+                message: number | null;
+                /** @description Offset in that text, in UTF-16 units */
+                start: number;
+                /** @description The offset behind its last character */
+                end: number;
+            };
+            /** @description What to put in the place of the span; empty: nothing */
+            suggestedText?: string;
+            /** @description What it was concluded from; `text` is what stands at the span */
+            evidence: {
+                [key: string]: unknown;
             };
         };
         /** @description Only of a prompt that was deprecated; the same as the headers Deprecation, Sunset and Link */
@@ -1148,7 +1533,7 @@ export interface components {
             label: string | null;
             /** @description Numbers of a prompt have no gaps */
             version: number;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             /** @description RFC 3339, UTC, with milliseconds */
             updatedAt: string;
@@ -1168,7 +1553,7 @@ export interface components {
             /** @description Numbers of a prompt have no gaps */
             version: number;
             label: string | null;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             renderedChecksum: string;
             /** @description In the o200k_base encoding */
@@ -1406,6 +1791,177 @@ export interface components {
             linkedBy: string;
             /** @description RFC 3339, UTC, with milliseconds */
             linkedAt: string;
+        };
+        AuditEntry: {
+            /** @description Grows in the order of writing, with gaps */
+            sequence: number;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            /** @description Principal, such as key:<id> */
+            actor: string;
+            /** @description Type of the event, such as prompt.created; access.refused for attempts without the right */
+            action: string;
+            /** @description Id of what it was done to; of a refused attempt the endpoint */
+            subject: string;
+            /** @description SHA-256 of the subject's state before, in hex; null when there was none, or it was not told */
+            beforeHash: string | null;
+            /** @description SHA-256 of the subject's state after, in hex; null when there was none, or it was not told */
+            afterHash: string | null;
+            requestId: string;
+            /** @description What the event told */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /** @enum {unknown} */
+        AuditFindingKind: "edited" | "deleted" | "inserted" | "swapped" | "block_missing" | "seal_altered" | "signature" | "truncated" | "rewritten" | "checkpoints_altered" | "checkpoints_behind";
+        AuditFinding: {
+            kind: components["schemas"]["AuditFindingKind"];
+            /** @description Place in the chain, from 1; null for what has none */
+            position: number | null;
+            /** @description Of the entry; null when no single one is meant */
+            sequence: number | null;
+            detail: string;
+        };
+        Relationship: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            sourceId: string;
+            /** @description UUIDv7 */
+            targetId: string;
+            /**
+             * @description Reads "source type target"; includes and derived_from are kept by the service itself
+             * @enum {unknown}
+             */
+            type: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+            /** @description From 0 (barely) to 1 (fully) */
+            strength: number;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description Kept by the service: it follows the prompts and cannot be changed by hand */
+            kept: boolean;
+            source: {
+                category: string;
+                name: string;
+            };
+            target: {
+                category: string;
+                name: string;
+            };
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Grows by one at each change; the ETag */
+            revision: number;
+            /** @description In the answer to a creation: what it contradicts */
+            warnings?: {
+                code: string;
+                detail: string;
+            }[];
+        };
+        RelationshipGraph: {
+            nodes: {
+                /** @description UUIDv7 */
+                id: string;
+                category: string;
+                name: string;
+                depth: number;
+            }[];
+            edges: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                sourceId: string;
+                /** @description UUIDv7 */
+                targetId: string;
+                /**
+                 * @description Reads "source type target"; includes and derived_from are kept by the service itself
+                 * @enum {unknown}
+                 */
+                type: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+                /** @description From 0 (barely) to 1 (fully) */
+                strength: number;
+            }[];
+            /** @description There are more than 1,000 prompts, or more than 10,000 relationships between them */
+            truncated: boolean;
+        };
+        RelatedPrompt: {
+            /** @description UUIDv7 */
+            id: string;
+            category: string;
+            name: string;
+            description: string;
+            /** @description 0.5 × explicit + 0.35 × content + 0.15 × sharedUse */
+            score: number;
+            parts: {
+                /** @description The strength of the strongest relationship between the two */
+                explicit: number;
+                /** @description Cosine of the TF-IDF weights of name, description and text */
+                content: number;
+                /** @description What they have in common in use, by its best kind (Jaccard index) */
+                sharedUse: number;
+            };
+            /** @description What each part was made of, the strongest first */
+            reasons: {
+                /** @description relationship, content, includers, tags, … */
+                kind: string;
+                score: number;
+                detail: string;
+            }[];
+        };
+        RelationshipStats: {
+            total: number;
+            byType: {
+                [key: string]: {
+                    count: number;
+                    averageStrength: number | null;
+                };
+            };
+            /** @description Live prompts */
+            prompts: number;
+            /** @description Prompts that have a relationship */
+            connected: number;
+            mostConnected: {
+                /** @description UUIDv7 */
+                id: string;
+                category: string;
+                name: string;
+                outgoing: number;
+                incoming: number;
+            }[];
+        };
+        /** @description A prompt; nulls stand for one that the caller may not see */
+        PromptRef: {
+            id: string | null;
+            category: string | null;
+            name: string | null;
+        };
+        RelationshipValidation: {
+            /** @description Nothing was found */
+            valid: boolean;
+            /** @description Relationships looked at */
+            checked: number;
+            /** @description More than 100,000 relationships, or more than 1,000 problems */
+            truncated: boolean;
+            problems: {
+                /**
+                 * @description error: creating it is refused; warning: it is taken, and makes little sense
+                 * @enum {unknown}
+                 */
+                severity: "error" | "warning";
+                /** @description Such as relationship.cycle, relationship.contradiction, relationship.dangling */
+                code: string;
+                detail: string;
+                /** @description Whom it concerns; of a cycle the way along it, first = last */
+                prompts: components["schemas"]["PromptRef"][];
+                /** @description The relationships concerned, as far as they exist */
+                relationshipIds: string[];
+            }[];
         };
     };
     responses: never;
@@ -1851,6 +2407,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description precondition.failed */
             412: {
                 headers: {
@@ -2141,6 +2706,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.content_too_large, prompt.config_too_large */
             413: {
                 headers: {
@@ -2301,6 +2875,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Any other failure */
             default: {
                 headers: {
@@ -2357,6 +2940,15 @@ export interface operations {
             };
             /** @description include.cycle_closed, include.chain_too_deep, label.in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2442,6 +3034,15 @@ export interface operations {
             };
             /** @description label.moved, include.cycle_closed, include.chain_too_deep, label.in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2664,6 +3265,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Any other failure */
             default: {
                 headers: {
@@ -2709,6 +3319,281 @@ export interface operations {
                 };
             };
             /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.redaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redaction"];
+                };
+            };
+            /** @description redaction.not_found, prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.redact": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why; stays with the version. That of the first call counts */
+                    reason: string;
+                    /** @description Of the second call: random, kept by you alone, to prove later what was removed; without it nobody can */
+                    salt?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redaction"];
+                };
+            };
+            /** @description prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description redaction.needs_another, version.in_use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.withdrawRedaction": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description redaction.not_found, prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.drift": {
+        parameters: {
+            query?: {
+                /** @description The earliest version looked at; 1 without it */
+                from?: number;
+                /** @description The latest; the newest without it */
+                to?: number;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Drift"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        overall?: components["schemas"]["Drift"];
+                    };
+                };
+            };
+            /** @description prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.suggestions": {
+        parameters: {
+            query?: {
+                /** @description Numbers of a prompt have no gaps */
+                version?: number;
+                /** @description Such as production; `latest` is reserved */
+                label?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Numbers of a prompt have no gaps */
+                        version: number;
+                        /** @description The gravest first, then the surest */
+                        items: components["schemas"]["Suggestion"][];
+                    };
+                };
+            };
+            /** @description prompt.not_found, version.not_found, label.not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2776,7 +3661,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.archived */
+            /** @description prompt.archived, version.redacted */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2873,7 +3758,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.archived */
+            /** @description prompt.archived, version.redacted */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -2965,7 +3850,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.archived */
+            /** @description prompt.archived, version.redacted */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -4064,6 +4949,649 @@ export interface operations {
             };
             /** @description prompt.not_found, document.not_linked */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+                /** @description A principal, such as key:<id> */
+                actor?: string;
+                /** @description The type of an event, or the beginning of some with .* behind it: prompt.* */
+                action?: string;
+                /** @description The id of what it was done to */
+                subject?: string;
+                /** @description Not before this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description X-Request-Id of the request */
+                requestId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuditEntry"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.export": {
+        parameters: {
+            query?: {
+                /** @description What follows this position of the chain; all of it unless told */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.verify": {
+        parameters: {
+            query?: {
+                /** @description Earlier keys of this installation that are trusted besides the present one; as often as needed */
+                publicKey?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description True when every sealed entry is as it was, and the checkpoints outside agree */
+                        ok: boolean;
+                        workspaceId: string;
+                        /** @description Sealed entries that were found in order */
+                        entries: number;
+                        /** @description Entries that wait for the sealer; nothing vouches for them yet */
+                        unsealed: number;
+                        /** @description Value of the chain after the last entry that was found in order, in hex */
+                        head: string;
+                        /** @description Those that this machine keeps; null when it keeps none */
+                        checkpoints: {
+                            /** @description Checkpoints outside of the database that agree with the chain */
+                            compared: number;
+                            /** @description Of the last one */
+                            position: number | null;
+                            /** @description When this machine began to keep them */
+                            since: string | null;
+                        } | null;
+                        /** @description The first place that is not in order */
+                        broken: components["schemas"]["AuditFinding"] | null;
+                        /** @description Ed25519, SPKI in base64: checks what this installation signs. Keep it elsewhere */
+                        publicKey: string;
+                        keyId: string;
+                    };
+                };
+            };
+            /** @description audit.public_key_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.list": {
+        parameters: {
+            query?: {
+                /** @description outgoing: the prompt is the source; both without it */
+                direction?: "both" | "outgoing" | "incoming";
+                /** @description Repeatable; any of them */
+                type?: ("extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with")[];
+                /** @description No weaker ones */
+                minStrength?: number;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Relationship"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The prompt that it leads to */
+                    targetId: string;
+                    /**
+                     * @description Reads "source type target"; includes and derived_from are kept by the service itself
+                     * @enum {unknown}
+                     */
+                    type: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+                    /** @description From 0 (barely) to 1 (fully); 1 without it */
+                    strength?: number;
+                    /** @description The owner's own facts, up to 256 kB */
+                    metadata?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relationship"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.metadata_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.target_not_found, relationship.self, relationship.type_kept, relationship.cycle */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.graph": {
+        parameters: {
+            query?: {
+                /** @description Over how many relationships, in any direction; 2 without it */
+                depth?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelationshipGraph"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.related": {
+        parameters: {
+            query?: {
+                /** @description How many; 10 without it */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["RelatedPrompt"][];
+                        /** @description How many prompts were looked at, 300 at most */
+                        compared: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelationshipStats"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The prompt that it begins at */
+                    sourceId?: string;
+                    /** @description The prompt that it leads to */
+                    targetId?: string;
+                    /**
+                     * @description Reads "source type target"; includes and derived_from are kept by the service itself
+                     * @enum {unknown}
+                     */
+                    type?: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelationshipValidation"];
+                };
+            };
+            /** @description relationship.plan_incomplete */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                relationshipId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relationship"];
+                };
+            };
+            /** @description relationship.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                relationshipId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description relationship.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.setStrength": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                relationshipId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description From 0 (barely) to 1 (fully) */
+                    strength: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relationship"];
+                };
+            };
+            /** @description relationship.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

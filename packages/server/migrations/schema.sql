@@ -18,6 +18,15 @@ begin
   execute format('grant select, insert, update, delete on %s to ps_app, ps_system', name);
 end $procedure$;
 
+CREATE OR REPLACE FUNCTION public.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if current_user = 'ps_owner' and current_setting('app.audit_maintenance', true) = 'on' then return null; end if;
+  raise exception 'the audit trail is append-only: % of % is refused', tg_op, tg_table_name using errcode = 'insufficient_privilege';
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.visible_categories()
  RETURNS text[]
  LANGUAGE sql
@@ -50,6 +59,58 @@ create policy across_workspaces on api_key as permissive for all to ps_system us
 create policy tenant on api_key as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
 grant delete, insert, select, update on api_key to ps_app;
 grant delete, insert, select, update on api_key to ps_system;
+
+create table audit_block (
+  workspace_id uuid default current_workspace() not null,
+  height integer not null,
+  number bigint not null,
+  through bigint not null,
+  first_position bigint not null,
+  last_position bigint not null,
+  sequences bigint[] not null,
+  hashes bytea not null,
+  previous bytea not null,
+  head bytea not null,
+  sealed_at timestamp with time zone not null,
+  key_id text not null,
+  signature bytea not null,
+  constraint audit_block_pkey PRIMARY KEY (workspace_id, height),
+  constraint audit_block_number_key UNIQUE (number),
+  constraint audit_block_workspace_id_last_position_key UNIQUE (workspace_id, last_position),
+  constraint audit_block_height_check CHECK ((height >= 1)),
+  constraint audit_block_number_check CHECK ((number >= 1))
+);
+alter table audit_block enable row level security;
+alter table audit_block force row level security;
+create policy across_workspaces on audit_block as permissive for all to ps_system using (true) with check (true);
+create policy tenant on audit_block as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_block FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+grant insert, select on audit_block to ps_system;
+grant select on audit_block to ps_app;
+
+create table audit_entry (
+  workspace_id uuid default current_workspace() not null,
+  xid xid8 default pg_current_xact_id() not null,
+  sequence bigint generated always as identity not null,
+  at timestamp with time zone not null,
+  actor text not null,
+  action text not null,
+  subject text not null,
+  before_hash bytea,
+  after_hash bytea,
+  request_id text not null,
+  data jsonb not null,
+  constraint audit_entry_pkey PRIMARY KEY (workspace_id, sequence)
+);
+CREATE INDEX audit_entry_by_sequence ON public.audit_entry USING btree (sequence);
+CREATE INDEX audit_entry_by_subject ON public.audit_entry USING btree (workspace_id, subject, sequence);
+alter table audit_entry enable row level security;
+alter table audit_entry force row level security;
+create policy across_workspaces on audit_entry as permissive for all to ps_system using (true) with check (true);
+create policy tenant on audit_entry as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+grant insert, select on audit_entry to ps_app;
+grant insert, select on audit_entry to ps_system;
 
 create table document (
   workspace_id uuid default current_workspace() not null,
@@ -185,6 +246,19 @@ create policy across_workspaces on lifecycle_move as permissive for all to ps_sy
 create policy tenant on lifecycle_move as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
 grant delete, insert, select, update on lifecycle_move to ps_app;
 grant delete, insert, select, update on lifecycle_move to ps_system;
+
+create table login_attempt (
+  state_hash text not null,
+  browser_hash text not null,
+  return_to text not null,
+  expires_at timestamp with time zone not null,
+  constraint login_attempt_pkey PRIMARY KEY (state_hash)
+);
+CREATE INDEX login_attempt_by_expiry ON public.login_attempt USING btree (expires_at);
+alter table login_attempt enable row level security;
+alter table login_attempt force row level security;
+create policy across_workspaces on login_attempt as permissive for all to ps_system using (true) with check (true);
+grant delete, insert, select, update on login_attempt to ps_system;
 
 create table member (
   workspace_id uuid default current_workspace() not null,
@@ -362,6 +436,32 @@ create policy tenant on prompt_label_move as permissive for all to ps_app using 
 grant delete, insert, select, update on prompt_label_move to ps_app;
 grant delete, insert, select, update on prompt_label_move to ps_system;
 
+create table prompt_redaction (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  prompt_id uuid not null,
+  version integer not null,
+  reason text not null,
+  status text not null,
+  requested_by text not null,
+  requested_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  decided_by text,
+  decided_at timestamp with time zone,
+  purge_checksum text,
+  constraint prompt_redaction_pkey PRIMARY KEY (workspace_id, id),
+  constraint prompt_redaction_workspace_id_prompt_id_version_fkey FOREIGN KEY (workspace_id, prompt_id, version) REFERENCES prompt_version(workspace_id, prompt_id, version),
+  constraint prompt_redaction_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'redacted'::text, 'withdrawn'::text, 'expired'::text])))
+);
+CREATE INDEX prompt_redaction_to_purge ON public.prompt_redaction USING btree (decided_at) WHERE (purge_checksum IS NOT NULL);
+CREATE UNIQUE INDEX prompt_redaction_open ON public.prompt_redaction USING btree (workspace_id, prompt_id, version) WHERE (status = 'requested'::text);
+alter table prompt_redaction enable row level security;
+alter table prompt_redaction force row level security;
+create policy across_workspaces on prompt_redaction as permissive for all to ps_system using (true) with check (true);
+create policy tenant on prompt_redaction as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on prompt_redaction to ps_app;
+grant delete, insert, select, update on prompt_redaction to ps_system;
+
 create table prompt_version (
   workspace_id uuid default current_workspace() not null,
   prompt_id uuid not null,
@@ -377,6 +477,7 @@ create table prompt_version (
   metadata jsonb not null,
   created_by text not null,
   created_at timestamp with time zone not null,
+  redaction jsonb,
   constraint prompt_version_pkey PRIMARY KEY (workspace_id, prompt_id, version),
   constraint prompt_version_workspace_id_prompt_id_fkey FOREIGN KEY (workspace_id, prompt_id) REFERENCES prompt(workspace_id, id),
   constraint prompt_version_change_type_check CHECK ((change_type = ANY (ARRAY['create'::text, 'update'::text, 'rollback'::text, 'fork'::text]))),
@@ -389,6 +490,36 @@ create policy across_workspaces on prompt_version as permissive for all to ps_sy
 create policy tenant on prompt_version as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
 grant delete, insert, select, update on prompt_version to ps_app;
 grant delete, insert, select, update on prompt_version to ps_system;
+
+create table relationship (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  source_id uuid not null,
+  target_id uuid not null,
+  type text not null,
+  strength double precision not null,
+  metadata jsonb not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint relationship_pkey PRIMARY KEY (workspace_id, id),
+  constraint relationship_once UNIQUE (workspace_id, source_id, target_id, type),
+  constraint relationship_workspace_id_source_id_fkey FOREIGN KEY (workspace_id, source_id) REFERENCES prompt(workspace_id, id),
+  constraint relationship_workspace_id_target_id_fkey FOREIGN KEY (workspace_id, target_id) REFERENCES prompt(workspace_id, id),
+  constraint relationship_check CHECK ((source_id <> target_id)),
+  constraint relationship_revision_check CHECK ((revision >= 1)),
+  constraint relationship_strength_check CHECK (((strength >= (0)::double precision) AND (strength <= (1)::double precision))),
+  constraint relationship_type_check CHECK ((type = ANY (ARRAY['extends'::text, 'references'::text, 'includes'::text, 'alternative'::text, 'similar'::text, 'derived_from'::text, 'replaces'::text, 'depends_on'::text, 'conflicts_with'::text])))
+);
+CREATE INDEX relationship_by_target ON public.relationship USING btree (workspace_id, target_id, source_id);
+CREATE UNIQUE INDEX relationship_once_symmetric ON public.relationship USING btree (workspace_id, type, LEAST(source_id, target_id), GREATEST(source_id, target_id)) WHERE (type = ANY (ARRAY['alternative'::text, 'similar'::text, 'conflicts_with'::text]));
+alter table relationship enable row level security;
+alter table relationship force row level security;
+create policy across_workspaces on relationship as permissive for all to ps_system using (true) with check (true);
+create policy tenant on relationship as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on relationship to ps_app;
+grant delete, insert, select, update on relationship to ps_system;
 
 create table role (
   workspace_id uuid default current_workspace() not null,
@@ -422,6 +553,24 @@ create table schema_migration (
 );
 grant select on schema_migration to ps_app;
 grant select on schema_migration to ps_system;
+
+create table session (
+  id uuid not null,
+  token_hash text not null,
+  person_id uuid not null,
+  created_at timestamp with time zone not null,
+  last_seen_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  constraint session_pkey PRIMARY KEY (id),
+  constraint session_token_hash_key UNIQUE (token_hash),
+  constraint session_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id) ON DELETE CASCADE
+);
+CREATE INDEX session_by_expiry ON public.session USING btree (expires_at);
+CREATE INDEX session_by_person ON public.session USING btree (person_id);
+alter table session enable row level security;
+alter table session force row level security;
+create policy across_workspaces on session as permissive for all to ps_system using (true) with check (true);
+grant delete, insert, select, update on session to ps_system;
 
 create table workspace (
   id uuid not null,

@@ -28,6 +28,7 @@ import {
   ensureDefaultWorkspace,
   type LoginRules,
 } from './domain/access/index.ts'
+import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents } from './domain/documents/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
@@ -35,6 +36,7 @@ import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, t
 import { relationships } from './domain/relationships/index.ts'
 import { lint } from './domain/validation/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
+import { lineFile } from './infrastructure/files/line-file.ts'
 import { createIdentityProvider, type ProviderSettings } from './infrastructure/oidc/identity-provider.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
 import { requireWeakRole } from './infrastructure/postgres/role.ts'
@@ -66,6 +68,13 @@ export type AppOptions = Readonly<{
   trustProxy?: string[] | number | undefined
   /** Where traces and metrics are sent; absent: nowhere. */
   telemetry?: Telemetry | undefined
+  auditSigningKey: string
+  /** False: changes leave no audit entries. */
+  audit?: boolean
+  /** False: nothing is sealed until `audit.settle` is called: for tests. */
+  auditInBackground?: boolean
+  /** The file in which this machine keeps the audit trail's checkpoints; absent: none. */
+  auditCheckpoints?: string | undefined
   log: FastifyBaseLogger
   clock?: () => string
   /** Check every reply against its schema: for tests. */
@@ -81,6 +90,7 @@ export type App = Readonly<{
   modules: readonly Module[]
   authenticator: Authenticator
   database: Database
+  audit: Audit
   /** Follow the feed, and work on jobs; `http.listen` is the caller's. */
   start(): Promise<void>
   /** Answer what is in flight, take nothing new, and let go of everything. @param graceMs how long callers get to close their connections */
@@ -89,7 +99,7 @@ export type App = Readonly<{
 
 /** The composition root: the one place that knows every context and every adapter. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { log, clock = () => new Date().toISOString() } = options
+  const { log, clock = () => new Date().toISOString(), audit: isAudited = true } = options
   const note = (message: string, details?: object) => log.info(details ?? {}, message)
   let closing = false
   const onError = (error: Error) => {
@@ -117,12 +127,23 @@ export async function createApp(options: AppOptions): Promise<App> {
     bootstrapKey: options.bootstrapApiKey,
     sessions: login.gate,
   })
+  const audit = createAudit({
+    system: (work, mode) => database.within('system', mode, work),
+    feed,
+    secret: options.auditSigningKey,
+    checkpoints: options.auditCheckpoints === undefined ? undefined : lineFile(options.auditCheckpoints),
+    clock,
+    enabled: isAudited,
+    inBackground: options.auditInBackground ?? true,
+    log: note,
+  })
   const modules: Module[] = [
     prompts(store, { lint }),
     lifecycle,
     documents,
     access,
     login.module,
+    audit.module,
     relationships({ sharedUse: [sharedTags] }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
@@ -130,7 +151,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   ]
   const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
   const cursors = cursorCodec(derived('cursor'))
-  const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, tracing })
+  const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, tracing, audit: isAudited })
   feed.onSignal(() => queue.wake())
   const metrics = createMetrics({ database, feed, caches: [caches.served as Cache<unknown>, caches.bodies as Cache<unknown>], shared })
   const { redisUrl } = options
@@ -143,6 +164,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     runtime,
     authenticator,
     store,
+    audit,
     metrics,
     errors,
     limits: limiting.limits,
@@ -157,9 +179,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     modules,
     authenticator,
     database,
+    audit,
     async start() {
       await database.within('system', 'write', (db) => ensureDefaultWorkspace(db, clock()))
       await feed.start()
+      await audit.start()
       await queue.start(
         modules.flatMap(({ jobs }) => jobs ?? []),
         runtime,
@@ -172,6 +196,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       shedding.stop()
       await limiting.stop()
       await queue.stop()
+      await audit.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])
     },
@@ -255,6 +280,7 @@ type Web = Readonly<{
   runtime: Runtime
   authenticator: Authenticator
   store: Serving
+  audit: Audit
   metrics: Metrics
   errors: ErrorGroups
   limits: Limits | undefined
@@ -264,7 +290,7 @@ type Web = Readonly<{
 }>
 
 async function createWeb(web: Web): Promise<FastifyInstance> {
-  const { options, modules, runtime, authenticator, store, metrics, errors, limits, shedding, checks, closing } = web
+  const { options, modules, runtime, authenticator, store, audit, metrics, errors, limits, shedding, checks, closing } = web
   const { telemetry } = options
   const tracing = telemetry?.tracing
   const observe = (request: Observed) => {
@@ -317,6 +343,7 @@ async function createWeb(web: Web): Promise<FastifyInstance> {
       runtime,
       authenticate,
       checkReplies: options.checkReplies ?? false,
+      onRefused: audit.refused,
     },
   )
   mountRoot(

@@ -33,6 +33,7 @@ const wrong: [name: string, values: string[]][] = [
   ['OIDC_TRUST_EMAIL', ['yes']],
   ['SESSION_HOURS', ['0', '721', '1.5', '12h']],
   ['SESSION_IDLE_MINUTES', ['0', '-1', '43201']],
+  ['AUDIT', ['yes', '1', 'true', 'ON']],
 ]
 
 test.each(wrong.flatMap(([name, values]) => values.map((value) => [name, value])))(
@@ -147,6 +148,7 @@ test('an empty environment gives the defaults, and an empty value counts as none
     encryptionKey: undefined,
     auditSigningKey: undefined,
     login: undefined,
+    audit: true,
   })
   expect(readConfig(Object.fromEntries(wrong.map(([name]) => [name, ''])))).toEqual(defaults)
 })
@@ -166,6 +168,7 @@ test('right values are taken', () => {
     CACHE_BYTES: '0',
     ENCRYPTION_KEY: long,
     AUDIT_SIGNING_KEY: long,
+    AUDIT: 'off',
   })
   expect(config).toMatchObject({
     port: 0,
@@ -175,6 +178,7 @@ test('right values are taken', () => {
     rateLimit: 'off',
     allowOpen: true,
     cacheBytes: 0,
+    audit: false,
     bootstrapApiKey: long,
   })
   expect(readConfig({ RATE_LIMIT: '50/s', ALLOW_OPEN: 'false' })).toMatchObject({ rateLimit: { perSecond: 50 }, allowOpen: false })

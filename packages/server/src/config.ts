@@ -27,6 +27,8 @@ export type Config = Readonly<{
   encryptionKey: string | undefined
   auditSigningKey: string | undefined
   login: LoginConfig | undefined
+  /** Whether changes leave audit entries. */
+  audit: boolean
 }>
 
 /** How people log in: the OpenID provider, and who is what from then on. */
@@ -62,6 +64,7 @@ const url =
   }
 const secret: Reader<string> = (text) => (text.length >= 32 ? text : undefined)
 const flag: Reader<boolean> = (text) => (['1', 'true'].includes(text) ? true : ['0', 'false'].includes(text) ? false : undefined)
+const onOff: Reader<boolean> = (text) => (text === 'on' ? true : text === 'off' ? false : undefined)
 const rate: Reader<RateLimit> = (text) => {
   if (text === 'off') return 'off'
   const perSecond = /^([1-9]\d{0,6})\/s$/.exec(text)?.[1]
@@ -176,6 +179,7 @@ export function readConfig(env: Env): Config {
     encryptionKey: read('ENCRYPTION_KEY', secret, undefined, 'at least 32 characters long'),
     auditSigningKey: read('AUDIT_SIGNING_KEY', secret, undefined, 'at least 32 characters long'),
     login: readLogin(read),
+    audit: read('AUDIT', onOff, true, 'on or off'),
   }
   if (config.databaseDirectUrl && !config.databaseUrl)
     throw new ConfigError('DATABASE_DIRECT_URL stands beside DATABASE_URL; set that one too.')

@@ -48,7 +48,8 @@ async function run(role: 'http' | 'worker', config: Config, log: FastifyBaseLogg
     ...config,
     databaseUrl: installation.url,
     directUrl: installation.directUrl,
-    encryptionKey: secretsOf(config).encryptionKey,
+    ...secretsOf(config),
+    auditCheckpoints: join(config.dataDir, 'audit-checkpoints.ndjson'),
     telemetry,
     log,
   })

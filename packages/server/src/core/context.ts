@@ -22,7 +22,7 @@ export type Ctx = Readonly<{
   transact<T>(work: (tx: Db) => Promise<T>): Promise<T>
   /** Work across all workspaces: for background jobs, and for reads whose index row-level security would bar; those name the workspace. */
   system<T>(work: (db: Db) => Promise<T>, mode?: 'read' | 'write'): Promise<T>
-  /** Tell what happened: outbox rows in the same transaction, and the `on` handlers of other contexts. */
+  /** Tell what happened: outbox rows and audit entries in the same transaction, and the `on` handlers of other contexts. */
   emit(tx: Db, events: readonly DomainEvent[]): Promise<void>
   /** Hand over slow work: the job runs after, and only after, the transaction has committed. */
   enqueue(tx: Db, job: { name: string }, payload: object): Promise<void>

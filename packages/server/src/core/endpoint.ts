@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import type { Ctx } from './context.ts'
 import type { ErrorKind } from './errors.ts'
@@ -13,8 +14,8 @@ export type Input<P extends TObject, Q extends TObject, B extends TSchema> = Rea
   ifMatch?: readonly string[]
 }>
 
-/** Finished bytes: what a `serve` endpoint answers. */
-export type Answer = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: Buffer | string }>
+/** Finished bytes, or a stream of them: what a `serve` endpoint answers. */
+export type Answer = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: Buffer | string | Readable }>
 
 type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends TSchema> = {
   /** Unique; `context.verb`. It is the OpenAPI operationId and the name of the SDK method. */
@@ -33,6 +34,8 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   status?: 200 | 201 | 202 | 204
   /** Absent: the answer has no body (204). */
   reply?: R
+  /** Its media type, where it is not `application/json`. */
+  replyType?: string
   errors?: readonly ErrorKind[]
   /** A POST that changes nothing: no `Idempotency-Key`. */
   readOnly?: boolean

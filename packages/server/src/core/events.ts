@@ -24,13 +24,18 @@ export const eventType = <S extends TSchema>(type: string, schema: S): EventType
 /** An event as the feed gives it: with whose it is and where it stands. `position` is null until the relay has placed it. */
 export type FeedEvent = DomainEvent & Readonly<{ id: number; position: number | null; xid: string; workspaceId: string }>
 
-/** SHA-256 of a state's JSON, in hex; null for none. Keys count in their order, so give it states of one origin. */
+/** SHA-256 of a state's JSON with its keys in order, in hex; null for none. A state that was stored and loaded has the same. */
 const fingerprint = (state: unknown): string | null =>
-  state === undefined || state === null ? null : createHash('sha256').update(JSON.stringify(state)).digest('hex')
+  state === undefined || state === null ? null : createHash('sha256').update(JSON.stringify(state, inOrder)).digest('hex')
+
+const inOrder = (_key: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value
 
 /** The same events with the fingerprints of their subject's state before and after them. @param before,after null: it did not, does not exist */
 export function between(before: unknown, after: unknown, events: readonly DomainEvent[]): DomainEvent[] {
   if (events.length === 0) return []
   const states = { before: fingerprint(before), after: fingerprint(after) }
-  return events.map((event) => ({ ...event, ...states }))
+  return events.map((event) => ({ ...states, ...event })) // one that was stamped by who knows more keeps its stamp
 }

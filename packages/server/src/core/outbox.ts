@@ -19,14 +19,15 @@ declare module './db.ts' {
 }
 
 /**
- * Write events into the outbox, in the transaction of the change they tell of.
+ * Write events into the outbox and the audit trail, in the transaction of the change they tell of, in one statement.
  * @param by.explicitWorkspace for work across workspaces, where the transaction has none set
+ * @param by.audit false: leave no audit entries
  * @returns them as the feed will give them
  */
 export async function appendEvents(
   tx: Db,
   events: readonly DomainEvent[],
-  by: { workspaceId: string; actor: string; requestId: string; at: string; explicitWorkspace?: boolean },
+  by: { workspaceId: string; actor: string; requestId: string; at: string; explicitWorkspace?: boolean; audit?: boolean },
 ): Promise<FeedEvent[]> {
   if (events.length === 0) return []
   const values = [
@@ -37,9 +38,12 @@ export async function appendEvents(
     by.requestId,
     by.at,
   ]
-  const { rows } = await tx.executeQuery<{ id: number; xid: string }>(
-    CompiledQuery.raw(appendSql, [...values, by.explicitWorkspace ? by.workspaceId : null]),
-  )
+  const told = [...values, by.explicitWorkspace ? by.workspaceId : null]
+  const query =
+    by.audit === false
+      ? CompiledQuery.raw(appendSql, told)
+      : CompiledQuery.raw(appendAuditedSql, [...told, events.map((e) => e.before ?? null), events.map((e) => e.after ?? null)])
+  const { rows } = await tx.executeQuery<{ id: number; xid: string }>(query)
   return events.map((event, i) => ({ ...event, id: rows[i]!.id, xid: rows[i]!.xid, position: null, workspaceId: by.workspaceId }))
 }
 
@@ -60,7 +64,16 @@ export async function forgetTold(
 }
 
 /** Named, since every change runs it. Rows come back in the order of the events. */
-const appendSql = `/*hot:append_events*/
-insert into outbox (workspace_id, type, subject, data, actor, request_id, created_at)
+const insertSql = `insert into outbox (workspace_id, type, subject, data, actor, request_id, created_at)
 select coalesce($7::uuid, current_workspace()), type, subject, data::jsonb, $4, $5, $6
 from unnest($1::text[], $2::text[], $3::text[]) with ordinality as e (type, subject, data, n) order by n returning id, xid`
+
+const appendSql = `/*hot:append_events*/ ${insertSql}`
+
+/** The same with an audit entry beside each event; both inserts are one statement, so that the trail costs no round trip. */
+const appendAuditedSql = `/*hot:append_audited_events*/
+with told as (${insertSql}),
+audited as (insert into audit_entry (workspace_id, at, actor, action, subject, before_hash, after_hash, request_id, data)
+  select coalesce($7::uuid, current_workspace()), $6, $4, type, subject, decode(before, 'hex'), decode(after, 'hex'), $5, data::jsonb
+  from unnest($1::text[], $2::text[], $3::text[], $8::text[], $9::text[]) with ordinality as e (type, subject, data, before, after, n) order by n)
+select id, xid from told`

@@ -52,8 +52,10 @@ export function createRuntime(parts: {
   clock: () => string
   modules: () => readonly Module[]
   tracing?: Tracing | undefined
+  /** Whether changes leave audit entries. */
+  audit: boolean
 }): Runtime {
-  const { feed, queue, cursors, clock } = parts
+  const { feed, queue, cursors, clock, audit } = parts
   const emitted = new WeakMap<Db, Emitted>()
   const handlersOf = (type: string): EventHandler[] => parts.modules().flatMap((module) => module.on?.[type] ?? [])
 
@@ -89,7 +91,13 @@ export function createRuntime(parts: {
         return result
       },
       async emit(tx, events) {
-        const appended = await appendEvents(tx, events, { workspaceId, actor: principal.id, requestId: origin.requestId, at: clock() })
+        const appended = await appendEvents(tx, events, {
+          workspaceId,
+          actor: principal.id,
+          requestId: origin.requestId,
+          at: clock(),
+          audit,
+        })
         emitted.get(tx)?.events.push(...appended)
         for (const event of events) for (const handle of handlersOf(event.type)) await handle(event, tx, ctx)
       },

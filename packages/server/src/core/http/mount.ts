@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { assertMay, type Principal } from '../access.ts'
 import type { Ctx } from '../context.ts'
 import { type Answer, type AnyEndpoint, changesState, type Input, loadOf, statusOf } from '../endpoint.ts'
-import { AppError, type ErrorKind } from '../errors.ts'
+import { AppError, type ErrorKind, isAppError } from '../errors.ts'
 import { tokenOf, xidOf } from '../feed/token.ts'
 import { once, requestHash, type StoredAnswer } from '../idempotency.ts'
 import { assertText } from '../json.ts'
@@ -17,9 +17,14 @@ export type Mounting = Readonly<{
   runtime: Runtime
   /** Who is calling. @throws Unauthenticated (401) */
   authenticate(request: FastifyRequest): Promise<Principal>
+  /** Told when a known principal lacks a permission, also when that shows only within the work. */
+  onRefused?(attempt: Attempt): void
   /** Tests check every reply against its schema; production does not pay for it. */
   checkReplies?: boolean
 }>
+
+/** Who tried what, and which permission was missing. */
+export type Attempt = Readonly<{ workspaceId: string; actor: string; endpoint: string; permission: string; requestId: string }>
 
 type Validators = Readonly<{ params: Validator; query: Validator; body: Validator; reply: Validator }>
 const accept: Validator = () => []
@@ -42,11 +47,23 @@ export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], m
       url: prefix + e.path,
       config: { load: loadOf(e) },
       ...(e.body && { bodyLimit: e.bodyLimit ?? 1024 * 1024 }),
-      onRequest: (request) => admit(e, request, mounting),
-      handler: (request, reply) => answer(e, validators, request, reply, mounting),
+      onRequest: (request) => admit(e, request, mounting).catch(tellRefusal(e, request, mounting)),
+      handler: (request, reply) => answer(e, validators, request, reply, mounting).catch(tellRefusal(e, request, mounting)),
     })
   }
 }
+
+/** On the way of a failure out: a 403 to somebody we know is told. */
+const tellRefusal =
+  ({ name }: AnyEndpoint, request: FastifyRequest, { onRefused }: Mounting) =>
+  (error: unknown): never => {
+    const { principal, id: requestId } = request
+    if (principal && isAppError(error) && error.kind.status === 403) {
+      const permission = String(error.extras.members?.permission ?? error.kind.code)
+      onRefused?.({ workspaceId: principal.workspaceId, actor: principal.id, endpoint: name, permission, requestId })
+    }
+    throw error
+  }
 
 /** Before the body is read: who has no business here cannot make the service read megabytes. */
 async function admit(e: AnyEndpoint, request: FastifyRequest, mounting: Mounting): Promise<void> {

@@ -27,7 +27,7 @@ export const changePrompt = ({ id, change: wanted, sent, ifMatch }: ChangePrompt
     const newest = await store.version(id, state.version, { redacted: true })
     if (sent) assertReadOnlyUnchanged(promptView(state, await asRead(store, state, newest, sent)), sent)
     const outcome = change(state, newest, wanted, byOf(ctx))
-    await applyOutcome(tx, ctx, outcome)
+    await applyOutcome(tx, ctx, state, outcome)
     if (outcome.includes) {
       const kept = await includeStore(tx).edges(id, state.version)
       await includeByText(tx, ctx, outcome.next, outcome.includes, kept)

@@ -1,6 +1,7 @@
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
+import { between } from '../../../core/events.ts'
 import { type BodyChange, changeBody } from '../model/change.ts'
 import { type BodyInput, type MadeBody, makeBody } from '../model/content.ts'
 import { includesChanged } from '../model/events.ts'
@@ -51,7 +52,7 @@ type Named = NewPrompt & Readonly<{ name?: string | undefined }>
 
 async function createWithin(tx: Db, input: Named, source: Source, ctx: Ctx): Promise<Prompt> {
   const { next, version, events, warnings } = await addUnderFreeName(tx, input, source, ctx)
-  await ctx.emit(tx, events)
+  await ctx.emit(tx, between(null, next, events))
   await includeByText(tx, ctx, next, source.made.includes, source.includes)
   if (source.made.includes.length > 0) await ctx.emit(tx, [includesChanged(next.id, called(next))])
   return promptView(next, version, warnings)

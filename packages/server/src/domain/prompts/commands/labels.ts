@@ -70,7 +70,7 @@ export const deleteLabel = (
     const from = standsOn(state.labels, label)
     if (from === null) throw new AppError(LabelNotFound, `"${label}" is not set on this prompt.`)
     const outcome = moveLabel(state, { label, to: null }, byOf(ctx))
-    await applyOutcome(tx, ctx, outcome)
+    await applyOutcome(tx, ctx, state, outcome)
     await tellIncludes(tx, ctx, outcome.next, [from, state.version])
     await includeStore(tx).lockGraph(ctx.workspaceId)
     const users = await includersOf(tx, id, label)
@@ -87,7 +87,7 @@ async function move(tx: Db, ctx: Ctx, state: State, wanted: Wanted): Promise<Lab
   const { label, to: version } = wanted
   const target = await promptStore(tx).version(id, version)
   const outcome = moveLabel(state, wanted, byOf(ctx))
-  await applyOutcome(tx, ctx, outcome)
+  await applyOutcome(tx, ctx, state, outcome)
   const earlier = standsOn(state.labels, label) ?? state.version
   if (await tellIncludes(tx, ctx, outcome.next, [version, earlier])) await assertIncludes(tx, ctx, { id, version })
   await assertFollowersCanUse(tx, ctx, id, label, target)

@@ -18,7 +18,7 @@ export const deletePrompt = ({ id, force = false, ifMatch }: DeletePrompt, ctx: 
     if (force) assertMay(ctx.actor, 'prompts:force')
     const state = await promptStore(tx).lock(id)
     assertIfMatch(ifMatch, String(state.revision))
-    await applyOutcome(tx, ctx, remove(state, byOf(ctx)))
+    await applyOutcome(tx, ctx, state, remove(state, byOf(ctx)))
     await includeStore(tx).lockGraph(ctx.workspaceId)
     const users = force ? [] : await includersOf(tx, id)
     if (users.length > 0)
@@ -37,7 +37,7 @@ export const restorePrompt = ({ id }: { id: string }, ctx: Ctx): Promise<Prompt>
     const newest = await store.version(id, state.version)
     const outcome = restore(state, byOf(ctx))
     if (outcome.events.length > 0) {
-      await applyOutcome(tx, ctx, outcome)
+      await applyOutcome(tx, ctx, state, outcome)
       await store.forgetFormerName(state)
       for (const version of await includeStore(tx).includingVersions(id)) await assertIncludes(tx, ctx, { id, version })
     }

@@ -22,7 +22,7 @@ export const rollbackVersion = ({ id, version, reason, labels = [] }: RollbackVe
     const state = await store.lock(id)
     const target = await store.version(id, version)
     const outcome = rollback(state, target, { reason, labels }, byOf(ctx))
-    await applyOutcome(tx, ctx, outcome)
+    await applyOutcome(tx, ctx, state, outcome)
     await includeAlike(tx, outcome.next, version)
     const earlier = labels.map((label) => standsOn(state.labels, label) ?? state.version)
     const including = await tellIncludes(tx, ctx, outcome.next, [outcome.next.version, state.version, ...earlier])

@@ -25,6 +25,6 @@ export async function setStanding(
   const wanted = await decide(before)
   const outcome = changeStanding(state, before, wanted, byOf(ctx))
   if (outcome.events.length > 0) await standings.save(id, wanted)
-  await applyOutcome(tx, ctx, outcome)
+  await applyOutcome(tx, ctx, state, outcome)
   return { before, after: { ...before, ...wanted, revision: outcome.next.revision } }
 }

@@ -34,7 +34,10 @@ export function changePrompt(state: State, newest: VersionState, change: Change,
   const fields = changedFields(state, change)
   const changed = Object.keys(fields)
   if (!version && changed.length === 0) return { next: state, events: [], warnings }
-  const next: State = { ...touched({ ...state, ...fields }, by), ...(version && { version: version.version, type: version.body.type }) }
+  const next: State = {
+    ...touched({ ...state, ...fields }, by),
+    ...(version && { version: version.version, checksum: version.checksum, type: version.body.type }),
+  }
   const renamed = next.name !== state.name || next.category !== state.category
   return {
     next,

@@ -18,6 +18,8 @@ export type State = Readonly<{
   isTemplate: boolean
   status: Prompt['status']
   version: VersionNumber
+  /** Of the newest version: it stands for the text in the prompt's fingerprint. */
+  checksum: string
   revision: number
   parent: Prompt['parent']
   createdBy: string
@@ -117,6 +119,7 @@ export function createPrompt(
     isTemplate: input.isTemplate ?? false,
     status: 'draft',
     version: 1,
+    checksum: version.checksum,
     revision: 1,
     parent,
     createdBy: by.actor,
@@ -161,7 +164,7 @@ export function rollbackVersion(
     reason: input.reason ?? null,
   }))
   const labels = { ...state.labels, ...Object.fromEntries(moves.map(({ label }) => [label, number])) }
-  const next: State = { ...touched(state, by), version: number, type: target.body.type, labels }
+  const next: State = { ...touched(state, by), version: number, checksum: version.checksum, type: target.body.type, labels }
   const events = [
     versionCreated(next.id, toldOf(next, version)),
     ...moves.map(({ label, from }) => labelMoved(next.id, { ...called(next), label, from, to: number })),

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { NameTaken, PromptNotFound, VersionNotFound } from '../model/failures.ts'
@@ -68,7 +69,7 @@ export const promptStore = (tx: Db) => ({
 
   /** @throws NameTaken (409) when a live prompt has its name */
   async save(next: State): Promise<void> {
-    const { id, parent: _parent, labels: _labels, createdBy: _by, createdAt: _at, metadata, tags, ...row } = next
+    const { id, parent: _parent, labels: _labels, createdBy: _by, createdAt: _at, checksum: _sum, metadata, tags, ...row } = next
     try {
       await tx
         .updateTable('prompt')
@@ -167,8 +168,16 @@ async function load(tx: Db, id: string, { deleted, lock }: { deleted: boolean; l
   const query = tx.selectFrom('prompt').select(columns).where('id', '=', id)
   const row = await (lock ? query.forNoKeyUpdate() : query).executeTakeFirst()
   if (!row || (row.deletedAt !== null && !deleted)) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
-  const labels = await tx.selectFrom('promptLabel').select(['label', 'version']).where('promptId', '=', id).orderBy('label').execute()
+  const { labels, checksum } = await labelsAndChecksum(tx, row)
   const { parentPromptId, parentVersion, ...state } = row
   const parent = parentPromptId && parentVersion ? { promptId: parentPromptId, version: parentVersion } : null
-  return { ...state, parent, labels: Object.fromEntries(labels.map(({ label, version }) => [label, version])) }
+  return { ...state, checksum, parent, labels }
+}
+
+/** Asked for after the row is locked, or what was committed while we waited would not be seen. */
+async function labelsAndChecksum(tx: Db, { id, version }: { id: string; version: number }): Promise<Pick<State, 'labels' | 'checksum'>> {
+  const { rows } = await sql<Pick<State, 'labels' | 'checksum'>>`
+    select checksum, (select coalesce(json_object_agg(label, version order by label), '{}') from prompt_label where prompt_id = ${id}) as labels
+    from prompt_version where prompt_id = ${id} and version = ${version}`.execute(tx)
+  return rows[0]!
 }

@@ -42,6 +42,7 @@ const app = await createApp({
   databaseConnections: 4,
   cacheBytes: 1_000_000,
   encryptionKey: 'encryption-key-of-the-tests-012345678',
+  auditSigningKey: 'audit-signing-key-of-the-tests-0123456',
   bootstrapApiKey: process.env.BOOTSTRAP_API_KEY,
   log,
   telemetry,
