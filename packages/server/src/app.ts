@@ -13,9 +13,27 @@ import type { Module } from './core/module.ts'
 import { openApiDocument } from './core/openapi.ts'
 import { cursorCodec } from './core/page.ts'
 import { createRuntime, type Runtime } from './core/runtime.ts'
-import { type Authenticator, access, createAuthenticator, defaultWorkspaceId, ensureDefaultWorkspace } from './domain/access/index.ts'
+import {
+  type Authenticator,
+  access,
+  createAuthenticator,
+  defaultWorkspaceId,
+  ensureDefaultWorkspace,
+  labelGate,
+  noteUse,
+} from './domain/access/index.ts'
 import { caching } from './domain/caching/index.ts'
-import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving } from './domain/prompts/index.ts'
+import {
+  categoryOf,
+  createServing,
+  describeKey,
+  hotPath,
+  labelsInUse,
+  listPrompts,
+  prompts,
+  promptTag,
+  type Serving,
+} from './domain/prompts/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
 import { requireWeakRole } from './infrastructure/postgres/role.ts'
@@ -79,11 +97,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   const authenticator = createAuthenticator({
     system: (work) => database.within('system', 'read', work),
     feed,
+    clock,
     bootstrapKey: options.bootstrapApiKey,
   })
   const modules: Module[] = [
-    prompts(store),
-    access,
+    prompts(store, labelGate),
+    access({ categoryOf, labelsInUse }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
     ...(options.extraModules ?? []),
@@ -92,6 +111,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules })
   feed.onSignal(() => queue.wake())
   const metrics = createMetrics({ database, feed, caches: [caches.served as Cache<unknown>, caches.bodies as Cache<unknown>], shared })
+  const keyUse = noteKeyUse({ database, authenticator, feed, clock })
   let closing = false
   const http = await createWeb({
     options,
@@ -113,6 +133,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     async start() {
       await database.within('system', 'write', (db) => ensureDefaultWorkspace(db, clock()))
       await feed.start()
+      keyUse.start()
       await queue.start(
         modules.flatMap(({ jobs }) => jobs ?? []),
         runtime,
@@ -122,9 +143,32 @@ export async function createApp(options: AppOptions): Promise<App> {
       closing = true
       if (graceMs > 0) await new Promise((resolve) => setTimeout(resolve, graceMs))
       await http.close()
+      await keyUse.stop()
       await queue.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])
+    },
+  }
+}
+
+/** How often the use of keys is noted, in milliseconds: the time of the last use is known to the minute. */
+const keyUseMs = 60_000
+
+/** Keys that were used are noted in the background, all at once; what cannot be noted now is noted with the next use. */
+function noteKeyUse(parts: { database: Database; authenticator: Authenticator; feed: Feed; clock: () => string }) {
+  const { database, authenticator, feed, clock } = parts
+  let timer: NodeJS.Timeout | undefined
+  const note = async () => {
+    const ids = feed.isAway() ? [] : authenticator.takeUsed()
+    if (ids.length > 0) await database.within('system', 'write', (db) => noteUse(db, ids, clock())).catch(() => undefined)
+  }
+  return {
+    start() {
+      timer = setInterval(note, keyUseMs).unref()
+    },
+    async stop() {
+      clearInterval(timer)
+      await note()
     },
   }
 }
@@ -224,7 +268,7 @@ async function createWeb({ options, modules, runtime, authenticator, store, metr
   healthRoutes(http, { version, checks, isDraining: closing })
   errorDocs(http)
   http.get('/metrics', async (request, reply) => {
-    await authenticator.authenticate(request.headers)
+    await authenticator.authenticate(request.raw)
     return reply.type(metrics.contentType).send(await metrics.text())
   })
   mount(
@@ -232,7 +276,7 @@ async function createWeb({ options, modules, runtime, authenticator, store, metr
     modules.flatMap(({ endpoints }) => endpoints),
     {
       runtime,
-      authenticate: ({ headers }) => authenticator.authenticate(headers),
+      authenticate: ({ raw }) => authenticator.authenticate(raw),
       checkReplies: options.checkReplies ?? false,
     },
   )

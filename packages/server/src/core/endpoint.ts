@@ -23,6 +23,8 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   path: string
   /** The permission it needs. */
   access: string
+  /** Only for administrators of the installation, beside the permission. */
+  instanceAdmin?: boolean
   summary: string
   params?: P
   query?: Q
@@ -35,6 +37,8 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   errors?: readonly ErrorKind[]
   /** A POST that changes nothing: no `Idempotency-Key`. */
   readOnly?: boolean
+  /** Fields of the reply that are told once: an answer that is stored for its `Idempotency-Key` lacks them. */
+  secrets?: readonly string[]
 }
 
 /** One endpoint: contract, documentation, access rule and handler in one value. */

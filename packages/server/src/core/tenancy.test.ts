@@ -8,6 +8,7 @@ const withoutWorkspace: Readonly<Record<string, string>> = {
   schema_migration: 'which migrations have run; the same for all',
   feed_head: 'the newest position of the change feed: one number',
   workspace: 'the workspaces themselves; a policy on the id shows each only its own',
+  person: 'people, who may be members of several workspaces; only ps_system sees them',
 }
 const mine = '00000000-0000-7000-8000-000000000001'
 
@@ -28,7 +29,7 @@ afterAll(() => t.stop())
 
 /** Leave a row in every table, by the API. */
 async function fill(call: Call): Promise<void> {
-  const { id, category, name } = await makeFixtures(call)
+  const { id, category, name } = await makeFixtures(call, t.database)
   const content = `{{> ${encodeURIComponent(category)}/${encodeURIComponent(name)}@production}}`
   expect((await call('POST', '/prompts', { content, category: 'c', name: 'includer' }, { 'idempotency-key': 'fill' })).status).toBe(201)
   expect((await call('PUT', `/prompts/${id}`, { name: 'renamed' })).status).toBe(200)

@@ -1,14 +1,22 @@
-import type { Call, TestApp } from '../../testing/index.ts'
+import type { Call, TestApp, TestDatabase } from '../../testing/index.ts'
 import type { AnyEndpoint } from '../endpoint.ts'
+import { newId } from '../ids.ts'
 
 /** All endpoints of the product. */
 export const endpointsOf = (t: TestApp): readonly AnyEndpoint[] => t.app.modules.flatMap(({ endpoints }) => endpoints)
 
 /** Values for path parameters, of things that exist. */
-export type Fixtures = Readonly<Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag', string>>
+export type Fixtures = Readonly<
+  Record<'id' | 'version' | 'a' | 'b' | 'label' | 'category' | 'name' | 'tag', string> & {
+    /** The prompt; `id` too, unless a test puts another one in its place. */
+    promptId: string
+    /** What `:id` means below other addresses than `/prompts`. */
+    ids: Readonly<Record<string, string>>
+  }
+>
 
 /** Make, in the caller's workspace, one of everything that a path can name. */
-export async function makeFixtures(call: Call): Promise<Fixtures> {
+export async function makeFixtures(call: Call, database?: TestDatabase): Promise<Fixtures> {
   const category = 'walk/kategorie'
   const name = 'einer & alle'
   const made = await call('POST', '/prompts', {
@@ -21,14 +29,42 @@ export async function makeFixtures(call: Call): Promise<Fixtures> {
   const { id } = made.body
   await call('PUT', `/prompts/${id}/content`, { content: 'Hello {{who}}' })
   await call('PUT', `/prompts/${id}/labels/staging`, { version: 2 })
-  return { id, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked' }
+  const ids = await makeIds(call, database)
+  return { id, promptId: id, ids, version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked' }
+}
+
+/** One of everything that rights are made of, by the first part of its address. Members come by logging in: here by `database`, or not at all. */
+export async function makeIds(call: Call, database?: TestDatabase): Promise<Record<string, string>> {
+  const role = await call('POST', '/roles', { name: `walked ${Math.random()}`, permissions: ['prompts:read'] })
+  const key = await call('POST', '/api-keys', { name: 'walked', role: 'viewer' })
+  const invitation = await call('POST', '/invitations', { email: 'walked@example.org', role: 'viewer' })
+  const workspaces = (await call('GET', '/workspaces')).body.items[0].id
+  await call('PUT', '/labels/walked', { protected: true })
+  return {
+    roles: role.body.id,
+    'api-keys': key.body.id,
+    invitations: invitation.body.id,
+    workspaces,
+    members: database ? await addMember(database, workspaces) : '01900000-0000-7000-8000-000000000000',
+  }
+}
+
+async function addMember(database: TestDatabase, workspaceId: string): Promise<string> {
+  const [personId, id] = [newId(), newId()]
+  await database.query('insert into person (id, issuer, subject, created_at) values ($1::uuid, $2, $2, now())', [personId, personId])
+  await database.query(
+    `insert into member (workspace_id, id, person_id, role, added_by, created_at, updated_at, revision) values ($1, $2, $3, 'viewer', 'test', now(), now(), 1)`,
+    [workspaceId, id, personId],
+  )
+  return id
 }
 
 /** The address of an endpoint with its parameters filled. @throws for a parameter that the fixtures do not know */
 export const addressOf = ({ name: endpoint, path }: AnyEndpoint, fixtures: Fixtures): string =>
   path.replace(/:([A-Za-z]+)/g, (_, name: string) => {
-    const value = (fixtures as Readonly<Record<string, string>>)[name]
-    if (value === undefined) throw new Error(`${endpoint}: teach core/testing/walk.ts to make a ":${name}"`)
+    const other = name === 'id' && fixtures.id === fixtures.promptId ? fixtures.ids[path.split('/')[1]!] : undefined
+    const value = other ?? (fixtures as Readonly<Record<string, unknown>>)[name]
+    if (typeof value !== 'string') throw new Error(`${endpoint}: teach core/testing/walk.ts to make a ":${name}"`)
     return encodeURIComponent(value)
   })
 
@@ -46,6 +82,17 @@ const bodies: Bodies = {
   'prompts.resolve': ({ category, name }) => ({ category, name }),
   'prompts.render': () => ({ label: 'production', variables: { who: 'you' } }),
   'prompts.batchGet': ({ id }) => ({ items: [{ id }] }),
+  'workspaces.create': () => ({ name: 'Walked' }),
+  'workspaces.update': () => ({ name: 'Walked' }),
+  'members.update': () => ({ role: 'viewer' }),
+  'invitations.create': () => ({ email: 'walked@example.org', role: 'viewer' }),
+  'roles.create': () => ({ name: `role ${Math.random()}`, permissions: ['prompts:read'] }),
+  'roles.update': () => ({ name: `role ${Math.random()}` }),
+  'apiKeys.create': () => ({ name: 'walked', role: 'viewer' }),
+  'apiKeys.rotate': () => ({ expiresAt: '2999-01-01T00:00:00.000Z' }),
+  'labels.protect': () => ({ roles: ['owner'], protected: false }),
+  'access.check': () => ({ permission: 'prompts:read' }),
+  'access.explain': () => ({ permission: 'prompts:read' }),
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),
 }

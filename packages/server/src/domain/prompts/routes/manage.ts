@@ -16,6 +16,7 @@ import {
   IncludeTooDeep,
   IncludeTooDeepLater,
   LabelNotFound,
+  LabelProtected,
   LabelReserved,
   NameTaken,
   PromptInUse,
@@ -24,6 +25,7 @@ import {
   VariablesInvalid,
   VersionNotFound,
 } from '../model/failures.ts'
+import type { LabelGate } from '../model/gates.ts'
 import { Category, Prompt, PromptItem, Tag } from '../model/shapes.ts'
 import { listFacet, listPrompts } from '../queries/list-prompts.ts'
 import { getPrompt } from '../queries/prompts.ts'
@@ -54,7 +56,7 @@ const bodyErrors = [
 const etag = ({ revision }: Prompt) => String(revision)
 const location = ({ id }: Prompt) => `/prompts/${id}`
 
-export const manage: AnyEndpoint[] = [
+export const manage = (gate: LabelGate): AnyEndpoint[] => [
   endpoint({
     name: 'prompts.create',
     method: 'POST',
@@ -65,10 +67,10 @@ export const manage: AnyEndpoint[] = [
     bodyLimit: contentBody,
     status: 201,
     reply: Prompt,
-    errors: [NameTaken, LabelReserved, ...bodyErrors],
+    errors: [NameTaken, LabelReserved, LabelProtected, ...bodyErrors],
     etag,
     location,
-    handle: ({ body }, ctx) => createPrompt(body, ctx),
+    handle: ({ body }, ctx) => createPrompt(gate)(body, ctx),
   }),
   endpoint({
     name: 'prompts.list',
@@ -145,9 +147,9 @@ export const manage: AnyEndpoint[] = [
     body: ChangePrompt,
     bodyLimit: contentBody,
     reply: Prompt,
-    errors: [PromptNotFound, NameTaken, PreconditionFailed, FieldReadOnly, ...bodyErrors],
+    errors: [PromptNotFound, NameTaken, PreconditionFailed, FieldReadOnly, LabelProtected, ...bodyErrors],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => changePrompt({ ...params, change: body, sent: body, ifMatch }, ctx),
+    handle: ({ params, body, ifMatch }, ctx) => changePrompt(gate)({ ...params, change: body, sent: body, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.updateContent',
@@ -161,7 +163,7 @@ export const manage: AnyEndpoint[] = [
     reply: Prompt,
     errors: [PromptNotFound, PreconditionFailed, ...bodyErrors],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => changePrompt({ ...params, change: body, ifMatch }, ctx),
+    handle: ({ params, body, ifMatch }, ctx) => changePrompt(gate)({ ...params, change: body, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.delete',
@@ -173,7 +175,7 @@ export const manage: AnyEndpoint[] = [
     query: Strict({ force: Type.Optional(Type.Boolean({ description: 'Also when others need it; needs prompts:force' })) }),
     errors: [PromptNotFound, PromptInUse, PreconditionFailed],
     handle: async ({ params, query, ifMatch }, ctx) => {
-      await deletePrompt({ ...params, ...query, ifMatch }, ctx)
+      await deletePrompt(gate)({ ...params, ...query, ifMatch }, ctx)
       return {}
     },
   }),
@@ -200,9 +202,9 @@ export const manage: AnyEndpoint[] = [
     bodyLimit: contentBody,
     status: 201,
     reply: Prompt,
-    errors: [PromptNotFound, VersionNotFound, NameTaken, LabelReserved, ...bodyErrors],
+    errors: [PromptNotFound, VersionNotFound, NameTaken, LabelReserved, LabelProtected, ...bodyErrors],
     etag,
     location,
-    handle: ({ params, body }, ctx) => forkPrompt({ ...params, ...body }, ctx),
+    handle: ({ params, body }, ctx) => forkPrompt(gate)({ ...params, ...body }, ctx),
   }),
 ]
