@@ -641,6 +641,270 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workspaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List one's own workspace, or all as administrator of the installation */
+        get: operations["workspaces.list"];
+        put?: never;
+        /** Make a workspace; its first key is made by POST /api-keys with its id */
+        post: operations["workspaces.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a workspace */
+        get: operations["workspaces.get"];
+        /** Rename a workspace */
+        put: operations["workspaces.update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the members of the workspace */
+        get: operations["members.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a member */
+        get: operations["members.get"];
+        /** Give a member another role; the last owner stays one */
+        put: operations["members.update"];
+        post?: never;
+        /** Remove a member; the last owner stays */
+        delete: operations["members.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the invitations, the newest first */
+        get: operations["invitations.list"];
+        put?: never;
+        /** Invite somebody; the token is shown this once, and to be handed over */
+        post: operations["invitations.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take back an invitation that nobody has taken up */
+        delete: operations["invitations.withdraw"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the roles: the built-in ones, then those of the workspace by name */
+        get: operations["roles.list"];
+        put?: never;
+        /** Make a role: permissions, limited to categories and labels if wanted, within the rights of who makes it */
+        post: operations["roles.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a role */
+        get: operations["roles.get"];
+        /** Change a role, and with it the rights of whoever has it */
+        put: operations["roles.update"];
+        post?: never;
+        /** Remove a role: keys and members that have it may nothing more */
+        delete: operations["roles.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the keys of the workspace, newest first, without those that were revoked */
+        get: operations["apiKeys.list"];
+        put?: never;
+        /** Make a key with a role or scopes of its own, within the rights of who makes it; it is shown this once */
+        post: operations["apiKeys.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new key with the same rights; the old one goes on for the overlap */
+        post: operations["apiKeys.rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a key now */
+        delete: operations["apiKeys.revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the labels that are in use or have a rule, and who may move them */
+        get: operations["labels.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/{label}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say who may move a label */
+        put: operations["labels.protect"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** May this key or member do that to this */
+        post: operations["access.check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same with the reason: which role, scope, limit or protection says so */
+        post: operations["access.explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1792,6 +2056,214 @@ export interface components {
             /** @description RFC 3339, UTC, with milliseconds */
             linkedAt: string;
         };
+        Workspace: {
+            /** @description UUIDv7 */
+            id: string;
+            name: string;
+            /** @description Who made it; null for the one that is always there */
+            createdBy: string | null;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            updatedAt: string | null;
+            /** @description Counts its changes */
+            revision: number;
+        };
+        Member: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            personId: string;
+            /** @description As the identity provider told it at the last login */
+            email: string | null;
+            name: string | null;
+            /** @description The name of a role; of one that was removed: then the member may nothing */
+            role: string;
+            addedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes */
+            revision: number;
+        };
+        NewInvitation: {
+            /** @description UUIDv7 */
+            id: string;
+            email: string;
+            role: string;
+            invitedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            expiresAt: string;
+            acceptedAt: string | null;
+            /** @description For who is invited, shown this once; an answer that is replayed for its Idempotency-Key lacks it */
+            token?: string;
+        };
+        Invitation: {
+            /** @description UUIDv7 */
+            id: string;
+            email: string;
+            role: string;
+            invitedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            expiresAt: string;
+            acceptedAt: string | null;
+        };
+        Role: {
+            /** @description UUIDv7; the name, for a built-in role */
+            id: string;
+            name: string;
+            description: string;
+            /** @description There in every workspace, and never changed */
+            builtIn: boolean;
+            permissions: string[];
+            /** @description Where it holds; null: everywhere */
+            categories: string[] | null;
+            /** @description For which labels it holds; null: for all */
+            labels: string[] | null;
+            createdBy: string | null;
+            createdAt: string | null;
+            updatedAt: string | null;
+            /** @description Counts its changes */
+            revision: number;
+        };
+        CreateRole: {
+            /** @description Keys and members have the role by this name */
+            name: string;
+            /** @description What it is for */
+            description?: string;
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact */
+            permissions: string[];
+            categories?: string[] | null;
+            labels?: string[] | null;
+        };
+        UpdateRole: {
+            /** @description Keys and members have the role by this name */
+            name?: string;
+            description?: string | null;
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact */
+            permissions?: string[];
+            categories?: string[] | null;
+            labels?: string[] | null;
+        };
+        NewApiKey: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            workspaceId: string;
+            name: string;
+            /** @description The role it has; null for one with scopes */
+            role: string | null;
+            /** @description Its permissions, when it has no role */
+            scopes: string[];
+            /** @description Administers the installation too */
+            instanceAdmin: boolean;
+            expiresAt: string | null;
+            allowedCidrs: string[] | null;
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description To the minute */
+            lastUsedAt: string | null;
+            revokedAt: string | null;
+            /** @description After a rotation: how long it goes on beside the new key */
+            retiresAt: string | null;
+            /** @description The key that took its place */
+            rotatedTo: string | null;
+            /** @description The key itself, shown this once; an answer that is replayed for its Idempotency-Key lacks it */
+            key?: string;
+        };
+        CreateApiKey: {
+            /** @description What it is for */
+            name: string;
+            /** @description The workspace it is of; another than one's own: instance administrators only */
+            workspaceId?: string;
+            /** @description The name of a built-in or custom role */
+            role?: string;
+            /** @description Permissions, in place of a role */
+            scopes?: string[];
+            /**
+             * Format: date-time
+             * @description When it stops to work; RFC 3339
+             */
+            expiresAt?: string;
+            /** @description Networks (10.0.0.0/8, 2001:db8::/32) or addresses that it may be used from, as the service sees them */
+            allowedCidrs?: string[];
+        };
+        ApiKey: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            workspaceId: string;
+            name: string;
+            /** @description The role it has; null for one with scopes */
+            role: string | null;
+            /** @description Its permissions, when it has no role */
+            scopes: string[];
+            /** @description Administers the installation too */
+            instanceAdmin: boolean;
+            expiresAt: string | null;
+            allowedCidrs: string[] | null;
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description To the minute */
+            lastUsedAt: string | null;
+            revokedAt: string | null;
+            /** @description After a rotation: how long it goes on beside the new key */
+            retiresAt: string | null;
+            /** @description The key that took its place */
+            rotatedTo: string | null;
+        };
+        LabelRule: {
+            label: string;
+            /** @description Whether it is moved only by some */
+            protected: boolean;
+            /** @description Who may move it; null: who has labels:write_protected */
+            roles: string[] | null;
+            /** @description Where it is protected; null: everywhere */
+            categories: string[] | null;
+            /** @description null for a label without a rule */
+            updatedBy: string | null;
+            updatedAt: string | null;
+            /** @description Counts the changes of its rule; 0 for a label without one */
+            revision: number;
+        };
+        AccessQuestion: {
+            /** @description The id of a key or a member of the workspace; the caller without it */
+            principal?: string;
+            /** @description Such as prompts:read */
+            permission: string;
+            /** @description The category of the prompt concerned */
+            category?: string;
+            /** @description The label concerned; null: a version that no label was asked for */
+            label?: string | null;
+            /** @description The prompt concerned, in place of its category */
+            promptId?: string;
+        };
+        AccessExplanation: {
+            allowed: boolean;
+            /** @description What says so, or what is missing */
+            reason: string;
+            principal: string;
+            permission: string;
+            category: string | null;
+            label: string | null;
+            /** @description Where the rights come from, and where they hold */
+            binding: {
+                /** @enum {unknown} */
+                kind: "role" | "scopes" | "installation";
+                role: string | null;
+                permissions: string[];
+                categories: string[] | null;
+                labels: string[] | null;
+            };
+            /** @description What stands in the way; empty when allowed */
+            missing: ("principal" | "permission" | "category" | "label" | "protection")[];
+        };
         AuditEntry: {
             /** @description Grows in the order of writing, with gaps */
             sequence: number;
@@ -2059,6 +2531,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Prompt"];
+                };
+            };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description prompt.name_taken */
@@ -2389,6 +2870,15 @@ export interface operations {
                     "application/json": components["schemas"]["Prompt"];
                 };
             };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.not_found */
             404: {
                 headers: {
@@ -2688,6 +3178,15 @@ export interface operations {
                     "application/json": components["schemas"]["Prompt"];
                 };
             };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.not_found, version.not_found */
             404: {
                 headers: {
@@ -2929,6 +3428,15 @@ export interface operations {
                     "application/json": components["schemas"]["Prompt"];
                 };
             };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.not_found, version.not_found */
             404: {
                 headers: {
@@ -3023,6 +3531,15 @@ export interface operations {
                     };
                 };
             };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.not_found, version.not_found */
             404: {
                 headers: {
@@ -3102,6 +3619,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description label.not_found, prompt.not_found */
             404: {
@@ -3245,6 +3771,15 @@ export interface operations {
                         /** @description The revision of the prompt after the move */
                         revision: number;
                     };
+                };
+            };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description label.not_found, prompt.not_found */
@@ -4949,6 +5484,1305 @@ export interface operations {
             };
             /** @description prompt.not_found, document.not_linked */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Workspace"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What it is called */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description workspace.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description What it is called */
+                    name?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description workspace.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "members.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Member"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "members.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description member.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "members.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The name of a built-in or custom role */
+                    role?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description member.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description member.last_owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "members.remove": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description member.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description member.last_owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "invitations.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Invitation"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "invitations.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Whoever takes it up has this address at the identity provider */
+                    email: string;
+                    /** @description The name of a built-in or custom role */
+                    role: string;
+                    /**
+                     * Format: date-time
+                     * @description A week from now without it; RFC 3339
+                     */
+                    expiresAt?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewInvitation"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description invitation.invalid, role.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "invitations.withdraw": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description invitation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Role"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRole"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.name_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7; the name, for a built-in role */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description role.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7; the name, for a built-in role */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UpdateRole"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.built_in, role.name_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7; the name, for a built-in role */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description role.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.built_in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "apiKeys.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+                /** @description Also those that were revoked */
+                revoked?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ApiKey"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "apiKeys.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateApiKey"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description workspace.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.unknown, permission.unknown, key.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "apiKeys.rotate": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description How long the old key goes on: 24 hours without it, 0 ends it now */
+                    overlapMs?: number;
+                    /**
+                     * Format: date-time
+                     * @description When the new key stops to work; RFC 3339; as the old one without it
+                     */
+                    expiresAt?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description key.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description key.not_live */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description key.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "apiKeys.revoke": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description key.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "labels.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LabelRule"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "labels.protect": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A label, but not latest */
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Whether it is moved only by some */
+                    protected?: boolean;
+                    /** @description Who may move it; null: who has labels:write_protected */
+                    roles?: string[] | null;
+                    /** @description Where it is protected; null: everywhere */
+                    categories?: string[] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelRule"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "access.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessQuestion"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        allowed: boolean;
+                    };
+                };
+            };
+            /** @description principal.not_found, access.prompt_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "access.explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessQuestion"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessExplanation"];
+                };
+            };
+            /** @description principal.not_found, access.prompt_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission.unknown */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

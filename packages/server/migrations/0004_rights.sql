@@ -66,10 +66,12 @@ create table invitation (
 );
 call make_tenant_table('invitation');
 
--- Keys: a role, or scopes of their own (`permissions`); a key that was rotated goes on until `revoked_at`.
+-- Keys: a role, or scopes of their own (`permissions`). A key that was rotated goes on until `retires_at`; one that was
+-- revoked is dead whatever the clock says.
 alter table api_key
   add column role           text collate "C",
   add column expires_at     timestamptz,
+  add column retires_at     timestamptz,
   add column allowed_cidrs  text[],
   add column last_used_at   timestamptz,
   add column rotated_to     uuid;

@@ -45,6 +45,7 @@ create table api_key (
   revoked_at timestamp with time zone,
   role text,
   expires_at timestamp with time zone,
+  retires_at timestamp with time zone,
   allowed_cidrs text[],
   last_used_at timestamp with time zone,
   rotated_to uuid,

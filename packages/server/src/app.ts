@@ -27,12 +27,25 @@ import {
   defaultWorkspaceId,
   ensureDefaultWorkspace,
   type LoginRules,
+  labelGate,
+  noteUse,
 } from './domain/access/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents } from './domain/documents/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
-import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving, sharedTags } from './domain/prompts/index.ts'
+import {
+  categoryOf,
+  createServing,
+  describeKey,
+  hotPath,
+  labelsInUse,
+  listPrompts,
+  prompts,
+  promptTag,
+  type Serving,
+  sharedTags,
+} from './domain/prompts/index.ts'
 import { relationships } from './domain/relationships/index.ts'
 import { lint } from './domain/validation/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
@@ -124,6 +137,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const authenticator = createAuthenticator({
     system: (work) => database.within('system', 'read', work),
     feed,
+    clock,
     bootstrapKey: options.bootstrapApiKey,
     sessions: login.gate,
   })
@@ -138,10 +152,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     log: note,
   })
   const modules: Module[] = [
-    prompts(store, { lint }),
+    prompts(store, { gate: labelGate, lint }),
     lifecycle,
     documents,
-    access,
+    access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
     relationships({ sharedUse: [sharedTags] }),
@@ -158,6 +172,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const connect = redisUrl ? () => connectRateExchange(redisUrl, derived('limits').toString('hex', 0, 8)) : undefined
   const limiting = startLimits(options.rateLimit ?? 'off', connect)
   const shedding = createShedding(database.queueMs)
+  const keyUse = noteKeyUse({ database, authenticator, feed, clock })
   const http = await createWeb({
     options,
     modules,
@@ -184,6 +199,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       await database.within('system', 'write', (db) => ensureDefaultWorkspace(db, clock()))
       await feed.start()
       await audit.start()
+      keyUse.start()
       await queue.start(
         modules.flatMap(({ jobs }) => jobs ?? []),
         runtime,
@@ -195,6 +211,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       await http.close()
       shedding.stop()
       await limiting.stop()
+      await keyUse.stop()
       await queue.stop()
       await audit.stop()
       await feed.stop()
@@ -212,6 +229,28 @@ function openLogin(
   const settings = { ...login, redirectUri: `${login.publicUrl}/auth/callback` }
   const provider = createIdentityProvider(settings, (message, details) => log.warn(details, message))
   return createLogin({ rules: login, provider, system: (work, mode) => database.within('system', mode, work), ...parts })
+}
+
+/** How often the use of keys is noted, in milliseconds: the time of the last use is known to the minute. */
+const keyUseMs = 60_000
+
+/** Keys that were used are noted in the background, all at once; what cannot be noted now is noted with the next use. */
+function noteKeyUse(parts: { database: Database; authenticator: Authenticator; feed: Feed; clock: () => string }) {
+  const { database, authenticator, feed, clock } = parts
+  let timer: NodeJS.Timeout | undefined
+  const note = async () => {
+    const ids = feed.isAway() ? [] : authenticator.takeUsed()
+    if (ids.length > 0) await database.within('system', 'write', (db) => noteUse(db, ids, clock())).catch(() => undefined)
+  }
+  return {
+    start() {
+      timer = setInterval(note, keyUseMs).unref()
+    },
+    async stop() {
+      clearInterval(timer)
+      await note()
+    },
+  }
 }
 
 /** Three quarters for finished answers, a quarter for the versions that they were made of. */
@@ -324,8 +363,8 @@ async function createWeb(web: Web): Promise<FastifyInstance> {
   const { authenticate, counts } = admission(http, {
     limits,
     shedding,
-    authenticate: ({ headers, method }) => authenticator.authenticate(headers, method),
-    peek: ({ headers }) => authenticator.peek(headers),
+    authenticate: ({ raw }) => authenticator.authenticate(raw),
+    peek: ({ raw }) => authenticator.peek(raw),
   })
   metrics.watchAdmission(counts, shedding.level)
   metrics.watchErrors(errors)

@@ -40,9 +40,17 @@ export function assertMay(principal: Principal, permission: string, on?: On): vo
   })
 }
 
-/** The categories whose prompts a principal may see; undefined: all of them. */
+/** @throws Forbidden (403) */
+export function assertInstanceAdmin({ instanceAdmin }: Principal): void {
+  if (!instanceAdmin) throw new AppError(Forbidden, 'This is for administrators of the installation, such as the bootstrap key.')
+}
+
+/**
+ * The categories whose prompts a principal may see with all their versions; undefined: all of them. Who may read by
+ * certain labels only does not see prompts that way: such a caller is served them.
+ */
 export function visibleCategories({ permissions, limits }: Principal): readonly string[] | undefined {
-  const reading = permissions.has('*') ? undefined : limits?.get('prompts:read')
+  const reading = permissions.has('*') ? undefined : limits?.get('prompts:read')?.filter(({ labels }) => labels === undefined)
   if (!reading || reading.some(({ categories }) => categories === undefined)) return undefined
   return [...new Set(reading.flatMap(({ categories = [] }) => categories))]
 }

@@ -25,6 +25,8 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   path: string
   /** The permission it needs. */
   access: string
+  /** Only for administrators of the installation, beside the permission. */
+  instanceAdmin?: boolean
   summary: string
   params?: P
   query?: Q
@@ -41,6 +43,8 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   readOnly?: boolean
   /** When it is refused under overload; without it an address that ends in `/export` is an export, and the rest writes or reads. */
   load?: Load
+  /** Fields of the reply that are told once: an answer that is stored for its `Idempotency-Key` lacks them. */
+  secrets?: readonly string[]
 }
 
 /** One endpoint: contract, documentation, access rule and handler in one value. */

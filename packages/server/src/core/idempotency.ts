@@ -24,7 +24,14 @@ declare module './db.ts' {
 }
 
 /** A finished answer, ready to be sent again. */
-export type StoredAnswer = Readonly<{ status: number; headers: Record<string, string>; body: string; xid?: string }>
+export type StoredAnswer = Readonly<{
+  status: number
+  headers: Record<string, string>
+  body: string
+  /** What is stored in place of a body that holds secrets: the same without them. */
+  kept?: string
+  xid?: string
+}>
 
 const keptMs = 24 * 3_600_000
 
@@ -83,7 +90,7 @@ async function store(tx: Db, key: string, hash: string, answer: StoredAnswer, ct
     requestHash: hash,
     status: answer.status,
     headers: JSON.stringify(answer.headers),
-    body: answer.body,
+    body: answer.kept ?? answer.body,
     expiresAt: new Date(Date.parse(ctx.now()) + keptMs).toISOString(),
   }
   await tx

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { type Principal, visibleCategories } from './access.ts'
+import { assertInstanceAdmin, type Principal, visibleCategories } from './access.ts'
 import type { Ctx } from './context.ts'
 import type { Db } from './db.ts'
 import type { FeedEvent } from './events.ts'
@@ -42,6 +42,8 @@ const tracedTransactions = (database: Transactions, tracing: Tracing, parent: st
     return traced(tracing, { name: `transaction ${mode}`, kind: 'client', parent, attributes }, () => database.within(scope, mode, work))
   },
 })
+/** From here on the transaction works in this workspace. */
+const enter = (tx: Db, workspaceId: string) => sql`select set_config('app.workspace_id', ${workspaceId}, true)`.execute(tx)
 
 /** Wire database, feed and queue into the contexts that requests and jobs work with. */
 export function createRuntime(parts: {
@@ -88,6 +90,15 @@ export function createRuntime(parts: {
         feed.committed(committed.events)
         origin.onCommit?.(xid)
         if (committed.jobs > 0) queue.wake()
+        return result
+      },
+      async visit(tx, there, work) {
+        const within = (one: Ctx): Ctx => ({ ...one, read: (look) => look(tx), transact: (change) => change(tx) })
+        if (there === workspaceId) return work(within(ctx))
+        assertInstanceAdmin(principal)
+        await enter(tx, there)
+        const result = await work(within(contextFor({ ...principal, workspaceId: there }, origin)))
+        await enter(tx, workspaceId)
         return result
       },
       async emit(tx, events) {

@@ -10,6 +10,7 @@ const withoutWorkspace: Readonly<Record<string, string>> = {
   login_attempt: 'logins that are under way; nobody is known yet, and only ps_system sees them',
   session: 'one session serves all workspaces of its person; only ps_system sees them',
   workspace: 'the workspaces themselves; a policy on the id shows each only its own',
+  person: 'people, who may be members of several workspaces; only ps_system sees them',
 }
 /** Nothing of these can be changed or deleted, of whichever workspace. */
 const appendOnly = ['audit_block', 'audit_entry']
@@ -33,7 +34,7 @@ afterAll(() => t.stop())
 
 /** Leave a row in every table, by the API. */
 async function fill(call: Call): Promise<void> {
-  const { id, category, name } = await makeFixtures(call)
+  const { id, category, name } = await makeFixtures(call, t.database)
   const content = `{{> ${encodeURIComponent(category)}/${encodeURIComponent(name)}@production}}`
   expect((await call('POST', '/prompts', { content, category: 'c', name: 'includer' }, { 'idempotency-key': 'fill' })).status).toBe(201)
   expect((await call('PUT', `/prompts/${id}`, { name: 'renamed' })).status).toBe(200)

@@ -10,7 +10,7 @@ let mine: Fixtures
 beforeAll(async () => {
   t = await startTestApp()
   takers = endpointsOf(t).filter(({ body }) => body)
-  mine = await makeFixtures(t.owner)
+  mine = await makeFixtures(t.owner, t.database)
 })
 afterAll(() => t.stop())
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../testing/index.ts'
-import { addressOf, bodyOf, endpointsOf, type Fixtures, makeFixtures } from '../testing/walk.ts'
+import { addressOf, bodyOf, endpointsOf, type Fixtures, makeFixtures, makeIds } from '../testing/walk.ts'
 
 let t: TestApp
 let mine: Fixtures
 beforeAll(async () => {
   t = await startTestApp()
-  mine = await makeFixtures(t.owner)
+  mine = await makeFixtures(t.owner, t.database)
 })
 afterAll(() => t.stop())
 
@@ -121,7 +121,7 @@ describe('the consistency token', () => {
     })
     await t.owner('PUT', `/prompts/${body.id}/content`, { content: 'Hello {{who}}' })
     await t.owner('PUT', `/prompts/${body.id}/labels/staging`, { version: 2 })
-    return { ...mine, id: body.id, category: 'fresh', name }
+    return { ...mine, id: body.id, promptId: body.id, ids: await makeIds(t.owner, t.database), category: 'fresh', name }
   }
 
   test('grows from write to write of one caller', async () => {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { assertMay, type Principal } from '../access.ts'
+import { assertInstanceAdmin, assertMay, type Principal } from '../access.ts'
 import type { Ctx } from '../context.ts'
 import { type Answer, type AnyEndpoint, changesState, type Input, loadOf, statusOf } from '../endpoint.ts'
 import { AppError, type ErrorKind, isAppError } from '../errors.ts'
@@ -69,6 +69,7 @@ const tellRefusal =
 async function admit(e: AnyEndpoint, request: FastifyRequest, mounting: Mounting): Promise<void> {
   request.principal = await mounting.authenticate(request)
   assertMay(request.principal, e.access)
+  if (e.instanceAdmin) assertInstanceAdmin(request.principal)
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new AppError(MediaTypeUnsupported, 'Send the body as it is, without Content-Encoding.')
@@ -148,8 +149,12 @@ function finished(e: AnyEndpoint, validators: Validators, reply: unknown): Store
   if (e.location) headers.Location = prefix + e.location(reply)
   const wrong = validators.reply(reply)
   if (wrong.length > 0) throw new Error(`${e.name} answered what its schema does not allow: ${JSON.stringify(wrong)}`)
-  return { status: statusOf(e), headers, body: e.reply ? JSON.stringify(reply) : '' }
+  return { status: statusOf(e), headers, body: e.reply ? JSON.stringify(reply) : '', ...(e.secrets && { kept: without(reply, e.secrets) }) }
 }
+
+/** The JSON of a reply without its secrets. */
+const without = (reply: unknown, secrets: readonly string[]): string =>
+  JSON.stringify(reply, (name, value: unknown) => (secrets.includes(name) ? undefined : value))
 
 const sendRaw = (reply: FastifyReply, { status, headers, body }: Answer) =>
   status === 304 || status === 204 ? reply.code(status).headers(headers).send() : reply.code(status).headers(headers).send(body)

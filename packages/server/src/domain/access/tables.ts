@@ -3,7 +3,14 @@ import type { Generated } from '../../core/db.ts'
 /** The tables this context owns. */
 declare module '../../core/db.ts' {
   interface Tables {
-    workspace: { id: string; name: string; createdAt: string }
+    workspace: {
+      id: string
+      name: string
+      createdAt: string
+      createdBy: string | null
+      updatedAt: string | null
+      revision: Generated<number>
+    }
     apiKey: {
       workspaceId: Generated<string>
       id: string
@@ -14,6 +21,12 @@ declare module '../../core/db.ts' {
       createdBy: string
       createdAt: string
       revokedAt: string | null
+      role: string | null
+      expiresAt: string | null
+      retiresAt: string | null
+      allowedCidrs: string[] | null
+      lastUsedAt: string | null
+      rotatedTo: string | null
     }
     person: {
       id: string
@@ -58,6 +71,16 @@ declare module '../../core/db.ts' {
       expiresAt: string
       acceptedAt: string | null
       acceptedBy: string | null
+    }
+    labelRule: {
+      workspaceId: Generated<string>
+      label: string
+      protected: boolean
+      roles: string[] | null
+      categories: string[] | null
+      updatedBy: string
+      updatedAt: string
+      revision: number
     }
     loginAttempt: { stateHash: string; browserHash: string; returnTo: string; expiresAt: string }
     session: { id: string; tokenHash: string; personId: string; createdAt: string; lastSeenAt: string; expiresAt: string }

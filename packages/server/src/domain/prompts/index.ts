@@ -1,5 +1,6 @@
 import { defineModule, type Module } from '../../core/module.ts'
 import { purgeFormerNames, purgeRedacted } from './jobs.ts'
+import type { LabelGate } from './model/gates.ts'
 import type { Lint } from './model/suggestions.ts'
 import type { Serving } from './queries/serving.ts'
 import { insight } from './routes/insight.ts'
@@ -8,11 +9,11 @@ import { redaction } from './routes/redaction.ts'
 import { serving } from './routes/serve.ts'
 import { versions } from './routes/versions.ts'
 
-/** Prompts: their text, versions, labels, and how they are served. @param neighbours.lint looks for faults in a prompt */
-export const prompts = (store: Serving, { lint }: { lint: Lint }): Module =>
+/** Prompts: their text, versions, labels, and how they are served. @param neighbours.gate says which labels are held; `lint` looks for faults in a prompt */
+export const prompts = (store: Serving, { gate, lint }: { gate: LabelGate; lint: Lint }): Module =>
   defineModule({
     name: 'prompts',
-    endpoints: [...manage, ...versions, ...redaction, ...insight(lint), ...serving(store)],
+    endpoints: [...manage(gate), ...versions(gate), ...redaction, ...insight(lint), ...serving(store)],
     jobs: [purgeFormerNames, purgeRedacted(store.forget)],
   })
 
@@ -23,6 +24,7 @@ export { describeKey, promptTag } from './model/serving-keys.ts'
 export { PromptItem } from './model/shapes.ts'
 export type { Standee } from './model/standing.ts'
 export { countTokens } from './model/tokens.ts'
+export { categoryOf, labelsInUse } from './queries/facts.ts'
 export { listPrompts } from './queries/list-prompts.ts'
 export { allPrompts, findTexts, includedPrompts, livePrompts, promptsNearby, sharedTags } from './queries/neighbours.ts'
 export { createServing, type Serving } from './queries/serving.ts'

@@ -24,7 +24,11 @@ export const builtInRoles: Readonly<Record<string, readonly string[]>> = {
 /** What a role, built in or custom, gives: permissions, limited or not. */
 export type Grant = Readonly<{ permissions: readonly string[] } & Limit>
 
-type Rights = Pick<Principal, 'permissions' | 'limits'>
+export type Rights = Pick<Principal, 'permissions' | 'limits'>
+
+/** The permissions of a built-in role; undefined for any other name. (A role may be called "constructor".) */
+export const builtInRole = (name: string): readonly string[] | undefined =>
+  Object.hasOwn(builtInRoles, name) ? builtInRoles[name] : undefined
 
 /** Grants as one set to decide by, without a query: a permission that any grant gives without a limit has none. */
 export function compileRights(grants: readonly Grant[]): Rights {
@@ -37,4 +41,25 @@ export function compileRights(grants: readonly Grant[]): Rights {
     }
   for (const permission of free) limits.delete(permission)
   return { permissions: new Set([...free, ...limits.keys()]), ...(limits.size > 0 && { limits }) }
+}
+
+/** A limit place by place: each category with each label; undefined is everywhere. */
+const placesOf = ({ categories = [], labels = [] }: Limit): { category?: string; label?: string }[] => {
+  const columns = categories.length > 0 ? categories.map((category) => ({ category })) : [{}]
+  const rows = labels.length > 0 ? labels.map((label) => ({ label })) : [{}]
+  return columns.flatMap((column) => rows.map((row) => ({ ...column, ...row })))
+}
+
+const covers = ({ categories, labels }: Limit, { category, label }: { category?: string; label?: string }): boolean =>
+  (categories === undefined || (category !== undefined && categories.includes(category))) &&
+  (labels === undefined || (label !== undefined && labels.includes(label)))
+
+/** The permissions of a grant that go beyond what somebody has: everywhere, or in one of the places that the grant names. */
+export function beyond(holder: Rights, { permissions: wanted, ...limit }: Grant): string[] {
+  if (holder.permissions.has('*')) return []
+  return wanted.filter((permission) => {
+    if (!holder.permissions.has(permission)) return true
+    const own = holder.limits?.get(permission)
+    return own !== undefined && !placesOf(limit).every((place) => own.some((one) => covers(one, place)))
+  })
 }

@@ -1,10 +1,14 @@
+import { may } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
+import { unprocessable } from '../../../core/problem.ts'
 import { includesChanged } from '../model/events.ts'
+import { IncludeNotFound } from '../model/failures.ts'
 import { assertGraph, type Edge, nodeKey } from '../model/includes.ts'
 import { called, type State } from '../model/prompt.ts'
 import type { IncludeRef } from '../model/templates/index.ts'
 import { includeStore } from '../store/include-store.ts'
+import { promptStore } from '../store/prompt-store.ts'
 
 type At = Readonly<{ id: string; version: number }>
 
@@ -23,8 +27,24 @@ export async function includeByText(
   if (refs.length === 0) return
   const includes = includeStore(tx)
   await includes.lockGraph(ctx.workspaceId)
-  await includes.add(id, version, await includes.resolve(refs, kept, ctx.now()))
+  const edges = await includes.resolve(refs, kept, ctx.now())
+  await assertMayInclude(
+    tx,
+    ctx,
+    edges.filter(({ reference }) => !kept.some((edge) => edge.reference === reference)),
+  )
+  await includes.add(id, version, edges)
   assertGraph(nodeKey(id, version), await includes.around(id, version), 'save')
+}
+
+/** What is included can be read: who may read certain categories or labels only does not come by others that way. */
+async function assertMayInclude(tx: Db, { actor }: Ctx, edges: readonly Edge[]): Promise<void> {
+  if (!actor.limits?.has('prompts:read')) return
+  for (const { reference, targetId, targetLabel: label } of edges) {
+    const { category } = await promptStore(tx).get(targetId)
+    if (!may(actor, 'prompts:read', { category, label }))
+      throw unprocessable(IncludeNotFound, '/content', 'include.not_found', `The included prompt "${reference}" does not exist.`)
+  }
 }
 
 /** Store for a new version with the text of an earlier one that it includes the same. */

@@ -3,7 +3,7 @@ import { bodyChecksum, sameJson } from './checksum.ts'
 import { assertObjectSize, type MadeBody, makeBody, parseContent, type Warning } from './content.ts'
 import { promptUpdated, versionCreated } from './events.ts'
 import { FieldReadOnly } from './failures.ts'
-import { type By, called, type Outcome, type State, toldOf, touched, type VersionState } from './prompt.ts'
+import { type By, called, defaultCategory, type Outcome, type State, toldOf, touched, type VersionState } from './prompt.ts'
 import { assertNotRedacted } from './redaction.ts'
 import type { Body, Content, Engine, Prompt, Variable, VariableInput } from './shapes.ts'
 import type { IncludeRef } from './templates/index.ts'
@@ -58,7 +58,7 @@ export function changePrompt(state: State, newest: VersionState, change: Change,
 function changedFields(state: State, { name, category, description, tags, metadata, isTemplate }: Change): Partial<State> {
   const wanted: Partial<State> = {
     ...(name !== undefined && { name }),
-    ...(category !== undefined && { category: category ?? 'general' }),
+    ...(category !== undefined && { category: category ?? defaultCategory }),
     ...(description !== undefined && { description: description ?? '' }),
     ...(tags !== undefined && { tags: [...new Set(tags)] }),
     ...(metadata !== undefined && { metadata: metadata ?? {} }),

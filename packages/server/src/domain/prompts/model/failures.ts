@@ -13,6 +13,7 @@ export const PromptInUse = errorKind({ code: 'prompt.in_use', status: 409, title
 export const LabelInUse = errorKind({ code: 'label.in_use', status: 409, title: 'Other prompts follow this label' })
 export const LabelMoved = errorKind({ code: 'label.moved', status: 409, title: 'The label is not where it was expected' })
 export const LabelReserved = errorKind({ code: 'label.reserved', status: 422, title: 'This label cannot be set' })
+export const LabelProtected = errorKind({ code: 'label.protected', status: 403, title: 'The label is protected' })
 export const NothingToRevert = errorKind({ code: 'label.nothing_to_revert', status: 409, title: 'The label has no earlier version' })
 export const FieldReadOnly = errorKind({ code: 'field.read_only', status: 422, title: 'This field cannot be changed here' })
 export const ContentTooLarge = errorKind({ code: 'prompt.content_too_large', status: 413, title: 'The content is larger than 1 MiB' })

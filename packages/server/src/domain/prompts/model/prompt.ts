@@ -76,6 +76,9 @@ export const toldOf = (state: State, { version, checksum, changeType }: VersionS
   changeType,
 })
 
+/** Where a prompt goes whose author names no category. */
+export const defaultCategory = 'general'
+
 /** What a caller says of a new prompt beside its body. */
 export type NewPrompt = Readonly<{
   category?: string | undefined
@@ -110,7 +113,7 @@ export function createPrompt(
   }
   const next: State = {
     id: made.id,
-    category: input.category ?? 'general',
+    category: input.category ?? defaultCategory,
     name: made.name,
     description: input.description ?? '',
     type: body.type,

@@ -4,6 +4,7 @@ import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { RequestInvalid } from '../../../core/problem.ts'
 import { LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failures.ts'
+import { isHidden } from '../model/gates.ts'
 import type { Body, Label, Prompt, PromptItem, Redacted, VersionNumber } from '../model/shapes.ts'
 import '../tables.ts'
 
@@ -38,7 +39,10 @@ export function assertOne({ version, label }: WhichVersion): void {
 /** One prompt with the newest, the numbered or the labelled version: never another one. */
 export async function getPrompt({ id, ...which }: { id: string } & WhichVersion, ctx: Ctx): Promise<Prompt> {
   assertOne(which)
-  const row = await ctx.read(async (db) => (await selectOne(db, id, which)) ?? explainAbsence(db, id, which))
+  const { label } = which
+  const read = label === undefined ? ctx.read : ctx.readAll // who may read by certain labels only may read those
+  const row = await read(async (db) => (await selectOne(db, id, which)) ?? explainAbsence(db, id, which, ctx))
+  if (label !== undefined && isHidden(ctx.actor, row.category, label)) throw absent(id)
   return toItem(row) as Prompt
 }
 
@@ -53,9 +57,16 @@ async function selectOne(db: Db, id: string, { version, label }: WhichVersion): 
   return rows[0]
 }
 
-async function explainAbsence(db: Db, id: string, { version, label }: WhichVersion): Promise<never> {
-  const prompt = await db.selectFrom('prompt').select(['version']).where('id', '=', id).where('deletedAt', 'is', null).executeTakeFirst()
-  if (!prompt) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
+const absent = (id: string): AppError => new AppError(PromptNotFound, `There is no prompt ${id}.`)
+
+async function explainAbsence(db: Db, id: string, { version, label }: WhichVersion, { actor }: Ctx): Promise<never> {
+  const prompt = await db
+    .selectFrom('prompt')
+    .select(['version', 'category'])
+    .where('id', '=', id)
+    .where('deletedAt', 'is', null)
+    .executeTakeFirst()
+  if (!prompt || (label !== undefined && isHidden(actor, prompt.category, label))) throw absent(id)
   if (label !== undefined)
     throw new AppError(LabelNotFound, `"${label}" is not set on this prompt. Set it by PUT /prompts/{id}/labels/${label}.`)
   throw new AppError(VersionNotFound, `The prompt has no version ${version}; its newest is ${prompt.version}.`)

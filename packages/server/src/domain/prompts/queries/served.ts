@@ -125,7 +125,15 @@ export const deprecationOf = ({
 type Growing = { entry: ManifestEntry; links: Map<string, NodeKey> }
 type Included = { promptId: string; version: number; reference: string; targetLabel: string | null } & (
   | { targetId: null; targetVersion: null; isRedacted: boolean }
-  | { targetId: string; targetVersion: number | null; isRedacted: boolean; category: string; name: string; status: string; checksum: string }
+  | {
+      targetId: string
+      targetVersion: number | null
+      isRedacted: boolean
+      category: string
+      name: string
+      status: string
+      checksum: string
+    }
 )
 
 /** Level by level, one query each; a version that is included along many ways is looked at once. */

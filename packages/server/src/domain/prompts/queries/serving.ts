@@ -1,3 +1,4 @@
+import { assertMay, may, type On, type Principal } from '../../../core/access.ts'
 import type { Cache, Loaded } from '../../../core/cache.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError, isAppError } from '../../../core/errors.ts'
@@ -7,6 +8,7 @@ import { Unavailable } from '../../../core/problem.ts'
 import { type Composition, manifestOf, variablesOf } from '../model/composition.ts'
 import { promptRedacted } from '../model/events.ts'
 import { expandContent } from '../model/expand.ts'
+import { PromptNotFound } from '../model/failures.ts'
 import { cacheControl, deprecationHeaders, type ServedPrompt, servedHeaders, sha256 } from '../model/served.ts'
 import { labelOf, nameTag, promptTag, servedKey, tagsOf, type Wanted } from '../model/serving-keys.ts'
 import { type BodyCaches, bodyKey, createComposer } from './compose.ts'
@@ -21,6 +23,8 @@ export type Served = Readonly<{
   headers: Readonly<Record<string, string>>
   /** The same, names and values in turn. */
   rawHeaders: readonly string[]
+  /** What a caller whose reading is limited needs to be allowed. */
+  on: On
 }>
 /** Served, or known to be absent. */
 export type Outcome = Served | Readonly<{ absent: AppError }>
@@ -28,7 +32,7 @@ export type Outcome = Served | Readonly<{ absent: AppError }>
 export type Caches = BodyCaches & Readonly<{ served: Cache<Outcome> }>
 
 export type Serving = Readonly<{
-  /** @throws PromptNotFound, LabelNotFound, VersionNotFound (404), PromptArchived (410), Unavailable (503) */
+  /** @throws PromptNotFound, LabelNotFound, VersionNotFound (404), PromptArchived, VersionRedacted (410), Forbidden (403), Unavailable (503) */
   serve(wanted: Wanted, ctx: Ctx): Promise<{ served: Served; staleMs?: number }>
   /** From the cache alone, when the feed is current: for the hot path. */
   peek(workspaceId: string, wanted: Wanted): Served | undefined
@@ -79,15 +83,16 @@ export function createServing({ served, ...parts }: Caches, feed: Feed): Serving
       if (!feed.isCurrent() && !feed.isAway()) await feed.confirm().catch(() => undefined)
       if (feed.isCurrent()) {
         const known = served.get(key)
-        if (known) return { served: present(known) }
+        if (known) return { served: present(known, wanted, ctx) }
       }
       const last = served.peek(key)
-      if (feed.isAway() && last && 'bytes' in last && feed.age() < staleForMs) return { served: last, staleMs: feed.age() }
+      if (feed.isAway() && last && 'bytes' in last && feed.age() < staleForMs)
+        return { served: present(last, wanted, ctx), staleMs: feed.age() }
       try {
-        return { served: present(await served.load(key, () => load(wanted, ctx))) }
+        return { served: present(await served.load(key, () => load(wanted, ctx)), wanted, ctx) }
       } catch (error) {
         if (isAppError(error, Unavailable) && last && 'bytes' in last && feed.age() < staleForMs)
-          return { served: last, staleMs: feed.age() }
+          return { served: present(last, wanted, ctx), staleMs: feed.age() }
         throw error
       }
     },
@@ -103,9 +108,26 @@ function absence(error: unknown, workspaceId: string, wanted: Wanted): Loaded<Ou
   return { value: { absent: error }, bytes: 300, tags, expiresInMs: absentForMs }
 }
 
-const present = (outcome: Outcome): Served => {
+function present(outcome: Outcome, wanted: Wanted, { actor }: Ctx): Served {
+  if (actor.limits) assertMayServe(outcome, wanted, actor)
   if ('absent' in outcome) throw new AppError(outcome.absent.kind, outcome.absent.detail, outcome.absent.extras)
   return outcome
+}
+
+/**
+ * Caches are shared by all callers, so a limited one is looked at with each answer. By id a prompt of another category is
+ * absent; by name, which tells the category, it is refused, whether it is there or not.
+ * @throws PromptNotFound (404), Forbidden (403)
+ */
+function assertMayServe(outcome: Outcome, wanted: Wanted, actor: Principal): void {
+  const label = labelOf(wanted) ?? null
+  if ('id' in wanted) {
+    if ('absent' in outcome) return assertMay(actor, 'prompts:read', { label })
+    if (!may(actor, 'prompts:read', { category: outcome.pointer.category }))
+      throw new AppError(PromptNotFound, `There is no prompt ${wanted.id}.`)
+  }
+  const category = 'absent' in outcome ? ('category' in wanted ? wanted.category : '') : outcome.pointer.category
+  assertMay(actor, 'prompts:read', { category, label })
 }
 
 /** What evicts an answer: changes of the name or id that was asked for, and of every prompt in it. */
@@ -158,5 +180,5 @@ function finish(pointer: Pointer, composition: Composition, wanted: Wanted): Ser
     ...servedHeaders(view),
     ...deprecationHeaders(deprecation, prefix),
   }
-  return { pointer, label, bytes, etag, headers, rawHeaders: Object.entries(headers).flat() }
+  return { pointer, label, bytes, etag, headers, rawHeaders: Object.entries(headers).flat(), on: { category: pointer.category, label } }
 }
