@@ -3,6 +3,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { addExport } from './commands/export.ts'
 import { addGet } from './commands/get.ts'
 import { addImport } from './commands/import.ts'
+import { addKeys } from './commands/keys.ts'
 import { addLabels } from './commands/labels.ts'
 import { addRender } from './commands/render.ts'
 import { withConnection } from './connection.ts'
@@ -15,7 +16,7 @@ const program = withConnection(new Command('prompt-store'))
   .showHelpAfterError('(see --help)')
   .exitOverride()
 
-for (const add of [addImport, addExport, addGet, addRender, addLabels]) add(program)
+for (const add of [addImport, addExport, addGet, addRender, addLabels, addKeys]) add(program)
 for (const command of allOf(program)) command.exitOverride().showHelpAfterError('(see --help)')
 
 function allOf(command: Command): Command[] {

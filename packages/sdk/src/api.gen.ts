@@ -1314,6 +1314,18 @@ export interface components {
             permissions?: string[];
             categories?: string[] | null;
             labels?: string[] | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            id?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            builtIn?: boolean;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdBy?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdAt?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            updatedAt?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            revision?: number;
         };
         NewApiKey: {
             /** @description UUIDv7 */
@@ -3256,6 +3268,16 @@ export interface operations {
                 "application/json": {
                     /** @description What it is called */
                     name?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    id?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdBy?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
                 };
             };
         };
@@ -3280,6 +3302,15 @@ export interface operations {
             };
             /** @description precondition.failed */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description field.read_only */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3399,6 +3430,22 @@ export interface operations {
                 "application/json": {
                     /** @description The name of a built-in or custom role */
                     role?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    id?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    personId?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    email?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    name?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    addedBy?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
                 };
             };
         };
@@ -3448,7 +3495,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description role.unknown */
+            /** @description role.unknown, field.read_only */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3895,7 +3942,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description permission.unknown */
+            /** @description permission.unknown, field.read_only */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4263,6 +4310,14 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
+                    /** @description Read-only: leave it out or send it back as it was */
+                    label?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedBy?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
                     /** @description Whether it is moved only by some */
                     protected?: boolean;
                     /** @description Who may move it; null: who has labels:write_protected */
@@ -4291,7 +4346,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description role.unknown */
+            /** @description role.unknown, field.read_only */
             422: {
                 headers: {
                     [name: string]: unknown;
