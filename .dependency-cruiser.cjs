@@ -31,7 +31,7 @@ module.exports = {
       {
         pathNot: [
           own('model'),
-          String.raw`${server}core/(errors|events|schemas|json|problem|ids|access)\.ts$`,
+          String.raw`${server}core/(errors|events|schemas|sent-back|json|problem|ids|access)\.ts$`,
           ports, // see the next rule
           pureLibraries,
           pureBuiltins,

@@ -4,6 +4,7 @@ import { addAudit } from './commands/audit.ts'
 import { addExport } from './commands/export.ts'
 import { addGet } from './commands/get.ts'
 import { addImport } from './commands/import.ts'
+import { addKeys } from './commands/keys.ts'
 import { addLabels } from './commands/labels.ts'
 import { addLifecycle } from './commands/lifecycle.ts'
 import { addRender } from './commands/render.ts'
@@ -19,6 +20,7 @@ const program = withConnection(new Command('prompt-store'))
 
 for (const add of [addImport, addExport, addGet, addRender, addLabels, addLifecycle]) add(program)
 for (const add of [addImport, addExport, addGet, addRender, addLabels, addAudit]) add(program)
+for (const add of [addImport, addExport, addGet, addRender, addLabels, addKeys]) add(program)
 for (const command of allOf(program)) command.exitOverride().showHelpAfterError('(see --help)')
 
 function allOf(command: Command): Command[] {

@@ -37,6 +37,7 @@ export const IdempotencyInProgress = errorKind({
   status: 409,
   title: 'The first request with this Idempotency-Key is still running',
 })
+export const FieldReadOnly = errorKind({ code: 'field.read_only', status: 422, title: 'This field cannot be changed here' })
 export const Internal = errorKind({ code: 'internal', status: 500, title: 'Something went wrong on our side' })
 export const Unavailable = errorKind({ code: 'service.unavailable', status: 503, title: 'The service cannot answer just now' })
 export const Overloaded = errorKind({ code: 'service.overloaded', status: 503, title: 'The service has too much to do just now' })

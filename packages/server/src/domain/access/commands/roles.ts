@@ -39,7 +39,7 @@ type Named = Readonly<{ id: string; ifMatch?: readonly string[] | undefined }>
  * Change a role, and with it at once the rights of whoever has it. Who changes it may themselves do all that it gives then.
  * @throws RoleNotFound (404), RoleBuiltIn, RoleNameTaken (409), PermissionUnknown (422), RightsExceeded (403)
  */
-export const updateRole = ({ id, ifMatch, ...change }: Named & UpdateRole, ctx: Ctx): Promise<Role> =>
+export const updateRole = ({ id, ifMatch, ...change }: Named & Omit<UpdateRole, 'id'>, ctx: Ctx): Promise<Role> =>
   ctx.transact(async (tx) => {
     const store = roleStore(tx)
     const role = await store.lock(id)

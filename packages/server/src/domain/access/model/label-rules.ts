@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { may, type Principal } from '../../../core/access.ts'
 import { Nullable, ShortText, Strict, Timestamp } from '../../../core/schemas.ts'
+import { sentBack } from '../../../core/sent-back.ts'
 
 /** `latest` is what no label says. */
 export const Label = Type.String({ pattern: '^(?!latest$)[a-z][a-z0-9._-]{0,63}$', description: 'A label, but not latest' })
@@ -19,7 +20,9 @@ export const LabelRule = Strict(
 )
 export type LabelRule = Static<typeof LabelRule>
 
+export const ruleReadOnly = ['label', 'updatedBy', 'updatedAt', 'revision'] as const
 export const ChangeLabelRule = Strict({
+  ...sentBack(LabelRule.properties, ruleReadOnly),
   protected: Type.Optional(Type.Boolean({ description: 'Whether it is moved only by some' })),
   roles: Type.Optional(
     Nullable(Type.Array(ShortText('The name of a role'), { minItems: 1, maxItems: 100 }), {

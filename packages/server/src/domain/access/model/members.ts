@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox'
 import { AppError } from '../../../core/errors.ts'
 import { Id, Nullable, Strict, Timestamp } from '../../../core/schemas.ts'
+import { sentBack } from '../../../core/sent-back.ts'
+import { RoleName } from './api-keys.ts'
 import { LastOwner } from './failures.ts'
 
 export const Member = Strict(
@@ -17,6 +19,8 @@ export const Member = Strict(
   },
   { $id: 'Member' },
 )
+export const memberReadOnly = ['id', 'personId', 'email', 'name', 'addedBy', 'createdAt', 'updatedAt', 'revision'] as const
+export const UpdateMember = Strict({ role: Type.Optional(RoleName), ...sentBack(Member.properties, memberReadOnly) })
 export type Member = Static<typeof Member>
 
 export const Invitation = Strict(

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { Nullable, ShortText, Strict, Timestamp } from '../../../core/schemas.ts'
+import { sentBack } from '../../../core/sent-back.ts'
 import { Permission } from './api-keys.ts'
 import { builtInRoles, type Grant, permissions } from './roles.ts'
 
@@ -53,6 +54,7 @@ export const CreateRole = Strict(
 )
 export type CreateRole = Static<typeof CreateRole>
 
+export const roleReadOnly = ['id', 'builtIn', 'createdBy', 'createdAt', 'updatedAt', 'revision'] as const
 export const UpdateRole = Strict(
   {
     name: Type.Optional(name),
@@ -60,6 +62,7 @@ export const UpdateRole = Strict(
     permissions: Type.Optional(given),
     categories: Type.Optional(Nullable(categories)),
     labels: Type.Optional(Nullable(labels)),
+    ...sentBack(Role.properties, roleReadOnly),
   },
   { $id: 'UpdateRole' },
 )

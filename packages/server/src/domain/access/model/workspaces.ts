@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { Id, Nullable, ShortText, Strict, Timestamp } from '../../../core/schemas.ts'
+import { sentBack } from '../../../core/sent-back.ts'
 
 export const WorkspaceName = ShortText('What it is called')
 
@@ -14,4 +15,6 @@ export const Workspace = Strict(
   },
   { $id: 'Workspace' },
 )
+export const workspaceReadOnly = ['id', 'createdBy', 'createdAt', 'updatedAt', 'revision'] as const
+export const UpdateWorkspace = Strict({ name: Type.Optional(WorkspaceName), ...sentBack(Workspace.properties, workspaceReadOnly) })
 export type Workspace = Static<typeof Workspace>

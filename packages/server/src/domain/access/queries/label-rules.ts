@@ -8,6 +8,11 @@ import '../tables.ts'
 
 type Paged = Readonly<{ limit?: number | undefined; cursor?: string | undefined }>
 
+export const getLabelRule = ({ label }: { label: string }, ctx: Ctx): Promise<LabelRule> =>
+  ctx.read(
+    async (db) => (await db.selectFrom('labelRule').select(ruleColumns).where('label', '=', label).executeTakeFirst()) ?? noRule(label),
+  )
+
 /** All labels that are in use or have a rule, in order. */
 export async function listLabels({ limit, cursor }: Paged, { labelsInUse }: Neighbours, ctx: Ctx): Promise<Page<LabelRule>> {
   const size = pageSize(limit)

@@ -1,11 +1,12 @@
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
-import { PreconditionFailed } from '../../../core/problem.ts'
+import { FieldReadOnly, PreconditionFailed } from '../../../core/problem.ts'
 import { PageOf, PageQuery, Strict } from '../../../core/schemas.ts'
+import { assertSentBack } from '../../../core/sent-back.ts'
 import { changeLabelRule } from '../commands/label-rules.ts'
 import { RoleUnknown } from '../model/failures.ts'
-import { ChangeLabelRule, Label, LabelRule } from '../model/label-rules.ts'
+import { ChangeLabelRule, Label, LabelRule, ruleReadOnly } from '../model/label-rules.ts'
 import type { Neighbours } from '../model/neighbours.ts'
-import { listLabels } from '../queries/label-rules.ts'
+import { getLabelRule, listLabels } from '../queries/label-rules.ts'
 
 const { limit, cursor } = PageQuery
 
@@ -29,8 +30,11 @@ export const labels = (neighbours: Neighbours): AnyEndpoint[] => [
     params: Strict({ label: Label }),
     body: ChangeLabelRule,
     reply: LabelRule,
-    errors: [RoleUnknown, PreconditionFailed],
+    errors: [RoleUnknown, PreconditionFailed, FieldReadOnly],
     etag: ({ revision }) => String(revision),
-    handle: ({ params, body, ifMatch }, ctx) => changeLabelRule({ ...params, ...body, ifMatch }, ctx),
+    handle: async ({ params, body, ifMatch }, ctx) => {
+      await assertSentBack(() => getLabelRule(params, ctx), body, ruleReadOnly)
+      return changeLabelRule({ ...body, ...params, ifMatch }, ctx)
+    },
   }),
 ]

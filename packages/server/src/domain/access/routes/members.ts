@@ -1,11 +1,12 @@
 import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
-import { PreconditionFailed } from '../../../core/problem.ts'
+import { FieldReadOnly, PreconditionFailed } from '../../../core/problem.ts'
 import { Id, PageOf, PageQuery, Strict } from '../../../core/schemas.ts'
+import { assertSentBack } from '../../../core/sent-back.ts'
 import { invite, removeMember, updateMember, withdrawInvitation } from '../commands/members.ts'
 import { RoleName } from '../model/api-keys.ts'
 import { InvitationInvalid, InvitationNotFound, LastOwner, MemberNotFound, RightsExceeded, RoleUnknown } from '../model/failures.ts'
-import { Invitation, Member, NewInvitation } from '../model/members.ts'
+import { Invitation, Member, memberReadOnly, NewInvitation, UpdateMember } from '../model/members.ts'
 import { getMember, listInvitations, listMembers, withPerson } from '../queries/members.ts'
 
 const OneId = Strict({ id: Id })
@@ -40,11 +41,14 @@ export const members: AnyEndpoint[] = [
     access: 'members:write',
     summary: 'Give a member another role; the last owner stays one',
     params: OneId,
-    body: Strict({ role: Type.Optional(RoleName) }),
+    body: UpdateMember,
     reply: Member,
-    errors: [MemberNotFound, RoleUnknown, RightsExceeded, LastOwner, PreconditionFailed],
+    errors: [MemberNotFound, RoleUnknown, RightsExceeded, LastOwner, PreconditionFailed, FieldReadOnly],
     etag: ({ revision }) => String(revision),
-    handle: async ({ params, body, ifMatch }, ctx) => withPerson(await updateMember({ ...params, ...body, ifMatch }, ctx), ctx),
+    handle: async ({ params, body, ifMatch }, ctx) => {
+      await assertSentBack(() => getMember(params, ctx), body, memberReadOnly)
+      return withPerson(await updateMember({ ...params, role: body.role, ifMatch }, ctx), ctx)
+    },
   }),
   endpoint({
     name: 'members.remove',

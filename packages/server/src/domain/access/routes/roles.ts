@@ -1,9 +1,10 @@
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
-import { PreconditionFailed } from '../../../core/problem.ts'
+import { FieldReadOnly, PreconditionFailed } from '../../../core/problem.ts'
 import { PageOf, PageQuery, Strict } from '../../../core/schemas.ts'
+import { assertSentBack } from '../../../core/sent-back.ts'
 import { createRole, deleteRole, updateRole } from '../commands/roles.ts'
 import { PermissionUnknown, RightsExceeded, RoleBuiltIn, RoleNameTaken, RoleNotFound } from '../model/failures.ts'
-import { CreateRole, Role, RoleId, UpdateRole } from '../model/role-shapes.ts'
+import { CreateRole, Role, RoleId, roleReadOnly, UpdateRole } from '../model/role-shapes.ts'
 import { getRole, listRoles } from '../queries/roles.ts'
 
 const OneRole = Strict({ id: RoleId })
@@ -55,9 +56,12 @@ export const roles: AnyEndpoint[] = [
     params: OneRole,
     body: UpdateRole,
     reply: Role,
-    errors: [RoleNotFound, RoleBuiltIn, RoleNameTaken, PermissionUnknown, RightsExceeded, PreconditionFailed],
+    errors: [RoleNotFound, RoleBuiltIn, RoleNameTaken, PermissionUnknown, RightsExceeded, PreconditionFailed, FieldReadOnly],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => updateRole({ ...body, ...params, ifMatch }, ctx),
+    handle: async ({ params, body, ifMatch }, ctx) => {
+      await assertSentBack(() => getRole(params, ctx), body, roleReadOnly)
+      return updateRole({ ...body, ...params, ifMatch }, ctx)
+    },
   }),
   endpoint({
     name: 'roles.delete',

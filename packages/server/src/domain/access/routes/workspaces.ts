@@ -1,10 +1,10 @@
-import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
-import { PreconditionFailed } from '../../../core/problem.ts'
+import { FieldReadOnly, PreconditionFailed } from '../../../core/problem.ts'
 import { Id, PageOf, PageQuery, Strict } from '../../../core/schemas.ts'
+import { assertSentBack } from '../../../core/sent-back.ts'
 import { createWorkspace, updateWorkspace } from '../commands/workspaces.ts'
 import { WorkspaceNotFound } from '../model/failures.ts'
-import { Workspace, WorkspaceName } from '../model/workspaces.ts'
+import { UpdateWorkspace, Workspace, WorkspaceName, workspaceReadOnly } from '../model/workspaces.ts'
 import { getWorkspace, listWorkspaces } from '../queries/workspaces.ts'
 
 const WorkspaceId = Strict({ id: Id })
@@ -54,10 +54,13 @@ export const workspaces: AnyEndpoint[] = [
     access: 'workspaces:write',
     summary: 'Rename a workspace',
     params: WorkspaceId,
-    body: Strict({ name: Type.Optional(WorkspaceName) }),
+    body: UpdateWorkspace,
     reply: Workspace,
-    errors: [WorkspaceNotFound, PreconditionFailed],
+    errors: [WorkspaceNotFound, PreconditionFailed, FieldReadOnly],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => updateWorkspace({ ...params, ...body, ifMatch }, ctx),
+    handle: async ({ params, body, ifMatch }, ctx) => {
+      await assertSentBack(() => getWorkspace(params, ctx), body, workspaceReadOnly)
+      return updateWorkspace({ ...params, name: body.name, ifMatch }, ctx)
+    },
   }),
 ]

@@ -1,5 +1,7 @@
 import { errorKind } from '../../../core/errors.ts'
 
+export { FieldReadOnly } from '../../../core/problem.ts'
+
 export const PromptNotFound = errorKind({ code: 'prompt.not_found', status: 404, title: 'No such prompt' })
 export const PromptArchived = errorKind({ code: 'prompt.archived', status: 410, title: 'The prompt is archived' })
 export const VersionNotFound = errorKind({ code: 'version.not_found', status: 404, title: 'No such version' })
@@ -15,7 +17,6 @@ export const LabelMoved = errorKind({ code: 'label.moved', status: 409, title: '
 export const LabelReserved = errorKind({ code: 'label.reserved', status: 422, title: 'This label cannot be set' })
 export const LabelProtected = errorKind({ code: 'label.protected', status: 403, title: 'The label is protected' })
 export const NothingToRevert = errorKind({ code: 'label.nothing_to_revert', status: 409, title: 'The label has no earlier version' })
-export const FieldReadOnly = errorKind({ code: 'field.read_only', status: 422, title: 'This field cannot be changed here' })
 export const ContentTooLarge = errorKind({ code: 'prompt.content_too_large', status: 413, title: 'The content is larger than 1 MiB' })
 export const ConfigTooLarge = errorKind({ code: 'prompt.config_too_large', status: 413, title: 'The object is larger than 256 kB' })
 export const ContentInvalid = errorKind({ code: 'prompt.content_invalid', status: 422, title: 'The content makes no sense' })
