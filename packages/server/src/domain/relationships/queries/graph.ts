@@ -3,7 +3,7 @@ import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { livePrompts } from '../../prompts/index.ts'
 import { type RelationshipType, relationshipTypes } from '../model/types.ts'
-import { assertLive } from './list.ts'
+import { assertLive, shown } from './list.ts'
 import '../tables.ts'
 
 export const maxDepth = 5
@@ -77,16 +77,17 @@ export const getStats = (ctx: Ctx): Promise<Stats> =>
     const { rows: types } = await sql<{ type: RelationshipType; count: number; averageStrength: number }>`
       select r.type, count(*)::int as count, avg(r.strength) as average_strength from ${shown} group by r.type`.execute(db)
     const found = new Map(types.map((row) => [row.type, row]))
-    const { rows: ends } = await sql<Stats['mostConnected'][number]>`
-      with link as (select r.source_id, r.target_id from ${shown}),
-      degree as (
-        select id, sum(o)::int as outgoing, sum(i)::int as incoming
-        from (select source_id as id, 1 as o, 0 as i from link union all select target_id, 0, 1 from link) e group by id)
-      select d.id, p.category, p.name, d.outgoing, d.incoming from degree d join ${livePrompts} p on p.id = d.id
-      order by d.outgoing + d.incoming desc, d.id limit 10`.execute(db)
-    const { rows: counts } = await sql<{ prompts: number; connected: number }>`
-      select (select count(*)::int from ${livePrompts} p) as prompts,
-        (select count(*)::int from (select r.source_id from ${shown} union select r.target_id from ${shown}) c) as connected`.execute(db)
+    const { rows } = await sql<Pick<Stats, 'prompts' | 'connected' | 'mostConnected'>>`
+      with end_of as materialized (
+        select r.source_id as id, 1 as outgoing, 0 as incoming from ${shown} union all select r.target_id, 0, 1 from ${shown}),
+      degree as materialized (select id, sum(outgoing)::int as outgoing, sum(incoming)::int as incoming from end_of group by id),
+      top as (select * from degree order by outgoing + incoming desc, id limit 10)
+      select (select count(*)::int from ${livePrompts} p) as prompts, (select count(*)::int from degree) as connected,
+        (select coalesce(json_agg(json_build_object('id', t.id, 'category', p.category, 'name', p.name, 'outgoing', t.outgoing, 'incoming', t.incoming)
+            order by t.outgoing + t.incoming desc, t.id), '[]')
+          from top t cross join lateral (select q.category, q.name from ${livePrompts} q where q.id = t.id offset 0) p) as most_connected`.execute(
+      db,
+    )
     return {
       total: types.reduce((sum, { count }) => sum + count, 0),
       byType: Object.fromEntries(
@@ -95,9 +96,6 @@ export const getStats = (ctx: Ctx): Promise<Stats> =>
           { count: found.get(type)?.count ?? 0, averageStrength: found.get(type)?.averageStrength ?? null },
         ]),
       ),
-      ...counts[0]!,
-      mostConnected: ends,
+      ...rows[0]!,
     }
   })
-
-const shown = sql`relationship r join ${livePrompts} s on s.id = r.source_id join ${livePrompts} t on t.id = r.target_id`

@@ -29,8 +29,11 @@ const view = ({ sourceCategory, sourceName, targetCategory, targetName, ...row }
 const columns = sql`r.id, r.source_id, r.target_id, r.type, r.strength, r.metadata, r.created_by, r.created_at, r.updated_at, r.revision,
   s.category as source_category, s.name as source_name, t.category as target_category, t.name as target_name`
 
-/** Both ends are live and the caller may see them: what is not there is joined away. From the relationship to the prompts, never the other way. */
-const shown = sql`relationship r
+/**
+ * Both ends are live and the caller may see them: what is not there is joined away. From each relationship to its prompts,
+ * never the other way: `offset 0` keeps a planner without statistics from reading all of one table for each row of the other.
+ */
+export const shown = sql`relationship r
   cross join lateral (select p.category, p.name from ${livePrompts} p where p.id = r.source_id offset 0) s
   cross join lateral (select p.category, p.name from ${livePrompts} p where p.id = r.target_id offset 0) t`
 

@@ -1,7 +1,7 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
-import { findTexts, promptsNearby } from '../../prompts/index.ts'
+import { findTexts, livePrompts, promptsNearby } from '../../prompts/index.ts'
 import { type Candidate, type Explicit, type Related, ranked, rate, type Shared, type SharedUse } from '../model/related.ts'
 import { similarities } from '../model/similarity.ts'
 import { assertLive } from './list.ts'
@@ -54,16 +54,23 @@ async function findExplicit(db: Db, id: string): Promise<Explicit[]> {
   return rows
 }
 
+/** Includes by live prompts that the caller may see, by the prompt that is included. */
+const includersOf = (target: RawBuilder<unknown>) => sql`(
+  select r.source_id from relationship r
+  cross join lateral (select 1 from ${livePrompts} p where p.id = r.source_id offset 0) p
+  where r.target_id = ${target} and r.type = 'includes')`
+
 /** Prompts that the same prompts include. The score is the Jaccard index of who includes them. */
 async function sharedIncluders(db: Db, id: string): Promise<Shared[]> {
   const { rows } = await sql<{ promptId: string; common: number; own: number; theirs: number }>`
-    with mine as (select source_id from relationship where target_id = ${id} and type = 'includes'),
+    with mine as materialized ${includersOf(sql`${id}::uuid`)},
     other as (
       select r.target_id as prompt_id, count(*)::int as common from mine
-      join relationship r on r.source_id = mine.source_id and r.type = 'includes' and r.target_id <> ${id}
+      cross join lateral (
+        select target_id from relationship where source_id = mine.source_id and type = 'includes' and target_id <> ${id} offset 0) r
       group by r.target_id order by 2 desc, 1 limit ${maxEach})
     select o.prompt_id, o.common, (select count(*)::int from mine) as own,
-      (select count(*)::int from relationship r where r.target_id = o.prompt_id and r.type = 'includes') as theirs
+      (select count(*)::int from ${includersOf(sql`o.prompt_id`)} t) as theirs
     from other o order by o.common desc, o.prompt_id`.execute(db)
   return rows.map(({ promptId, common, own, theirs }) => ({
     promptId,

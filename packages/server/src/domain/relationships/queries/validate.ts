@@ -77,7 +77,9 @@ export const validateGraph = (ctx: Ctx): Promise<Validation> =>
   ctx.read(async (db) => {
     const { rows } = await sql<Loaded>`
       select r.id, r.source_id, r.target_id, r.type, s.deleted as source_deleted, t.deleted as target_deleted
-      from relationship r join ${allPrompts} s on s.id = r.source_id join ${allPrompts} t on t.id = r.target_id
+      from relationship r
+      cross join lateral (select p.deleted from ${allPrompts} p where p.id = r.source_id offset 0) s
+      cross join lateral (select p.deleted from ${allPrompts} p where p.id = r.target_id offset 0) t
       order by r.id limit ${maxEdges + 1}`.execute(db)
     const edges = rows.slice(0, maxEdges)
     const live = edges.filter((edge) => !edge.sourceDeleted && !edge.targetDeleted)
