@@ -20,8 +20,22 @@ import { importRow } from './rows/08-import.ts'
 import { memory } from './rows/09-memory.ts'
 import { start } from './rows/10-start.ts'
 import { growth } from './rows/11-growth.ts'
+import { backupRow } from './rows/15-backup.ts'
 
-const rows: readonly Row[] = [hotPathRow, twoInstances, render, create, cache, databaseReads, writersRow, importRow, memory, start, growth]
+const rows: readonly Row[] = [
+  hotPathRow,
+  twoInstances,
+  render,
+  create,
+  cache,
+  databaseReads,
+  writersRow,
+  importRow,
+  memory,
+  start,
+  growth,
+  backupRow,
+]
 
 /** When and how this run measures. */
 const measured = [
