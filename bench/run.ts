@@ -22,6 +22,7 @@ import { start } from './rows/10-start.ts'
 import { growth } from './rows/11-growth.ts'
 import { rights } from './rows/12-rights.ts'
 import { auditRow } from './rows/15-audit.ts'
+import { backupRow } from './rows/16-backup.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -37,6 +38,7 @@ const rows: readonly Row[] = [
   growth,
   rights,
   auditRow,
+  backupRow,
 ]
 
 /** When and how this run measures. */

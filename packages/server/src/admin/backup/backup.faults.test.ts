@@ -8,7 +8,8 @@ import { type Ended, installation, launchProcess, ownerKey, type Process } from 
 import { assertIntegrity } from '../../faults/testing/integrity.ts'
 import { startWriters } from '../../faults/testing/writers.ts'
 import { clientOf, startTestApp, type TestDatabase } from '../../testing/index.ts'
-import { backup, verify } from './index.ts'
+import { backup, restore, verify } from './index.ts'
+import { startDebian, testWithDebian } from './testing/debian.ts'
 import { contentOf, filledStore, freshPath, migratedDatabase } from './testing/stores.ts'
 
 const rounds = Number(process.env.FAULT_ROUNDS ?? 2)
@@ -69,6 +70,19 @@ test.skipIf(process.env.TEST_DATABASE_URL)(
     expect((await askerOf(() => back.url)('GET', `/prompts/${some}`)).body).toEqual(JSON.parse(before))
   },
 )
+
+testWithDebian('a store moves to another major version of PostgreSQL and back, whole', timeout, async () => {
+  const { database } = await filledStore()
+  await using debian = await startDebian()
+  const [there, back] = [freshPath(), freshPath()]
+  await backup(database.url, there, { force: false })
+  await restore(debian.url, there)
+  await backup(debian.url, back, { force: false })
+  expect((await verify(back)).header.server).toMatch(new RegExp(`^${debian.major}\\b`))
+  const target = await migratedDatabase()
+  await restore(target.url, back)
+  expect(await contentOf(target)).toEqual(await contentOf(database))
+})
 
 test('kill -9 during a backup leaves nothing under the name, and the next one works', { timeout }, async () => {
   const { database } = await filledStore()

@@ -10,7 +10,7 @@ import { gunzip, gzip } from 'node:zlib'
  *     E  end of a table, JSON   S  sequences, JSON             Z  SHA-256 of everything before
  */
 export const magic = 'prompt-store backup '
-export const formatVersion = 1
+const formatVersion = 1
 const firstLine = Buffer.from(`${magic}${formatVersion}\n`)
 /** Longer than any frame that is ever written; a length beyond it is damage, not a reason to wait for gigabytes. */
 const maxFrame = 64 * 1024 * 1024

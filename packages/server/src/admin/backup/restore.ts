@@ -37,7 +37,7 @@ async function lockRestores(client: pg.Client): Promise<void> {
   if (!rows[0]!.locked) throw new Error('Another restore into this database is running. Wait for its end.')
 }
 
-export async function headerOf(parts: AsyncGenerator<Part>): Promise<Header> {
+async function headerOf(parts: AsyncGenerator<Part>): Promise<Header> {
   const { value } = await parts.next()
   if (value?.kind !== 'header') throw new BackupUnusable('it is damaged: it has no header')
   if (value.header.encoding !== 'UTF8') throw new BackupUnusable(`its database had the encoding ${value.header.encoding}, not UTF8`)

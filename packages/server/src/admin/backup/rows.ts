@@ -1,6 +1,3 @@
-/** A row in COPY's text form, cut at its tabs. */
-export type Fields = readonly string[]
-
 /** Whole lines of pieces that may end anywhere. `push` gives those that are whole so far, without their line breaks. */
 export function lineCutter() {
   let rest: Buffer[] = []
