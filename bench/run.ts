@@ -20,8 +20,23 @@ import { importRow } from './rows/08-import.ts'
 import { memory } from './rows/09-memory.ts'
 import { start } from './rows/10-start.ts'
 import { growth } from './rows/11-growth.ts'
+import { searchRow } from './rows/12-search.ts'
+import { searchQuality } from './rows/13-search-quality.ts'
 
-const rows: readonly Row[] = [hotPathRow, twoInstances, render, create, cache, databaseReads, writersRow, importRow, memory, start, growth]
+const rows: readonly Row[] = [
+  hotPathRow,
+  twoInstances,
+  render,
+  create,
+  cache,
+  databaseReads,
+  writersRow,
+  importRow,
+  memory,
+  start,
+  growth,
+  searchRow,
+]
 
 /** When and how this run measures. */
 const measured = [

@@ -5,6 +5,7 @@ import { addGet } from './commands/get.ts'
 import { addImport } from './commands/import.ts'
 import { addLabels } from './commands/labels.ts'
 import { addRender } from './commands/render.ts'
+import { addSearch } from './commands/search.ts'
 import { withConnection } from './connection.ts'
 import { describe, exitCodeOf, ToldFailure } from './output.ts'
 
@@ -15,7 +16,7 @@ const program = withConnection(new Command('prompt-store'))
   .showHelpAfterError('(see --help)')
   .exitOverride()
 
-for (const add of [addImport, addExport, addGet, addRender, addLabels]) add(program)
+for (const add of [addImport, addExport, addGet, addRender, addLabels, addSearch]) add(program)
 for (const command of allOf(program)) command.exitOverride().showHelpAfterError('(see --help)')
 
 function allOf(command: Command): Command[] {

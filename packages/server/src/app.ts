@@ -15,8 +15,22 @@ import { cursorCodec } from './core/page.ts'
 import { createRuntime, type Runtime } from './core/runtime.ts'
 import { type Authenticator, access, createAuthenticator, defaultWorkspaceId, ensureDefaultWorkspace } from './domain/access/index.ts'
 import { caching } from './domain/caching/index.ts'
-import { createServing, describeKey, hotPath, listPrompts, prompts, promptTag, type Serving } from './domain/prompts/index.ts'
+import {
+  createServing,
+  describeKey,
+  findPrompts,
+  hotPath,
+  listPrompts,
+  PromptItem,
+  promptKeys,
+  prompts,
+  promptTag,
+  type Serving,
+  searchSources,
+} from './domain/prompts/index.ts'
+import { search } from './domain/search/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
+import { type Embeddings, openEncoder } from './infrastructure/embeddings/index.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
 import { requireWeakRole } from './infrastructure/postgres/role.ts'
 import { openSystemPool } from './infrastructure/postgres/system.ts'
@@ -35,6 +49,10 @@ export type AppOptions = Readonly<{
   redisUrl?: string | undefined
   /** Bytes of the level-1 cache; 0 turns it off. */
   cacheBytes: number
+  /** What makes vectors for semantic search; off unless told. */
+  embeddings?: Embeddings
+  /** Bytes that the vectors in memory may take. */
+  vectorBytes?: number
   encryptionKey: string
   bootstrapApiKey?: string | undefined
   log: FastifyBaseLogger
@@ -81,8 +99,19 @@ export async function createApp(options: AppOptions): Promise<App> {
     feed,
     bootstrapKey: options.bootstrapApiKey,
   })
+  const encoder = openEncoder(options.embeddings ?? 'off')
+  const searching = search({
+    encoder,
+    vectors: { maxBytes: options.vectorBytes ?? 256 * 1024 * 1024, idleMs: 30 * 60_000 },
+    neighbours: { sources: searchSources, keys: promptKeys, find: findPrompts },
+    item: PromptItem.properties,
+    feed,
+    within: (work) => database.within('system', 'write', work),
+    log: note,
+  })
   const modules: Module[] = [
     prompts(store),
+    searching.module,
     access,
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
@@ -117,12 +146,13 @@ export async function createApp(options: AppOptions): Promise<App> {
         modules.flatMap(({ jobs }) => jobs ?? []),
         runtime,
       )
+      searching.following.start()
     },
     async stop(graceMs = 0) {
       closing = true
       if (graceMs > 0) await new Promise((resolve) => setTimeout(resolve, graceMs))
       await http.close()
-      await queue.stop()
+      await Promise.all([queue.stop(), searching.following.stop(), encoder?.close()])
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])
     },

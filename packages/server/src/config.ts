@@ -20,6 +20,10 @@ export type Config = Readonly<{
   allowOpen: boolean
   /** Bytes for the level-1 cache; 0 turns it off. */
   cacheBytes: number
+  /** What makes vectors for semantic search. */
+  embeddings: 'off' | 'offline' | Readonly<{ url: string; model: string; apiKey: string | undefined }>
+  /** Bytes that the vectors in memory may take. */
+  vectorBytes: number
   encryptionKey: string | undefined
   auditSigningKey: string | undefined
 }>
@@ -47,9 +51,24 @@ const rate: Reader<Config['rateLimit']> = (text) => {
   return perSecond ? { perSecond: Number(perSecond) } : undefined
 }
 
+type Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string) => T | D
+
+/** An endpoint when EMBEDDINGS_URL names one, else the encoder that comes with npm; EMBEDDINGS=off turns both off. */
+function embeddingsOf(read: Read): Config['embeddings'] {
+  const text: Reader<string> = (given) => given
+  const isOn = read('EMBEDDINGS', (given) => (['on', 'off'].includes(given) ? given : undefined), 'on', 'on or off') === 'on'
+  const endpoint = read('EMBEDDINGS_URL', url(['http:', 'https:']), undefined, 'a URL such as https://host/v1')
+  const model = read('EMBEDDINGS_MODEL', text, undefined, 'the name of a model')
+  const apiKey = read('EMBEDDINGS_API_KEY', text, undefined, 'a key')
+  if (!isOn) return 'off'
+  if (!endpoint) return 'offline'
+  if (!model) throw new ConfigError('EMBEDDINGS_URL stands beside EMBEDDINGS_MODEL; set that one too.')
+  return { url: endpoint, model, apiKey }
+}
+
 /** Read the environment, once. @throws ConfigError */
 export function readConfig(env: Env): Config {
-  const read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string): T | D => {
+  const read: Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string): T | D => {
     const text = env[name]
     if (text === undefined || text === '') return fallback
     const value = reader(text)
@@ -71,6 +90,8 @@ export function readConfig(env: Env): Config {
     rateLimit: read('RATE_LIMIT', rate, { perSecond: 2000 }, 'off or <n>/s, such as 2000/s'),
     allowOpen: read('ALLOW_OPEN', flag, false, '1 or 0'),
     cacheBytes: read('CACHE_BYTES', integer(0, 1e11), 128 * 1024 * 1024, 'a number of bytes; 0 turns the cache off'),
+    embeddings: embeddingsOf(read),
+    vectorBytes: read('VECTOR_BYTES', integer(0, 1e11), 256 * 1024 * 1024, 'a number of bytes'),
     encryptionKey: read('ENCRYPTION_KEY', secret, undefined, 'at least 32 characters long'),
     auditSigningKey: read('AUDIT_SIGNING_KEY', secret, undefined, 'at least 32 characters long'),
   }

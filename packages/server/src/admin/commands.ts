@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util'
 import { migrate } from '../infrastructure/postgres/migrate.ts'
 import { bootstrapKey } from './bootstrap-key.ts'
+import { rebuildSearch } from './rebuild-search.ts'
 
 export const usage = `Usage: prompt-store-admin <command>
 
   migrate [--plan]                       bring the database to this version's schema; --plan: say what would be done
   keys bootstrap [--name NAME] [--force] make the first key, owner of the default workspace and instance administrator,
                                          and print it, this once; it ends open mode. --force: even if there are keys
+  search rebuild                         let the running service make its search index anew
 
 The database is the one that DATABASE_URL (or DATABASE_DIRECT_URL) names, else the embedded one under DATA_DIR, whether the service runs or not.
 `
@@ -15,7 +17,10 @@ The database is the one that DATABASE_URL (or DATABASE_DIRECT_URL) names, else t
 export class UsageError extends Error {}
 
 export type Command = Readonly<
-  { name: 'help' } | { name: 'migrate'; plan: boolean } | { name: 'keys bootstrap'; keyName: string; force: boolean }
+  | { name: 'help' }
+  | { name: 'search rebuild' }
+  | { name: 'migrate'; plan: boolean }
+  | { name: 'keys bootstrap'; keyName: string; force: boolean }
 >
 
 /** Where the answer goes (standard output: a script reads it), and what a person is told besides (standard error). */
@@ -27,7 +32,11 @@ const options = {
   force: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
-const optionsOf: Readonly<Record<string, readonly string[]>> = { migrate: ['plan'], 'keys bootstrap': ['name', 'force'] }
+const optionsOf: Readonly<Record<string, readonly string[]>> = {
+  migrate: ['plan'],
+  'keys bootstrap': ['name', 'force'],
+  'search rebuild': [],
+}
 
 /** @throws UsageError that says which argument is wrong */
 export function parseCommand(args: string[]): Command {
@@ -39,6 +48,7 @@ export function parseCommand(args: string[]): Command {
   const stray = Object.keys(values).find((option) => !allowed.includes(option))
   if (stray) throw new UsageError(`The command "${name}" takes no --${stray}.`)
   if (name === 'migrate') return { name, plan: values.plan ?? false }
+  if (name === 'search rebuild') return { name }
   const keyName = values.name ?? 'bootstrap'
   if (!/^\S.{0,99}$/u.test(keyName)) throw new UsageError('The name of a key has 1 to 100 characters.')
   return { name: 'keys bootstrap', keyName, force: values.force ?? false }
@@ -61,6 +71,10 @@ export async function run(command: Command, url: string, output: Output): Promis
     const names = await migrate(url, { plan: command.plan })
     for (const name of names) output.result(`${command.plan ? 'would apply' : 'applied'} ${name}`)
     if (names.length === 0) output.result('nothing to apply: the schema is that of this version')
+  }
+  if (command.name === 'search rebuild') {
+    await rebuildSearch(url)
+    output.result('the search index is made anew by the service, beside what it goes on answering')
   }
   if (command.name === 'keys bootstrap') {
     await migrate(url) // the first command after an installation, perhaps

@@ -45,6 +45,7 @@ const bodies: Bodies = {
   'prompts.revertLabel': () => ({ reason: 'Back' }),
   'prompts.resolve': ({ category, name }) => ({ category, name }),
   'prompts.render': () => ({ label: 'production', variables: { who: 'you' } }),
+  'prompts.search': () => ({ query: 'who', mode: 'hybrid' }),
   'prompts.batchGet': ({ id }) => ({ items: [{ id }] }),
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),

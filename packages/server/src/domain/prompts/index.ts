@@ -11,5 +11,7 @@ export const prompts = (store: Serving): Module =>
 
 export { hotPath } from './hot-path.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
+export { PromptItem } from './model/shapes.ts'
 export { listPrompts } from './queries/list-prompts.ts'
+export { findPrompts, promptKeys, searchSources } from './queries/search-sources.ts'
 export { createServing, type Serving } from './queries/serving.ts'
