@@ -36,6 +36,7 @@ const rows: readonly Row[] = [
   start,
   growth,
   searchRow,
+  searchQuality,
 ]
 
 /** When and how this run measures. */

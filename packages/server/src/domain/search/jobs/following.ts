@@ -22,8 +22,12 @@ type Parts = Readonly<{
   log(message: string, details?: object): void
 }>
 
-/** Above so many changes a second those who make them come first: the indexer rests nine times as long as it worked. */
+/**
+ * Above so many changes a second those who make them come first, until it has been calm for a while: the indexer rests
+ * nine times as long as it worked, and no vectors are made.
+ */
 const busyPerSecond = 50
+const calmMs = 2_000
 const busyRest = 9
 const longestRestMs = 2_000
 /** While another instance has the index, and between looks at a feed that told nothing. No query is made for nothing. */
@@ -33,13 +37,15 @@ const lookMs = 1_000
 export function createFollowing({ within, feed, encoder, neighbours, log }: Parts): Following {
   let seen = -1
   let last = { head: 0, at: performance.now() }
-  let isBusy = false
+  let busyUntil = 0
+  const isBusy = () => performance.now() < busyUntil
   let prepared = encoder === undefined
 
   const rested = (startedAt: number, times: number): number => Math.min(longestRestMs, (performance.now() - startedAt) * times)
   const noteLoad = ({ head }: Pass) => {
     const now = performance.now()
-    isBusy = last.head > 0 && (head - last.head) / Math.max(0.05, (now - last.at) / 1000) > busyPerSecond
+    const perSecond = (head - last.head) / Math.max(0.05, (now - last.at) / 1000)
+    if (last.head > 0 && perSecond > busyPerSecond) busyUntil = now + calmMs
     last = { head, at: now }
   }
   const index = async (): Promise<Work> => {
@@ -50,10 +56,11 @@ export function createFollowing({ within, feed, encoder, neighbours, log }: Part
     noteLoad(pass)
     seen = Math.max(position, pass.head)
     if (pass.documents > 0) loops.embed.wake()
-    return { more: pass.more, restMs: rested(startedAt, isBusy ? busyRest : 0) }
+    return { more: pass.more, restMs: rested(startedAt, isBusy() ? busyRest : 0) }
   }
   const embed = async (): Promise<Work> => {
     if (!encoder) return { more: false, restMs: 0 }
+    if (isBusy()) return { more: true, restMs: lookMs }
     if (!prepared) {
       const count = await within((db) => redoOtherModels(db, encoder.model))
       if (count > 0) log('vectors of another encoder are made again', { count, model: encoder.model })
@@ -61,7 +68,7 @@ export function createFollowing({ within, feed, encoder, neighbours, log }: Part
     }
     const startedAt = performance.now()
     const done = await embedPass(within, encoder, neighbours)
-    return { more: done > 0, restMs: rested(startedAt, isBusy ? busyRest : 1) }
+    return { more: done > 0, restMs: rested(startedAt, 1) }
   }
   const loops = {
     index: createLoop(index, (error) => log('the search index cannot follow just now', { err: error })),
