@@ -21,6 +21,8 @@ import { memory } from './rows/09-memory.ts'
 import { start } from './rows/10-start.ts'
 import { growth } from './rows/11-growth.ts'
 import { rights } from './rows/12-rights.ts'
+import { searchRow } from './rows/13-search.ts'
+import { searchQuality } from './rows/14-search-quality.ts'
 import { auditRow } from './rows/15-audit.ts'
 import { backupRow } from './rows/16-backup.ts'
 
@@ -37,6 +39,8 @@ const rows: readonly Row[] = [
   start,
   growth,
   rights,
+  searchRow,
+  searchQuality,
   auditRow,
   backupRow,
 ]

@@ -1,5 +1,5 @@
 /**
- * Row 12: the audit trail. What it costs the write: prompts created at 16 clients on an instance that keeps the trail,
+ * Row 15: the audit trail. What it costs the write: prompts created at 16 clients on an instance that keeps the trail,
  * against one on the same database that does not (AUDIT=off), by turns; the sealer works meanwhile, as it always does.
  * And what the sealer can do: how fast it takes a backlog down, and how far it is behind at 500 changes a second.
  */
@@ -104,7 +104,7 @@ function costs(pairs: readonly Pair<Cost>[]): Measure[] {
 }
 
 export const auditRow: Row = {
-  id: '12',
+  id: '15',
   title: 'The audit trail: what it costs, and the sealer',
   measure: ({ quick }) =>
     withService((on, installation) =>

@@ -1,5 +1,5 @@
 /**
- * Row 15: backup, verification and restore of a whole store by `prompt-store-admin`, processes of their own, while a service
+ * Row 16: backup, verification and restore of a whole store by `prompt-store-admin`, processes of their own, while a service
  * runs on the store; 10,000 and 100,000 prompts of 1.5 kB. Memory is flat when the most that a process ever holds does not
  * grow with the store: the figure is the larger store's by the smaller one's. Seconds are from start to end of the process.
  */
@@ -73,7 +73,7 @@ const measuresOf = (small: Sized, large: Sized, what: keyof Sized['runs']): Meas
 }
 
 export const backupRow: Row = {
-  id: '15',
+  id: '16',
   title: 'Backup and restore',
   measure: ({ quick }) =>
     withFolder((folder) =>

@@ -8,6 +8,7 @@ import { addKeys } from './commands/keys.ts'
 import { addLabels } from './commands/labels.ts'
 import { addLifecycle } from './commands/lifecycle.ts'
 import { addRender } from './commands/render.ts'
+import { addSearch } from './commands/search.ts'
 import { withConnection } from './connection.ts'
 import { describe, exitCodeOf, ToldFailure } from './output.ts'
 
@@ -21,6 +22,7 @@ const program = withConnection(new Command('prompt-store'))
 for (const add of [addImport, addExport, addGet, addRender, addLabels, addLifecycle]) add(program)
 for (const add of [addImport, addExport, addGet, addRender, addLabels, addAudit]) add(program)
 for (const add of [addImport, addExport, addGet, addRender, addLabels, addKeys]) add(program)
+for (const add of [addImport, addExport, addGet, addRender, addLabels, addSearch]) add(program)
 for (const command of allOf(program)) command.exitOverride().showHelpAfterError('(see --help)')
 
 function allOf(command: Command): Command[] {

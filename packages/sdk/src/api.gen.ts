@@ -415,6 +415,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prompts/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Search prompts by words, by meaning or by both, with filters, facets and highlights */
+        post: operations["prompts.search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prompts/lifecycle/{status}": {
         parameters: {
             query?: never;
@@ -1851,6 +1868,22 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        SearchHighlight: {
+            /**
+             * @description Where it was found
+             * @enum {unknown}
+             */
+            field: "name" | "description" | "content" | "tags" | "variables";
+            /** @description A piece of the field, as it stands there: plain text, never markup */
+            text: string;
+            /** @description What of `text` matched: end exclusive, in order */
+            ranges: {
+                /** @description UTF-16 units within `text` */
+                start: number;
+                /** @description UTF-16 units within `text` */
+                end: number;
+            }[];
+        };
         Lifecycle: {
             /** @description UUIDv7 */
             promptId: string;
@@ -2148,6 +2181,18 @@ export interface components {
             permissions?: string[];
             categories?: string[] | null;
             labels?: string[] | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            id?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            builtIn?: boolean;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdBy?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdAt?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            updatedAt?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            revision?: number;
         };
         NewApiKey: {
             /** @description UUIDv7 */
@@ -4477,6 +4522,194 @@ export interface operations {
             };
         };
     };
+    "prompts.search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Words, in any language; nothing in it is an operator. Blank: all prompts that the filters let through, last changed first */
+                    query: string;
+                    /** @description As in GET /prompts */
+                    filters?: {
+                        /** @description In this category */
+                        category?: string;
+                        /** @description With all of these tags */
+                        tag?: string[];
+                        /**
+                         * @description Where the prompt stands in its life
+                         * @enum {unknown}
+                         */
+                        status?: "draft" | "review" | "published" | "deprecated" | "archived";
+                        /** @description Who created it */
+                        author?: string;
+                        /** @description Meant for forking and including */
+                        isTemplate?: boolean;
+                        /** @description With this label */
+                        label?: string;
+                        /**
+                         * Format: date-time
+                         * @description RFC 3339
+                         */
+                        updatedAfter?: string;
+                    };
+                    /**
+                     * @description keyword (the default): by words; semantic: by meaning (503 when no encoder can be had); hybrid: by both, and by words alone, with a warning, when no encoder can be had
+                     * @enum {unknown}
+                     */
+                    mode?: "keyword" | "semantic" | "hybrid";
+                    /** @description Count the matches (the best 1,000 of them) by these */
+                    facets?: ("category" | "tag" | "status" | "author" | "isTemplate")[];
+                    /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                    limit?: number;
+                    /** @description Opaque; `nextCursor` of the page before. Pages go by rank: when prompts change between two of them, ranks may shift */
+                    cursor?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /** @description UUIDv7 */
+                            id: string;
+                            /** @description Unique within its category */
+                            name: string;
+                            /** @description Where the prompt belongs */
+                            category: string;
+                            description: string;
+                            /** @enum {unknown} */
+                            type: "text" | "chat";
+                            tags: string[];
+                            /** @description The owner's own facts, up to 256 kB */
+                            metadata: {
+                                [key: string]: unknown;
+                            };
+                            /** @description Meant for forking and including */
+                            isTemplate: boolean;
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /** @description Label → version */
+                            labels: {
+                                [key: string]: number;
+                            };
+                            /** @description Numbers of a prompt have no gaps */
+                            version: number;
+                            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
+                            checksum: string;
+                            /** @description What it was forked from */
+                            parent: {
+                                /** @description UUIDv7 */
+                                promptId: string;
+                                /** @description Numbers of a prompt have no gaps */
+                                version: number;
+                            } | null;
+                            createdBy: string;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            createdAt: string;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            updatedAt: string;
+                            /** @description Grows by one at each change; the ETag */
+                            revision: number;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            deletedAt?: string;
+                            redacted?: components["schemas"]["Redacted"];
+                            /** @description In the answer to a write: what to know about it */
+                            warnings?: {
+                                code: string;
+                                detail: string;
+                            }[];
+                            /**
+                             * @description How `content` is filled; `none` leaves it alone
+                             * @enum {unknown}
+                             */
+                            engine: "mustache" | "liquid" | "none";
+                            /** @description A text, or the messages of a chat; empty when the version was redacted */
+                            content?: string | components["schemas"]["Message"][];
+                            variables?: components["schemas"]["Variable"][];
+                            /** @description Model, parameters, tools, response format: anything up to 256 kB */
+                            config?: {
+                                [key: string]: unknown;
+                            };
+                            /** @description Larger is better; comparable within one answer alone */
+                            score: number;
+                            highlights: components["schemas"]["SearchHighlight"][];
+                        }[];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /**
+                         * @description How the prompts were found
+                         * @enum {unknown}
+                         */
+                        mode: "keyword" | "semantic" | "hybrid";
+                        /** @description As asked for: the 50 most frequent values of each */
+                        facets?: {
+                            category?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                            tag?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                            status?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                            author?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                            isTemplate?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                        };
+                        /** @description Did you mean; what was found already counts likely spellings, if less */
+                        suggestions: {
+                            /** @description The query in words that there are */
+                            query: string;
+                        }[];
+                        /** @description What to know about this answer, such as that an encoder was missing */
+                        warnings: {
+                            code: string;
+                            detail: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description search.encoder_unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "lifecycle.list": {
         parameters: {
             query?: {
@@ -5642,6 +5875,16 @@ export interface operations {
                 "application/json": {
                     /** @description What it is called */
                     name?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    id?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdBy?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
                 };
             };
         };
@@ -5666,6 +5909,15 @@ export interface operations {
             };
             /** @description precondition.failed */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description field.read_only */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5785,6 +6037,22 @@ export interface operations {
                 "application/json": {
                     /** @description The name of a built-in or custom role */
                     role?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    id?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    personId?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    email?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    name?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    addedBy?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
                 };
             };
         };
@@ -5834,7 +6102,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description role.unknown */
+            /** @description role.unknown, field.read_only */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6281,7 +6549,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description permission.unknown */
+            /** @description permission.unknown, field.read_only */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6649,6 +6917,14 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
+                    /** @description Read-only: leave it out or send it back as it was */
+                    label?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedBy?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
                     /** @description Whether it is moved only by some */
                     protected?: boolean;
                     /** @description Who may move it; null: who has labels:write_protected */
@@ -6677,7 +6953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description role.unknown */
+            /** @description role.unknown, field.read_only */
             422: {
                 headers: {
                     [name: string]: unknown;

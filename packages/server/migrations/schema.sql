@@ -555,6 +555,105 @@ create table schema_migration (
 grant select on schema_migration to ps_app;
 grant select on schema_migration to ps_system;
 
+create table search_document (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  revision integer not null,
+  category text not null,
+  tags text[] not null,
+  status text not null,
+  author text not null,
+  is_template boolean not null,
+  labels text[] not null,
+  updated_at timestamp with time zone not null,
+  terms integer[] not null,
+  title_terms integer[] not null,
+  weights bytea not null,
+  text_hash text not null,
+  constraint search_document_pkey PRIMARY KEY (workspace_id, prompt_id)
+);
+CREATE INDEX search_document_by_term ON public.search_document USING gin (terms) WITH (gin_pending_list_limit='256');
+CREATE INDEX search_document_by_title_term ON public.search_document USING gin (title_terms) WITH (gin_pending_list_limit='256');
+CREATE INDEX search_document_by_updated ON public.search_document USING btree (workspace_id, updated_at, prompt_id);
+alter table search_document enable row level security;
+alter table search_document force row level security;
+create policy across_workspaces on search_document as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_document as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_document to ps_app;
+grant delete, insert, select, update on search_document to ps_system;
+
+create table search_progress (
+  only_row boolean default true not null,
+  "position" bigint not null,
+  index_version integer not null,
+  walking boolean not null,
+  walk_workspace uuid,
+  walk_prompt uuid,
+  constraint search_progress_pkey PRIMARY KEY (only_row),
+  constraint search_progress_only_row_check CHECK (only_row)
+);
+grant select on search_progress to ps_app;
+grant select, update on search_progress to ps_system;
+
+create table search_statistics (
+  workspace_id uuid default current_workspace() not null,
+  documents integer not null,
+  constraint search_statistics_pkey PRIMARY KEY (workspace_id)
+);
+alter table search_statistics enable row level security;
+alter table search_statistics force row level security;
+create policy across_workspaces on search_statistics as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_statistics as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_statistics to ps_app;
+grant delete, insert, select, update on search_statistics to ps_system;
+
+create table search_term (
+  workspace_id uuid default current_workspace() not null,
+  term text not null,
+  id integer generated always as identity not null,
+  documents integer not null,
+  constraint search_term_pkey PRIMARY KEY (workspace_id, term)
+);
+CREATE INDEX search_term_by_trigram ON public.search_term USING gin (term gin_trgm_ops);
+CREATE UNIQUE INDEX search_term_by_id ON public.search_term USING btree (workspace_id, id);
+alter table search_term enable row level security;
+alter table search_term force row level security;
+create policy across_workspaces on search_term as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_term as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_term to ps_app;
+grant delete, insert, select, update on search_term to ps_system;
+
+create table search_vector (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  model text not null,
+  dimensions integer not null,
+  vector bytea not null,
+  xid xid8 default pg_current_xact_id() not null,
+  constraint search_vector_pkey PRIMARY KEY (workspace_id, prompt_id)
+);
+CREATE INDEX search_vector_by_xid ON public.search_vector USING btree (workspace_id, xid);
+alter table search_vector enable row level security;
+alter table search_vector force row level security;
+create policy across_workspaces on search_vector as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_vector as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_vector to ps_app;
+grant delete, insert, select, update on search_vector to ps_system;
+
+create table search_vector_due (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  text_hash text not null,
+  claimed_until timestamp with time zone,
+  constraint search_vector_due_pkey PRIMARY KEY (workspace_id, prompt_id)
+);
+alter table search_vector_due enable row level security;
+alter table search_vector_due force row level security;
+create policy across_workspaces on search_vector_due as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_vector_due as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_vector_due to ps_app;
+grant delete, insert, select, update on search_vector_due to ps_system;
+
 create table session (
   id uuid not null,
   token_hash text not null,

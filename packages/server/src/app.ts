@@ -38,17 +38,23 @@ import {
   categoryOf,
   createServing,
   describeKey,
+  findPrompts,
   hotPath,
   labelsInUse,
   listPrompts,
+  PromptItem,
+  promptKeys,
   prompts,
   promptTag,
   type Serving,
+  searchSources,
   sharedTags,
 } from './domain/prompts/index.ts'
 import { relationships } from './domain/relationships/index.ts'
+import { search } from './domain/search/index.ts'
 import { lint } from './domain/validation/index.ts'
 import { createTaggedCache } from './infrastructure/cache/tagged-cache.ts'
+import { type Embeddings, openEncoder } from './infrastructure/embeddings/index.ts'
 import { lineFile } from './infrastructure/files/line-file.ts'
 import { createIdentityProvider, type ProviderSettings } from './infrastructure/oidc/identity-provider.ts'
 import { type Database, openDatabase } from './infrastructure/postgres/database.ts'
@@ -72,6 +78,10 @@ export type AppOptions = Readonly<{
   redisUrl?: string | undefined
   /** Bytes of the level-1 cache; 0 turns it off. */
   cacheBytes: number
+  /** What makes vectors for semantic search; off unless told. */
+  embeddings?: Embeddings
+  /** Bytes that the vectors in memory may take. */
+  vectorBytes?: number
   encryptionKey: string
   bootstrapApiKey?: string | undefined
   /** How people log in; without it they do not. */
@@ -151,8 +161,19 @@ export async function createApp(options: AppOptions): Promise<App> {
     inBackground: options.auditInBackground ?? true,
     log: note,
   })
+  const encoder = openEncoder(options.embeddings ?? 'off')
+  const searching = search({
+    encoder,
+    vectors: { maxBytes: options.vectorBytes ?? 256 * 1024 * 1024, idleMs: 30 * 60_000 },
+    neighbours: { sources: searchSources, keys: promptKeys, find: findPrompts },
+    item: PromptItem.properties,
+    feed,
+    within: (work) => database.within('system', 'write', work),
+    log: note,
+  })
   const modules: Module[] = [
     prompts(store, { gate: labelGate, lint }),
+    searching.module,
     lifecycle,
     documents,
     access({ categoryOf, labelsInUse }),
@@ -204,6 +225,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         modules.flatMap(({ jobs }) => jobs ?? []),
         runtime,
       )
+      searching.following.start()
     },
     async stop(graceMs = 0) {
       closing = true
@@ -212,7 +234,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       shedding.stop()
       await limiting.stop()
       await keyUse.stop()
-      await queue.stop()
+      await Promise.all([queue.stop(), searching.following.stop(), encoder?.close()])
       await audit.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])

@@ -129,6 +129,16 @@ describe('logging in', () => {
   })
 })
 
+test('an encoder: the one that comes with npm, an endpoint with its model, or none', () => {
+  const endpoint = { EMBEDDINGS_URL: 'https://host/v1', EMBEDDINGS_MODEL: 'small', EMBEDDINGS_API_KEY: 'key' }
+  expect(readConfig({ EMBEDDINGS: 'off', ...endpoint }).embeddings).toBe('off')
+  expect(readConfig(endpoint).embeddings).toEqual({ url: 'https://host/v1', model: 'small', apiKey: 'key' })
+  expect(() => readConfig({ EMBEDDINGS_URL: 'https://host/v1' })).toThrow(/EMBEDDINGS_MODEL/)
+  expect(() => readConfig({ EMBEDDINGS: 'maybe' })).toThrow(/^EMBEDDINGS must be on or off/)
+  expect(() => readConfig({ EMBEDDINGS_URL: 'ftp://host' })).toThrow(/^EMBEDDINGS_URL must be/)
+  expect(() => readConfig({ VECTOR_BYTES: '-1' })).toThrow(/^VECTOR_BYTES must be/)
+})
+
 test('an empty environment gives the defaults, and an empty value counts as none', () => {
   const defaults = readConfig({})
   expect(defaults).toEqual({
@@ -145,6 +155,8 @@ test('an empty environment gives the defaults, and an empty value counts as none
     trustProxy: undefined,
     allowOpen: false,
     cacheBytes: 134_217_728,
+    embeddings: 'offline',
+    vectorBytes: 268_435_456,
     encryptionKey: undefined,
     auditSigningKey: undefined,
     login: undefined,

@@ -24,6 +24,10 @@ export type Config = Readonly<{
   allowOpen: boolean
   /** Bytes for the level-1 cache; 0 turns it off. */
   cacheBytes: number
+  /** What makes vectors for semantic search. */
+  embeddings: 'off' | 'offline' | Readonly<{ url: string; model: string; apiKey: string | undefined }>
+  /** Bytes that the vectors in memory may take. */
+  vectorBytes: number
   encryptionKey: string | undefined
   auditSigningKey: string | undefined
   login: LoginConfig | undefined
@@ -151,6 +155,19 @@ const isNetwork = (text: string): boolean => {
   return version > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
 }
 
+/** An endpoint when EMBEDDINGS_URL names one, else the encoder that comes with npm; EMBEDDINGS=off turns both off. */
+function embeddingsOf(read: Read): Config['embeddings'] {
+  const text: Reader<string> = (given) => given
+  const isOn = read('EMBEDDINGS', (given) => (['on', 'off'].includes(given) ? given : undefined), 'on', 'on or off') === 'on'
+  const endpoint = read('EMBEDDINGS_URL', url(['http:', 'https:']), undefined, 'a URL such as https://host/v1')
+  const model = read('EMBEDDINGS_MODEL', text, undefined, 'the name of a model')
+  const apiKey = read('EMBEDDINGS_API_KEY', text, undefined, 'a key')
+  if (!isOn) return 'off'
+  if (!endpoint) return 'offline'
+  if (!model) throw new ConfigError('EMBEDDINGS_URL stands beside EMBEDDINGS_MODEL; set that one too.')
+  return { url: endpoint, model, apiKey }
+}
+
 /** Read the environment, once. @throws ConfigError */
 export function readConfig(env: Env): Config {
   const read: Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string): T | D => {
@@ -176,6 +193,8 @@ export function readConfig(env: Env): Config {
     trustProxy: read('TRUST_PROXY', proxies, undefined, 'addresses or networks with commas between, or a number of proxies from 1 to 9'),
     allowOpen: read('ALLOW_OPEN', flag, false, '1 or 0'),
     cacheBytes: read('CACHE_BYTES', integer(0, 1e11), 128 * 1024 * 1024, 'a number of bytes; 0 turns the cache off'),
+    embeddings: embeddingsOf(read),
+    vectorBytes: read('VECTOR_BYTES', integer(0, 1e11), 256 * 1024 * 1024, 'a number of bytes'),
     encryptionKey: read('ENCRYPTION_KEY', secret, undefined, 'at least 32 characters long'),
     auditSigningKey: read('AUDIT_SIGNING_KEY', secret, undefined, 'at least 32 characters long'),
     login: readLogin(read),

@@ -3,6 +3,7 @@ import { isId } from '../core/ids.ts'
 import { migrate } from '../infrastructure/postgres/migrate.ts'
 import { backup, restore, restoreOnePrompt, restoreOneWorkspace, verify } from './backup/index.ts'
 import { bootstrapKey } from './bootstrap-key.ts'
+import { rebuildSearch } from './rebuild-search.ts'
 
 export const usage = `Usage: prompt-store-admin <command>
 
@@ -17,6 +18,7 @@ export const usage = `Usage: prompt-store-admin <command>
                                          restore one workspace into a living store; --as: beside, as a new one
   restore FILE --prompt ID|CATEGORY/NAME [--workspace ID|NAME] [--into WORKSPACE] [--as CATEGORY/NAME]
                                          restore one prompt, of that workspace, into another one or under another name
+  search rebuild                         let the running service make its search index anew
 
 The database is the one that DATABASE_URL (or DATABASE_DIRECT_URL) names, else the embedded one under DATA_DIR, whether the service runs or not.
 `
@@ -28,6 +30,7 @@ export type Command = Readonly<
   | { name: 'help' }
   | { name: 'migrate'; plan: boolean }
   | { name: 'keys bootstrap'; keyName: string; force: boolean }
+  | { name: 'search rebuild' }
   | { name: 'backup'; file: string; force: boolean }
   | { name: 'backup verify'; file: string }
   | ({ name: 'restore'; file: string } & RestoreOptions)
@@ -58,6 +61,7 @@ type Form = Readonly<{ options: readonly string[]; takesFile?: true }>
 const forms: Readonly<Record<string, Form>> = {
   migrate: { options: ['plan'] },
   'keys bootstrap': { options: ['name', 'force'] },
+  'search rebuild': { options: [] },
   'backup verify': { options: [], takesFile: true },
   backup: { options: ['force'], takesFile: true },
   restore: { options: ['workspace', 'prompt', 'into', 'as'], takesFile: true },
@@ -87,6 +91,7 @@ function commandOf(name: string, file: string, values: Values): Command {
   if (name === 'backup') return { name, file, force }
   if (name === 'backup verify') return { name, file }
   if (name === 'restore') return { name, file, ...checkedParts(file, values) }
+  if (name === 'search rebuild') return { name }
   const keyName = values.name ?? 'bootstrap'
   if (!/^\S.{0,99}$/u.test(keyName)) throw new UsageError('The name of a key has 1 to 100 characters.')
   return { name: 'keys bootstrap', keyName, force }
@@ -131,6 +136,10 @@ export async function run(command: Command, url: string, output: Output): Promis
     const names = await migrate(url, { plan: command.plan })
     for (const name of names) output.result(`${command.plan ? 'would apply' : 'applied'} ${name}`)
     if (names.length === 0) output.result('nothing to apply: the schema is that of this version')
+  }
+  if (command.name === 'search rebuild') {
+    await rebuildSearch(url)
+    output.result('the search index is made anew by the service, beside what it goes on answering')
   }
   if (command.name === 'keys bootstrap') {
     await migrate(url) // the first command after an installation, perhaps

@@ -77,3 +77,25 @@ audited as (insert into audit_entry (workspace_id, at, actor, action, subject, b
   select coalesce($7::uuid, current_workspace()), $6, $4, type, subject, decode(before, 'hex'), decode(after, 'hex'), $5, data::jsonb
   from unnest($1::text[], $2::text[], $3::text[], $8::text[], $9::text[]) with ordinality as e (type, subject, data, before, after, n) order by n)
 select id, xid from told`
+
+/** The newest position that the relay has given. */
+export async function feedHead(db: Db): Promise<number> {
+  const { rows } = await sql<{ position: number }>`select position from feed_head`.execute(db)
+  return rows[0]!.position
+}
+
+/** What happened after a position, in order, of all workspaces: for work that follows the feed with a position of its own. */
+export async function placedEvents(
+  db: Db,
+  { after, limit }: { after: number; limit: number },
+): Promise<{ position: number; workspaceId: string; type: string; subject: string }[]> {
+  const { rows } = await sql<{ position: number; workspaceId: string; type: string; subject: string }>`
+    select position, workspace_id, type, subject from outbox where position > ${after} order by position limit ${limit}`.execute(db)
+  return rows
+}
+
+/** Where an event stands in the feed; null while the relay has not placed it. */
+export async function positionOf(db: Db, id: number): Promise<number | null> {
+  const { rows } = await sql<{ position: number | null }>`select position from outbox where id = ${id}`.execute(db)
+  return rows[0]?.position ?? null
+}

@@ -6,6 +6,7 @@ import { makeFixtures } from './testing/walk.ts'
 /** Tables of the schema public that belong to no workspace, and why. */
 const withoutWorkspace: Readonly<Record<string, string>> = {
   schema_migration: 'which migrations have run; the same for all',
+  search_progress: 'how far the search index has followed the feed: one row',
   feed_head: 'the newest position of the change feed: one number',
   login_attempt: 'logins that are under way; nobody is known yet, and only ps_system sees them',
   session: 'one session serves all workspaces of its person; only ps_system sees them',
@@ -29,6 +30,7 @@ beforeAll(async () => {
     `select table_name as name from information_schema.columns where table_schema = 'public' and column_name = 'workspace_id' order by 1`,
   )
   tables = rows.map(({ name }) => name)
+  for (const workspaceId of [mine, stranger.workspaceId]) await fillSearch(workspaceId)
 })
 afterAll(() => t.stop())
 
@@ -40,6 +42,20 @@ async function fill(call: Call): Promise<void> {
   expect((await call('PUT', `/prompts/${id}`, { name: 'renamed' })).status).toBe(200)
   expect((await call('PUT', `/prompts/${id}/lifecycle`, { status: 'review' })).status).toBe(200)
   expect((await call('POST', `/prompts/${id}/versions/1/redact`, { reason: 'Why not' })).status).toBe(200)
+}
+
+/** What the search index fills in the background, or only with an encoder. */
+async function fillSearch(workspaceId: string): Promise<void> {
+  const id = '01900000-0000-7000-8000-00000000000a'
+  for (const statement of [
+    `insert into search_document (workspace_id, prompt_id, revision, category, tags, status, author, is_template, labels, updated_at, terms, title_terms, weights, text_hash)
+     values ($1, '${id}', 1, 'c', '{}', 'draft', 'a', false, '{}', now(), '{}', '{}', '', '')`,
+    `insert into search_term (workspace_id, term, documents) values ($1, 'filled by hand', 1)`,
+    'insert into search_statistics (workspace_id, documents) values ($1, 1) on conflict do nothing',
+    `insert into search_vector (workspace_id, prompt_id, model, dimensions, vector) values ($1, '${id}', 'm', 1, '\\x01')`,
+    `insert into search_vector_due (workspace_id, prompt_id, text_hash) values ($1, '${id}', '')`,
+  ])
+    await t.database.query(statement, [workspaceId])
 }
 
 /** Statements in one transaction as a role, in a workspace or in none. */

@@ -159,6 +159,7 @@ describe('another workspace', () => {
     'prompts.list': ({ body }) => body.items.length === 0 && body.total === 0,
     'prompts.categories': ({ body }) => body.items.length === 0,
     'prompts.tags': ({ body }) => body.items.length === 0,
+    'prompts.search': ({ status, body }) => status === 200 && body.items.length === 0 && body.suggestions.length === 0,
     'prompts.resolve': ({ status }) => status === 404,
     'prompts.batchGet': ({ status, body }) => status === 200 && body.items[0] === null && body.errors[0].problem.status === 404,
     'documents.create': ({ status }) => status === 201,

@@ -87,6 +87,7 @@ const bodies: Bodies = {
   'prompts.revertLabel': () => ({ reason: 'Back' }),
   'prompts.resolve': ({ category, name }) => ({ category, name }),
   'prompts.render': () => ({ label: 'production', variables: { who: 'you' } }),
+  'prompts.search': () => ({ query: 'who', mode: 'hybrid' }),
   'prompts.batchGet': ({ id }) => ({ items: [{ id }] }),
   'lifecycle.validate': () => ({ status: 'review' }),
   'lifecycle.move': () => ({ status: 'review', reason: 'Ready' }),
