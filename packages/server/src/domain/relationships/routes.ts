@@ -116,7 +116,9 @@ const ofPrompts = (sharedUse: readonly SharedUse[]): AnyEndpoint[] => [
     access: read,
     summary: 'Prompts related to a prompt by relationships, content and shared use, with scores and reasons',
     params: PromptId,
-    query: Strict({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: 'How many; 10 without it' })) }),
+    query: Strict({
+      limit: Type.Optional(Type.Integer({ minimum: 1, description: 'How many, 1 to 200 (more is taken as 200); 10 without it' })),
+    }),
     reply: Strict({
       items: Type.Array(Related),
       compared: Type.Integer({ minimum: 0, description: 'How many prompts were looked at, 300 at most' }),

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
+import { pageSize } from '../../../core/page.ts'
 import { findTexts, livePrompts, promptsNearby } from '../../prompts/index.ts'
 import { type Candidate, type Explicit, type Related, ranked, rate, type Shared, type SharedUse } from '../model/related.ts'
 import { similarities } from '../model/similarity.ts'
@@ -29,7 +30,7 @@ export async function getRelated(
     const own = texts.find((one) => one.id === id)
     if (!own) return { items: [], compared: 0 }
     const candidates = texts.filter((one) => one.id !== id && !one.isTemplate)
-    return { items: rateAll(own, candidates, explicit, shared).slice(0, limit), compared: candidates.length }
+    return { items: rateAll(own, candidates, explicit, shared).slice(0, pageSize(limit)), compared: candidates.length }
   })
 }
 
