@@ -82,12 +82,12 @@ export const genesis = (workspaceId: string): string => sha256(JSON.stringify(['
 export const link = (previous: string, entry: string): string => sha256(Buffer.from(previous + entry, 'hex'))
 
 /** What the signature of a line is made over. */
-export function signedText(line: Checkpoint | Beginning | Footer): string {
+function signedText(line: Checkpoint | Beginning | Footer): string {
   if (line.type === 'checkpoints') return JSON.stringify(['checkpoints/1', line.number, line.at, line.keyId])
   if (line.type === 'checkpoint')
     return JSON.stringify(['checkpoint/1', line.number, line.workspaceId, line.height, line.position, line.head, line.sealedAt, line.keyId])
-  const { workspaceId, exportedAt, after, count, position, head, sha256: bytes, keyId } = line
-  return JSON.stringify(['footer/1', workspaceId, exportedAt, after, count, position, head, bytes, keyId])
+  const { signature: _own, ...unsigned } = line
+  return JSON.stringify(['footer/1', unsigned])
 }
 
 /** Trusted public keys by their ids. */

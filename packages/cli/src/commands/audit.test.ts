@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../../server/src/testing/index.ts'
 import { type Entry, entryHash, type Header, link } from '../audit/format.ts'
@@ -166,6 +167,19 @@ describe('is found in a file:', () => {
     expect((await verify(sound, lines.slice(1))).broken).toMatchObject(altered)
     const other = await runCli(t.url, 'audit', 'verify', file, '--checkpoints', file)
     expect([other.code, other.lines[0].broken.kind]).toEqual([1, 'checkpoints_altered'])
+  })
+
+  test('any one character that is another, wherever it stands', async () => {
+    const text = sound.join('\n')
+    const places = fc.integer({ min: 0, max: text.lastIndexOf('"signature"') - 1 })
+    await fc.assert(
+      fc.asyncProperty(places, fc.constantFrom('0', 'a', '"', '}', '\n', ' ', '\u00e9'), async (place, other) => {
+        fc.pre(text[place] !== other)
+        const changedText = text.slice(0, place) + other + text.slice(place + 1)
+        expect((await verify(changedText.split('\n'))).ok).toBe(false)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   /** What whoever can change the file, and has no key, can do. */

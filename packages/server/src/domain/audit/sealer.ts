@@ -5,7 +5,7 @@ import { oneAtATime } from './one-at-a-time.ts'
 import { addBlocks, entriesBetween, isOnlySealer, isSettled, lastBlock, type Mark, readMark, tipsOf, type UnsealedEntry } from './store.ts'
 
 /** Entries in one transaction of the sealer. */
-export const maxSealed = 5_000
+const maxSealed = 5_000
 
 export type SealerParts = Readonly<{
   system: <T>(work: (db: Db) => Promise<T>, mode: 'read' | 'write') => Promise<T>

@@ -19,12 +19,6 @@ export type SignedCheckpoint = Checkpoint & Readonly<{ keyId: string; signature:
 export const checkpointText = ({ number, workspaceId, height, position, head, sealedAt }: Checkpoint, keyId: string): string =>
   JSON.stringify(['checkpoint/1', number, workspaceId, height, position, head, sealedAt, keyId])
 
-export const signCheckpoint = (checkpoint: Checkpoint, signer: Signer): SignedCheckpoint => ({
-  ...checkpoint,
-  keyId: signer.keyId,
-  signature: signer.sign(checkpointText(checkpoint, signer.keyId)).toString('base64'),
-})
-
 export const isSigned = (c: SignedCheckpoint, keys: Keyring): boolean =>
   keys.check(c.keyId, checkpointText(c, c.keyId), Buffer.from(c.signature, 'base64'))
 

@@ -4,18 +4,6 @@ import { lineOf } from './checkpoint.ts'
 import type { AuditEntry } from './entry.ts'
 import type { Signer } from './signing.ts'
 
-/** What the footer's signature is made over; `sha256` is of all bytes before the footer, so it vouches for the whole file. */
-export const footerText = (f: {
-  workspaceId: string
-  exportedAt: string
-  after: number
-  count: number
-  position: number
-  head: string
-  sha256: string
-  keyId: string
-}): string => JSON.stringify(['footer/1', f.workspaceId, f.exportedAt, f.after, f.count, f.position, f.head, f.sha256, f.keyId])
-
 type Place = Readonly<{ position: number; sequence: number; chain: string }>
 type Begun = Readonly<{ workspaceId: string; exportedAt: string; after: number; chain: string; to: Tip; signer: Signer }>
 
@@ -56,10 +44,11 @@ export function exportLines({ workspaceId, exportedAt, after, chain, to, signer 
       ])
     },
     footer(unsealed: number): string {
-      const head = to.head.toString('hex')
-      const facts = { workspaceId, exportedAt, after, count, position: to.position, head, sha256: digest.digest('hex'), keyId }
-      const signature = signer.sign(footerText(facts)).toString('base64')
-      return `${JSON.stringify({ type: 'footer', ...facts, first, last, unsealed, publicKey, signature })}\n`
+      const facts = { workspaceId, exportedAt, after, count, position: to.position, head: to.head.toString('hex'), first, last, unsealed }
+      // `sha256` is of all bytes before the footer, and the signature over all of the footer but itself: over the whole file.
+      const unsigned = { type: 'footer', ...facts, sha256: digest.digest('hex'), publicKey, keyId }
+      const signature = signer.sign(JSON.stringify(['footer/1', unsigned])).toString('base64')
+      return `${JSON.stringify({ ...unsigned, signature })}\n`
     },
   }
 }

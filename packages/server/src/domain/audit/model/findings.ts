@@ -19,7 +19,7 @@ export function trusted(own: string, others: readonly string[]): Keyring {
 }
 
 /** The ways in which a trail can be broken. */
-export const FindingKind = Type.Enum(
+const FindingKind = Type.Enum(
   [
     'edited',
     'deleted',
