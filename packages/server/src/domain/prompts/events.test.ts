@@ -29,7 +29,7 @@ test('every change tells what happened, once, in the order of the feed and witho
     ])
     const two = await told(() => change('PUT', '', { content: 'two', description: 'd', tags: ['x'] }))
     expect(two).toEqual([
-      ['prompt.version_created', { ...called, version: 2, checksum: expect.any(String), changeType: 'update' }],
+      ['prompt.version_created', { ...called, version: 2, changeType: 'update' }],
       ['prompt.updated', { ...called, fields: ['description', 'tags'] }],
     ])
     expect(await told(() => change('PUT', '', { content: 'two', description: 'd' }))).toEqual([])
@@ -44,7 +44,7 @@ test('every change tells what happened, once, in the order of the feed and witho
       ['prompt.label_moved', { ...called, label: 'beta', from: 1, to: null }],
     ])
     expect(await told(() => change('POST', '/versions/1/rollback', { labels: ['production'] }))).toEqual([
-      ['prompt.version_created', { ...called, version: 3, checksum: expect.any(String), changeType: 'rollback' }],
+      ['prompt.version_created', { ...called, version: 3, changeType: 'rollback' }],
       ['prompt.label_moved', { ...called, label: 'production', from: 1, to: 3 }],
     ])
     const renamed = { category: 'c', name: 'm' }

@@ -13,7 +13,8 @@ export const promptUpdated = eventType(
 )
 export const versionCreated = eventType(
   'prompt.version_created',
-  Strict({ ...name, version, checksum: Type.String(), changeType: Type.String() }),
+  // Not its checksum: the hash of a short text can be guessed, and what was told cannot all be taken back.
+  Strict({ ...name, version, changeType: Type.String() }),
 )
 export const labelMoved = eventType(
   'prompt.label_moved',

@@ -69,10 +69,9 @@ export const standsWhere = (labels: State['labels'], version: VersionNumber): La
 export const called = ({ category, name }: Pick<State, 'category' | 'name'>) => ({ category, name })
 
 /** A new version, as events tell it. */
-export const toldOf = (state: State, { version, checksum, changeType }: VersionState) => ({
+export const toldOf = (state: State, { version, changeType }: VersionState) => ({
   ...called(state),
   version,
-  checksum,
   changeType,
 })
 

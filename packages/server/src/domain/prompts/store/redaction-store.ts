@@ -79,7 +79,7 @@ export const redactionStore = (tx: Db) => ({
     return rows
   },
 
-  /** What core keeps that holds the text, or its unsalted checksum: stored answers, and the event that told of the version. */
+  /** What core keeps that holds the text, or its unsalted checksum: stored answers, and the event that told of the version in releases that told it. */
   async forgetTraces(promptId: string, version: VersionNumber): Promise<void> {
     await forgetAnswers(tx, promptId)
     await forgetTold(tx, promptId, versionCreated.type, { version }, 'checksum')
