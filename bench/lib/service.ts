@@ -82,6 +82,8 @@ export async function startService(dataDir: string, env: Record<string, string> 
     BOOTSTRAP_API_KEY: apiKey,
     LOG_LEVEL: 'warn',
     RATE_LIMIT: 'off',
+    // The encoder works in the background whenever there is something to encode: rows that want it say so.
+    EMBEDDINGS: 'off',
     ...env,
   }
   const process_ =

@@ -121,7 +121,9 @@ function mixtureOf(vectors: readonly Float32Array[], n: number): Buffer {
   return Buffer.from(Int8Array.from(mixed, (x) => Math.round((x / largest) * 127)).buffer)
 }
 
-async function hybrid(generator: Generator, installation: Installation, texts: readonly string[], rounds: number): Promise<Measure> {
+type Hybrid = Readonly<{ size: string; texts: readonly string[]; rounds: number }>
+
+async function hybrid(generator: Generator, installation: Installation, { size, texts, rounds }: Hybrid): Promise<Measure> {
   await fillVectors(installation, 120)
   return withAnother(installation.dataDir, { EMBEDDINGS: 'on' }, async (service) => {
     const fresh = (round: number) => texts.map((text) => `${text} ${round}`)
@@ -133,7 +135,7 @@ async function hybrid(generator: Generator, installation: Installation, texts: r
     )
     const ratio = medianRatio(pairs, ({ p95 }) => p95)
     return {
-      what: 'hybrid at 100k prompts, p95, the query’s encoding included',
+      what: `hybrid at ${size} prompts, p95, the query’s encoding included`,
       ours: figure(
         medianOf(pairs, 'ours', ({ p95 }) => p95),
         'ms',
@@ -204,7 +206,7 @@ export const searchRow: Row = {
           shown: times(growth),
           bar: { atMost: 3 },
         })
-        measures.push(await hybrid(generator, installation, texts.slice(0, 60), rounds))
+        measures.push(await hybrid(generator, installation, { size: larger!, texts: texts.slice(0, 60), rounds }))
         return measures
       }),
     ),

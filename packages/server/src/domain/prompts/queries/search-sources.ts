@@ -52,7 +52,7 @@ export type FoundPrompt = Readonly<{ item: PromptItem; text: string; variables: 
 /** Live prompts of the caller's workspace that the caller may see, in the order of the ids; others are left out. */
 export async function findPrompts(ids: readonly string[], ctx: Ctx): Promise<FoundPrompt[]> {
   const rows = await ctx.read(async (db) => {
-    const found = await sql<Row>`
+    const found = await sql<Row>`/*hot:found_prompts*/
       select ${promptColumns}, ${bodyColumns} from prompt p join prompt_version v on v.prompt_id = p.id and v.version = p.version
       where p.id = any (${[...ids]}::uuid[]) and p.deleted_at is null`.execute(db)
     return new Map(found.rows.map((row) => [row.id, row]))

@@ -4,7 +4,7 @@ import type { Db } from '../../../core/db.ts'
 import { type KnownTerm, maxCandidates, type Plan, planOf } from '../model/ranking.ts'
 import type { Filters, Ranked } from '../model/shapes.ts'
 import { idf, termKey } from '../model/weights.ts'
-import { conditionsOf } from './filters.ts'
+import { conditionsOf, isLimited } from './filters.ts'
 import type { Understood } from './terms.ts'
 
 type Fragment = RawBuilder<unknown>
@@ -23,17 +23,22 @@ export async function rankByWords(
   const plan = planOf(known)
   if (plan.terms.length === 0) return []
   const conditions = conditionsOf(filters, ctx)
-  const found = await rank(db, candidates(plan, conditions), plan, total, limit)
+  const isPlain = plan.needed[0]!.documents <= maxCandidates && !isLimited(filters, ctx)
+  const found = await rank(db, candidates(plan, conditions), { plan, total, limit, ...(isPlain && { name: plainName }) })
   if (found.length >= limit || plan.complete) return found
   // The rarest words stand in few documents that the filters let through: now any word will do.
-  return rank(db, withAny(plan.terms, conditions), plan, total, limit)
+  return rank(db, withAny(plan.terms, conditions), { plan, total, limit })
 }
 
-/** Always the same text for the same filters, so that without any it is planned once. */
-async function rank(db: Db, from: Fragment, { terms }: Plan, total: number, limit: number): Promise<Ranked[]> {
+/** The commonest search, of rare words without a filter, has one text, and so is planned once per connection. */
+const plainName = sql.raw('/*hot:search_plain*/')
+
+type Ranking = Readonly<{ plan: Plan; total: number; limit: number; name?: Fragment }>
+
+async function rank(db: Db, from: Fragment, { plan: { terms }, total, limit, name = sql`` }: Ranking): Promise<Ranked[]> {
   const keys = terms.map(({ id }) => termKey(id))
   const weights = terms.map(({ documents, factor }) => (factor * idf(documents, total)) / 127)
-  const { rows } = await sql<Ranked>`
+  const { rows } = await sql<Ranked>`${name}
     select c.prompt_id as id, sum(q.weight * get_byte(c.weights, position(q.key in c.weights) + 3)) as score
     from (${from}) as c cross join unnest(${keys}::bytea[], ${weights}::float8[]) as q (key, weight)
     group by c.prompt_id order by score desc, c.prompt_id limit ${limit}`.execute(db)
