@@ -48,6 +48,8 @@ export type AppOptions = Readonly<{
   /** Requests a second for each key, and a tenth of it for each address without one; absent: no limit. */
   rateLimit?: RateLimit
   trustProxy?: string[] | number | undefined
+  /** Refuse the less urgent when there is too much to do; true unless told. */
+  shedding?: boolean
   /** Where traces and metrics are sent; absent: nowhere. */
   telemetry?: Telemetry | undefined
   log: FastifyBaseLogger
@@ -111,7 +113,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { redisUrl } = options
   const connect = redisUrl ? () => connectRateExchange(redisUrl, derived('limits').toString('hex', 0, 8)) : undefined
   const limiting = startLimits(options.rateLimit ?? 'off', connect)
-  const shedding = createShedding(database.queueMs)
+  const shedding = createShedding(database.queueMs, options.shedding ?? true)
   let closing = false
   const http = await createWeb({
     options,

@@ -37,6 +37,7 @@ export async function startTestApp({ database: given, open = false, ...options }
     cacheBytes: 32 * 1024 * 1024,
     encryptionKey: 'encryption-key-of-the-tests-012345678',
     bootstrapApiKey: open ? undefined : bootstrapKey,
+    shedding: false, // a machine that runs many tests at once is overloaded
     log: createLog(process.env.TEST_LOG_LEVEL ?? 'silent'),
     checkReplies: true,
     ...options,
