@@ -19,10 +19,8 @@ const program = withConnection(new Command('prompt-store'))
   .showHelpAfterError('(see --help)')
   .exitOverride()
 
-for (const add of [addImport, addExport, addGet, addRender, addLabels, addLifecycle]) add(program)
-for (const add of [addImport, addExport, addGet, addRender, addLabels, addAudit]) add(program)
-for (const add of [addImport, addExport, addGet, addRender, addLabels, addKeys]) add(program)
-for (const add of [addImport, addExport, addGet, addRender, addLabels, addSearch]) add(program)
+const commands = [addImport, addExport, addGet, addRender, addSearch, addLabels, addLifecycle, addKeys, addAudit]
+for (const add of commands) add(program)
 for (const command of allOf(program)) command.exitOverride().showHelpAfterError('(see --help)')
 
 function allOf(command: Command): Command[] {

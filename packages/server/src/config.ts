@@ -21,6 +21,8 @@ export type Config = Readonly<{
   rateLimit: RateLimit
   /** Proxies in front whose `X-Forwarded-For` is believed: addresses and networks, or how many. */
   trustProxy: string[] | number | undefined
+  /** Refuse the less urgent when there is too much to do. */
+  shedding: boolean
   allowOpen: boolean
   /** Bytes for the level-1 cache; 0 turns it off. */
   cacheBytes: number
@@ -191,6 +193,7 @@ export function readConfig(env: Env): Config {
     bootstrapApiKey: read('BOOTSTRAP_API_KEY', secret, undefined, 'at least 32 characters long'),
     rateLimit: read('RATE_LIMIT', rate, { perSecond: 2000 }, 'off or <n>/s, such as 2000/s'),
     trustProxy: read('TRUST_PROXY', proxies, undefined, 'addresses or networks with commas between, or a number of proxies from 1 to 9'),
+    shedding: read('LOAD_SHEDDING', (text) => (text === 'on' ? true : text === 'off' ? false : undefined), true, 'on or off'),
     allowOpen: read('ALLOW_OPEN', flag, false, '1 or 0'),
     cacheBytes: read('CACHE_BYTES', integer(0, 1e11), 128 * 1024 * 1024, 'a number of bytes; 0 turns the cache off'),
     embeddings: embeddingsOf(read),

@@ -1,4 +1,3 @@
-import { Agent, get } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { until } from '../../infrastructure/embedded-postgres/testing/sandbox.ts'
@@ -8,10 +7,10 @@ import { type Load, loads } from '../limits/load.ts'
 import { defineModule } from '../module.ts'
 import { Strict } from '../schemas.ts'
 
-/** Work that keeps the process busy: a request that takes so many milliseconds of it. */
-let work = 6
-const burn = async () => {
-  for (const until = performance.now() + work; performance.now() < until; );
+/** Requests that are not answered until they are let go. */
+const { promise: gate, resolve: letGo } = Promise.withResolvers<void>()
+const hold = async () => {
+  await gate
   return {}
 }
 const probe = (verb: string, more: Partial<AnyEndpoint>): AnyEndpoint =>
@@ -28,7 +27,7 @@ const probe = (verb: string, more: Partial<AnyEndpoint>): AnyEndpoint =>
     ...more,
   }) as AnyEndpoint
 const probes: AnyEndpoint[] = [
-  probe('burn', { handle: burn }),
+  probe('hold', { handle: hold }),
   probe('read', {}),
   probe('write', { method: 'POST' }),
   probe('measurement', { method: 'POST', load: 'measurement' }),
@@ -41,36 +40,26 @@ const pathOf: Readonly<Record<Load, [method: string, path: string]>> = {
   export: ['GET', '/probe/all/export'],
 }
 
-const inOrder = loads.toReversed()
+const request = (method: string, path: string) =>
+  `${method} /api/v1${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${bootstrapKey}\r\nContent-Length: 0\r\n\r\n`
+const open = (t: TestApp): Socket => {
+  const socket = connect(Number(new URL(t.url).port), '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  return socket
+}
 
-/** Keep so many sockets busy; each sends its next request when it is answered. */
-function load(t: TestApp, sockets: number): { stop(): Promise<number> } {
-  const agent = new Agent({ keepAlive: true, maxSockets: sockets })
-  let running = true
-  let answered = 0
-  const headers = { authorization: `Bearer ${bootstrapKey}` }
-  const one = () =>
-    new Promise<void>((resolve, reject) =>
-      get(`${t.url}/api/v1/probe/burn`, { agent, headers }, (response) => response.resume().on('end', resolve)).on('error', reject),
-    )
-  const all = Array.from({ length: sockets }, async () => {
-    while (running)
-      await one().then(
-        () => answered++,
-        (error) => running && Promise.reject(error),
-      )
+/** Send so many requests that are not answered yet, a hundred on each socket. @returns how many have been answered with 200 */
+function held(t: TestApp, count: number): () => number {
+  const texts = Array.from({ length: count / 100 }, () => {
+    const of = { text: '' }
+    open(t)
+      .on('data', (chunk) => {
+        of.text += chunk
+      })
+      .write(request('GET', '/probe/hold').repeat(100))
+    return of
   })
-  onTestFinished(() => {
-    running = false
-  })
-  return {
-    async stop() {
-      running = false
-      await Promise.all(all)
-      agent.destroy()
-      return answered
-    },
-  }
+  return () => texts.reduce((sum, { text }) => sum + (text.match(/HTTP\/1\.1 200/g) ?? []).length, 0)
 }
 
 test('the class of an endpoint is told by it, or follows from its method and path', () => {
@@ -78,50 +67,53 @@ test('the class of an endpoint is told by it, or follows from its method and pat
   expect(loadOf(probe('dry', { method: 'POST', readOnly: true }))).toBe('read')
 })
 
-/** One request of each class, reads first, in one packet: the process decides on all of them in one turn. @returns their statuses and what was sent */
-async function round(socket: Socket): Promise<{ statuses: number[]; text: string }> {
-  const head = `Host: 127.0.0.1\r\nAuthorization: Bearer ${bootstrapKey}\r\nContent-Length: 0\r\n\r\n`
+const inOrder = loads.toReversed()
+
+/** One request of each class, reads first, in one packet: the process decides on all of them in one turn. @returns their statuses */
+async function round(socket: Socket): Promise<number[]> {
   let text = ''
   const statuses = () => [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status))
   const read = (chunk: Buffer) => {
     text += chunk
   }
   socket.on('data', read)
-  socket.write(inOrder.map((kind) => `${pathOf[kind].join(' /api/v1')} HTTP/1.1\r\n${head}`).join(''))
+  socket.write(inOrder.map((kind) => request(...pathOf[kind])).join(''))
   await until('all are answered', () => statuses().length === inOrder.length, 30_000)
   socket.off('data', read)
-  return { statuses: statuses(), text }
+  return statuses()
 }
 
 test('under too much load exports are refused first, then measurements, then writes, reads last; nothing hangs, and all of it ends', async () => {
-  const t = await startTestApp({ extraModules: [defineModule({ name: 'probe', endpoints: probes })] })
-  const socket = connect(Number(new URL(t.url).port), '127.0.0.1')
+  const t = await startTestApp({ shedding: true, extraModules: [defineModule({ name: 'probe', endpoints: probes })] })
   onTestFinished(() => t.stop())
-  onTestFinished(() => void socket.destroy())
+  const socket = open(t)
   await t.owner('POST', '/prompts', { content: 'Hi', category: 'busy', name: 'hot' })
   await t.owner('GET', '/prompts/search/busy/hot')
   const seen: string[] = []
-  /** Rounds until this many classes are refused; what is refused is always the less urgent. */
-  const rounds = async (refused: number): Promise<string> => {
-    for (;;) {
-      const { statuses, text } = await round(socket)
-      const picture = statuses.map((status) => (status === 503 ? 'x' : status === 200 ? '.' : '?')).join('')
-      seen.push(picture)
-      expect(picture).toMatch(/^\.*x*$/)
-      if ((picture.match(/x/g) ?? []).length >= refused) return text
-    }
+  onTestFinished(() => console.log(`read, write, measurement, export; x is refused: ${seen.join(' ')}`))
+  const picture = async () => {
+    const statuses = await round(socket)
+    seen.push(statuses.map((status) => (status === 503 ? 'x' : status === 200 ? '.' : '?')).join(''))
+    expect(seen.at(-1)).toMatch(/^\.*x*$/) // what is refused is always the less urgent
+    return seen.at(-1)
   }
-  const busy = load(t, 40)
-  const refusal = await rounds(1)
-  expect(refusal).toMatch(/Retry-After: 10\r\n/i)
-  expect(refusal).toContain('"code":"service.overloaded"')
-  work = 100 // half of the sockets are served in a turn while the other half, in this same process, read and ask anew
-  await rounds(4)
+  const answered: (() => number)[] = []
+  for (const [more, expected] of [
+    [500, '...x'],
+    [500, '..xx'],
+    [1_000, '.xxx'],
+    [2_000, 'xxxx'],
+  ] as const) {
+    answered.push(held(t, more))
+    await expect.poll(picture, { timeout: 20_000, interval: 100 }).toMatch(new RegExp(`${expected}$`))
+  }
+  const { status, headers, body } = await t.owner('GET', '/probe/all/export')
+  expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'service.overloaded', '10'])
   expect((await t.anonymous('GET', '//livez')).status).toBe(200)
   expect((await t.owner('GET', '/prompts/search/busy/hot')).status).toBe(200) // at hand: cheaper than to refuse
   expect((await t.owner('GET', '//metrics')).text).toMatch(/promptstore_shed_total\{load="export"\} [1-9]/)
-  expect(await busy.stop()).toBeGreaterThan(0)
-  await expect.poll(async () => (await round(socket)).statuses, { timeout: 15_000, interval: 200 }).toEqual([200, 200, 200, 200])
+  letGo()
+  await expect.poll(() => answered.reduce((sum, count) => sum + count(), 0), { timeout: 30_000 }).toBe(4_000)
+  await expect.poll(picture, { timeout: 20_000, interval: 100 }).toBe('....')
   expect((await t.owner('GET', '//metrics')).text).toContain('promptstore_load_level 0')
-  console.log(`read, write, measurement, export; x is refused: ${seen.join(' ')}`)
-}, 60_000)
+}, 120_000)

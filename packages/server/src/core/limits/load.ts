@@ -16,7 +16,7 @@ export type Pressure = Readonly<{
 export const thresholds: Readonly<Record<Load, Pressure & { retryAfter: number }>> = {
   export: { delayMs: 100, inFlight: 500, queueMs: 250, retryAfter: 10 },
   measurement: { delayMs: 200, inFlight: 1_000, queueMs: 500, retryAfter: 5 },
-  write: { delayMs: 400, inFlight: 2_000, queueMs: 2_000, retryAfter: 2 },
+  write: { delayMs: 400, inFlight: 2_000, queueMs: 3_000, retryAfter: 2 },
   // Reads that need no database are not refused for its sake; the others get their own 503 after 5 s.
   read: { delayMs: 1_000, inFlight: 4_000, queueMs: Number.POSITIVE_INFINITY, retryAfter: 1 },
 }

@@ -20,8 +20,9 @@ export type Shedding = Readonly<{
 /**
  * Watch how busy this process is, and say which requests to refuse.
  * @param queueMs how long the first in the queue for a database connection has been waiting, milliseconds
+ * @param enabled false: it is watched, and everything is let in
  */
-export function createShedding(queueMs: () => number): Shedding {
+export function createShedding(queueMs: () => number, enabled: boolean): Shedding {
   const delay = monitorEventLoopDelay({ resolution: resolutionMs })
   delay.enable()
   let used = performance.eventLoopUtilization()
@@ -29,7 +30,7 @@ export function createShedding(queueMs: () => number): Shedding {
   let inFlight = 0
   let level = 0
 
-  /** The length of the round that a request comes into, on average: long rounds meet more requests than short ones. */
+  /** The length of the turn that a request comes into, on average: long turns meet more requests than short ones. */
   const measure = (): number => {
     const before = used
     used = performance.eventLoopUtilization()
@@ -37,17 +38,16 @@ export function createShedding(queueMs: () => number): Shedding {
     const { count, mean, stddev } = delay
     delay.reset()
     if (utilization < 1 - idleShare) return 0
-    if (count === 0) return last
-    return Math.max(0, (mean + stddev ** 2 / mean) / 1e6 - resolutionMs)
+    return count === 0 ? last : Math.max(0, (mean + stddev ** 2 / mean) / 1e6 - resolutionMs)
   }
-  /** Of two looks the better one: a single long round (a large body, a collection of garbage) is no overload. */
+  /** Of two looks the better one: a single long turn (a large body, a collection of garbage) is no overload. */
   const delayMs = (): number => {
     const before = last
     last = measure()
     return Math.min(before, last)
   }
   const timer = setInterval(() => {
-    level = nextLevel(level, { delayMs: delayMs(), inFlight, queueMs: queueMs() })
+    if (enabled) level = nextLevel(level, { delayMs: delayMs(), inFlight, queueMs: queueMs() })
   }, everyMs)
   timer.unref()
 
