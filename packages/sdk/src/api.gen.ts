@@ -7424,7 +7424,7 @@ export interface operations {
     "relationships.related": {
         parameters: {
             query?: {
-                /** @description How many; 10 without it */
+                /** @description How many, 1 to 200 (more is taken as 200); 10 without it */
                 limit?: number;
             };
             header?: never;

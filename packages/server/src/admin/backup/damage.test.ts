@@ -100,7 +100,9 @@ test.each([
   expect(await contentOf(target)).toEqual(before)
 })
 
-test('a damaged file is not begun with; what comes damaged through a pipe is not committed, and can be tried again', async () => {
+test('a damaged file is not begun with; what comes damaged through a pipe is not committed, and can be tried again', {
+  timeout: 120_000,
+}, async () => {
   const { app, file, bytes } = await filledBackup()
   const target = await migratedDatabase()
   const before = await contentOf(target)

@@ -84,14 +84,19 @@ async function assertSameSchema(client: pg.Client, { migrations }: Header): Prom
 async function copyAll(client: pg.Client, tables: readonly Table[], parts: AsyncGenerator<Part>): Promise<number> {
   let rows = 0
   let filling: ReturnType<typeof copyInto> | undefined
-  for await (const part of parts) {
-    if (part.kind === 'table') filling = copyInto(client, tableFor(tables, part), part.columns)
-    if (part.kind === 'rows') await filling!.write(part.text)
-    if (part.kind === 'tableEnd') {
-      await filling!.end()
-      rows += part.rows
+  try {
+    for await (const part of parts) {
+      if (part.kind === 'table') filling = copyInto(client, tableFor(tables, part), part.columns)
+      if (part.kind === 'rows') await filling!.write(part.text)
+      if (part.kind === 'tableEnd') {
+        await filling!.end()
+        rows += part.rows
+      }
+      if (part.kind === 'sequences') await setSequences(client, part.sequences)
     }
-    if (part.kind === 'sequences') await setSequences(client, part.sequences)
+  } catch (error) {
+    filling?.giveUp()
+    throw error
   }
   return rows
 }
@@ -116,6 +121,10 @@ export function copyInto(client: pg.ClientBase, { name }: { name: string }, colu
     async end() {
       stream.end()
       await done
+    },
+    /** Without it the connection would wait for more rows for ever, and its rollback behind them. */
+    giveUp() {
+      stream.destroy()
     },
   }
 }

@@ -16,21 +16,28 @@ export async function stage(client: pg.Client, chunks: AsyncIterable<Buffer>, ch
   await client.query('set local role ps_system')
   const staged: Staged[] = []
   let into: ReturnType<typeof filtered> | undefined
-  for await (const part of readBackup(chunks)) {
-    if (part.kind === 'table') {
-      const table = tableFor(tables, part)
-      const conditions = choose(table)
-      const from = `part_of_${table.name}`.slice(0, 63)
-      into = undefined
-      if (!conditions) continue
-      const columns = quotedList(part.columns)
-      await client.query(`create temp table ${quoted(from)} on commit drop as select ${columns} from ${quoted(table.name)} with no data`)
-      into = filtered(client, { table, columns: part.columns, from }, conditions)
+  try {
+    for await (const part of readBackup(chunks)) {
+      if (part.kind === 'table') into = await tableToStage(client, tableFor(tables, part), part.columns, choose)
+      if (part.kind === 'rows') await into?.write(part.text)
+      if (part.kind === 'tableEnd' && into) staged.push(await into.end())
     }
-    if (part.kind === 'rows') await into?.write(part.text)
-    if (part.kind === 'tableEnd' && into) staged.push(await into.end())
+  } catch (error) {
+    into?.giveUp()
+    throw error
   }
   return staged
+}
+
+/** @returns undefined for a table of which nothing was chosen */
+async function tableToStage(client: pg.Client, table: Table, columns: readonly string[], choose: Choice) {
+  const conditions = choose(table)
+  if (!conditions) return undefined
+  const from = `part_of_${table.name}`.slice(0, 63)
+  await client.query(
+    `create temp table ${quoted(from)} on commit drop as select ${quotedList(columns)} from ${quoted(table.name)} with no data`,
+  )
+  return filtered(client, { table, columns, from }, conditions)
 }
 
 function filtered(client: pg.Client, about: Omit<Staged, 'rows'>, conditions: Readonly<Record<string, string>>) {
@@ -49,6 +56,7 @@ function filtered(client: pg.Client, about: Omit<Staged, 'rows'>, conditions: Re
       await copy.end()
       return { ...about, rows }
     },
+    giveUp: copy.giveUp,
   }
 }
 const lineBreak = Buffer.from('\n')
