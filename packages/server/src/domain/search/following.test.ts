@@ -54,6 +54,24 @@ describe('the index follows', () => {
     }
   })
 
+  test('what a redaction removes leaves words and vectors at once, whether an encoder runs or not', async () => {
+    const { owner, database } = t()
+    const prompt = await aPrompt(owner, { name: 'secretive', content: 'quokka', labels: [] })
+    await aVersion(owner, prompt, 'numbat')
+    await indexed(owner)
+    await database.query(
+      `insert into search_vector select workspace_id, prompt_id, 'm', 1, '\\x01' from search_document where prompt_id = $1`,
+      [prompt.id],
+    )
+    for (const call of [owner, await t().as('prompts:redact')])
+      await call('POST', `/prompts/${prompt.id}/versions/2/redact`, { reason: 'Private' })
+    await indexed(owner)
+    expect(await database.query(`select term from search_term where term in ('quokka', 'numbat')`)).toEqual([])
+    expect(await database.query(`select length(vector) as bytes from search_vector where prompt_id = $1`, [prompt.id])).toEqual([
+      { bytes: 0 },
+    ])
+  })
+
   test('counts of words stay what the documents say', async () => {
     await indexed(t().owner)
     const wrong = await t().database.query(

@@ -2,7 +2,7 @@ import type { Db } from '../../../core/db.ts'
 import { appendEvents, feedHead, placedEvents } from '../../../core/outbox.ts'
 import { rebuildRequested } from '../model/events.ts'
 import type { Neighbours, PromptKey } from '../neighbours.ts'
-import { saveDocuments } from '../store/documents.ts'
+import { forgetRedacted, saveDocuments } from '../store/documents.ts'
 import '../tables.ts'
 
 /** Of the way documents are made: a higher one than the database has makes all of them anew. */
@@ -44,6 +44,7 @@ export async function indexPass(db: Db, { sources, keys }: Sources): Promise<Pas
   const walked = room > 0 ? await keys(db, progress.after, room) : []
   const wanted = [...followed.keys, ...walked]
   await bring(db, wanted, sources)
+  for (const { workspaceId, id } of followed.redacted) await forgetRedacted(db, workspaceId, id)
   const walking = progress.walking && (room <= 0 || walked.length === room)
   const last = walked.at(-1) ?? progress.after
   await db
@@ -59,15 +60,20 @@ export async function indexPass(db: Db, { sources, keys }: Sources): Promise<Pas
   return { documents: wanted.length, more: walking || followed.more, head }
 }
 
-/** Prompts that events after a position are about, each once, and the position up to which that is all. */
-async function changedSince(db: Db, position: number): Promise<{ keys: PromptKey[]; position: number; more: boolean }> {
+type Changed = Readonly<{ keys: PromptKey[]; redacted: PromptKey[]; position: number; more: boolean }>
+
+/** Prompts that events after a position are about, each once, those that lost a text for good, and the position up to which that is all. */
+async function changedSince(db: Db, position: number): Promise<Changed> {
   const events = await placedEvents(db, { after: position, limit: eventsAtOnce })
   const keys = new Map<string, PromptKey>()
+  const redacted: PromptKey[] = []
   for (const event of events) {
-    if (keys.size >= batch) return { keys: [...keys.values()], position: event.position - 1, more: true }
-    if (event.type.startsWith('prompt.')) keys.set(event.subject, { workspaceId: event.workspaceId, id: event.subject })
+    if (keys.size >= batch) return { keys: [...keys.values()], redacted, position: event.position - 1, more: true }
+    const key = { workspaceId: event.workspaceId, id: event.subject }
+    if (event.type.startsWith('prompt.')) keys.set(event.subject, key)
+    if (event.type === 'prompt.redacted') redacted.push(key)
   }
-  return { keys: [...keys.values()], position: events.at(-1)?.position ?? position, more: events.length === eventsAtOnce }
+  return { keys: [...keys.values()], redacted, position: events.at(-1)?.position ?? position, more: events.length === eventsAtOnce }
 }
 
 async function bring(db: Db, keys: readonly PromptKey[], sourcesOf: Sources['sources']): Promise<void> {

@@ -125,7 +125,17 @@ async function insertDocuments(db: Db, documents: readonly Analysed[], numbers: 
     .execute()
 }
 
+/** What a redaction removes leaves nothing here: neither a vector made of it nor a word that no other document has. */
+export async function forgetRedacted(db: Db, workspaceId: string, promptId: string): Promise<void> {
+  await forgetVectors(db, workspaceId, [promptId])
+  await sql`delete from search_term where workspace_id = ${workspaceId} and documents = 0`.execute(db)
+}
+
 /** Vectors stay as empty ones, so that every instance learns that they are gone. */
+const forgetVectors = (db: Db, workspaceId: string, ids: readonly string[]) =>
+  sql`update search_vector set vector = '', xid = pg_current_xact_id()
+    where workspace_id = ${workspaceId} and prompt_id = any (${[...ids]}::uuid[])`.execute(db)
+
 async function removeDocuments(db: Db, workspaceId: string, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   await db
@@ -138,8 +148,7 @@ async function removeDocuments(db: Db, workspaceId: string, ids: readonly string
     .where('workspaceId', '=', workspaceId)
     .where('promptId', 'in', [...ids])
     .execute()
-  await sql`update search_vector set vector = '', xid = pg_current_xact_id()
-    where workspace_id = ${workspaceId} and prompt_id = any (${[...ids]}::uuid[])`.execute(db)
+  await forgetVectors(db, workspaceId, ids)
 }
 
 async function addCounts(db: Db, workspaceId: string, deltas: ReadonlyMap<number, number>): Promise<void> {
