@@ -110,7 +110,8 @@ function parseKey(text: string): KeyObject {
 
 export function isSigned(line: Checkpoint | Beginning | Footer, keys: Keys): boolean {
   const key = keys.get(line.keyId)
-  return key !== undefined && verify(null, Buffer.from(signedText(line)), key, Buffer.from(line.signature, 'base64'))
+  if (key === undefined || typeof line.signature !== 'string') return false
+  return verify(null, Buffer.from(signedText(line)), key, Buffer.from(line.signature, 'base64'))
 }
 
 /** A line as what it says it is; undefined for what is none of ours. */
