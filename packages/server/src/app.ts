@@ -14,7 +14,7 @@ import { createShedding } from './core/limits/shedding.ts'
 import type { Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
 import { createRuntime, type Runtime } from './core/runtime.ts'
-import { type Authenticator, access, createAuthenticator, ensureDefaultWorkspace, labelGate } from './domain/access/index.ts'
+import { type Authenticator, access, createAuthenticator, createLabelGate, ensureDefaultWorkspace } from './domain/access/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents } from './domain/documents/index.ts'
@@ -110,7 +110,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     log: note,
   })
   const modules: Module[] = [
-    prompts(store, { gate: labelGate, lint }),
+    prompts(store, { gate: createLabelGate(feed), lint }),
     searching.module,
     lifecycle,
     documents,

@@ -15,7 +15,7 @@ export const access = (neighbours: Neighbours): Module =>
   })
 
 export { type Authenticator, createAuthenticator } from './authenticator.ts'
-export { labelGate } from './label-gate.ts'
+export { createLabelGate } from './label-gate.ts'
 export { createLogin } from './login.ts'
 export { defaultWorkspaceId, newKey } from './model/keys.ts'
 export type { LoginRules } from './model/login.ts'

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Call } from '../../testing/index.ts'
+import { type Call, startTestApp } from '../../testing/index.ts'
 import { aPrompt, aVersion, sharedApp, verdict } from '../prompts/testing/prompt-kit.ts'
 import { aKey, aKeyWith, aRole, walked } from './testing/rights-kit.ts'
 
@@ -155,4 +155,21 @@ describe('the rules of labels', () => {
     const manager = await aKeyWith(app(), { permissions: ['labels:write', 'labels:write_protected', 'labels:read'] })
     expect(verdict(await manager('PUT', '/labels/production', { protected: false }))).toEqual([403, 'auth.forbidden'])
   })
+})
+
+test('a rule that is made on one instance counts on the other within a second, though it has moved that label before', async () => {
+  const two = await startTestApp({ database: app().database })
+  try {
+    const there = await two.as('prompts:read', 'prompts:write', 'labels:write')
+    const prompt = await aPrompt(there, { labels: ['shared'] })
+    await aVersion(there, prompt, 'two')
+    const move = async () => verdict(await there('PUT', `/prompts/${prompt.id}/labels/shared`, { version: 2 }))
+    expect(await move()).toEqual([200])
+    await protect('shared', { protected: true })
+    await expect.poll(move, { timeout: 10_000 }).toEqual(refused)
+    await protect('shared', { protected: false })
+    await expect.poll(move, { timeout: 10_000 }).toEqual([200])
+  } finally {
+    await two.stop()
+  }
 })

@@ -1,20 +1,14 @@
-import { CompiledQuery } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import type { LabelRule } from '../model/label-rules.ts'
 import '../tables.ts'
 
 export const ruleColumns = ['label', 'protected', 'roles', 'categories', 'updatedBy', 'updatedAt', 'revision'] as const
 
-/** Named, since every change of a label asks it. */
-const rulesSql = `/*hot:label_rules*/
-select label, protected, roles, categories from label_rule where protected and label = any ($1::text[])`
+export type Protection = Pick<LabelRule, 'label' | 'protected' | 'roles' | 'categories'>
 
-/** The rules that protect some of these labels, somewhere. */
-export const protectionsOf = async (
-  tx: Db,
-  labels: readonly string[],
-): Promise<Pick<LabelRule, 'label' | 'protected' | 'roles' | 'categories'>[]> =>
-  (await tx.executeQuery<LabelRule>(CompiledQuery.raw(rulesSql, [labels]))).rows
+/** The rules of the workspace that protect a label somewhere. */
+export const protectionsOf = (tx: Db): Promise<Protection[]> =>
+  tx.selectFrom('labelRule').select(['label', 'protected', 'roles', 'categories']).where('protected', '=', true).execute()
 
 export const labelRuleStore = (tx: Db) => ({
   lock: (label: string): Promise<LabelRule | undefined> =>
