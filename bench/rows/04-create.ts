@@ -89,7 +89,7 @@ async function assertSameRows(installation: Installation): Promise<void> {
     throw new Error(`the rival does not write what the service writes: ${rival} against ${ours}. Mend workers/raw-writer.ts.`)
 }
 
-/** Round trips of one create: those of 20 in a row, without the feed and the queue. */
+/** Round trips of one create: those of 20 in a row, without what works in the background. */
 const roundTripsOf = ({ dataDir }: Installation): Promise<number> =>
   withWire(dataDir, (wire) =>
     withAnother(dataDir, { DATABASE_URL: wire.databaseUrl, DATABASE_DIRECT_URL: wire.databaseUrl }, async ({ port }) => {
@@ -97,8 +97,12 @@ const roundTripsOf = ({ dataDir }: Installation): Promise<number> =>
       await create(0)
       wire.reset()
       for (let n = 1; n <= 20; n++) await create(n)
-      const ofRequests = [...wire.statements()].filter(([text]) => !/feed|pgboss|pg_notify/.test(text))
-      return Math.round(ofRequests.reduce((all, [, n]) => all + n, 0) / 20)
+      const ofRequests = [...wire.statements()].filter(
+        ([text]) => !/^commit|ps_system|feed|pgboss|pg_notify|search_|audit_block|audit_entry/.test(text),
+      )
+      // What works in the background commits too; a request does so once for each of its own beginnings.
+      const commits = ofRequests.find(([text]) => text.includes('ps_app'))?.[1] ?? 0
+      return Math.round((ofRequests.reduce((all, [, n]) => all + n, 0) + commits) / 20)
     }),
   )
 
