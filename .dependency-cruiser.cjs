@@ -31,7 +31,7 @@ module.exports = {
       {
         pathNot: [
           own('model'),
-          String.raw`${server}core/(errors|events|schemas|json|problem|ids|access)\.ts$`,
+          String.raw`${server}core/(errors|events|schemas|sent-back|json|problem|ids|access)\.ts$`,
           ports, // see the next rule
           pureLibraries,
           pureBuiltins,
@@ -66,7 +66,7 @@ module.exports = {
       'domain-knows-no-infrastructure',
       'What a context needs of an adapter comes as an argument, from app.ts.',
       { path: domain, pathNot: test },
-      { path: `${server}(infrastructure/|[^/]+$)` },
+      { path: `${server}(infrastructure/|app/|[^/]+$)` },
     ),
     rule(
       'sql-stays-in-its-rooms',
@@ -106,9 +106,9 @@ module.exports = {
     ),
     rule(
       'only-entries-know-the-root',
-      'app.ts and service.ts import everything; entries alone import them.',
-      { path: server, pathNot: [test, String.raw`${server}(app|service|main|worker|admin)\.ts$`, `${server}admin/`] },
-      { path: String.raw`${server}(app|service|main|worker|admin)\.ts$|${server}admin/` },
+      'app.ts, its folder and service.ts import everything; entries alone import them.',
+      { path: server, pathNot: [test, String.raw`${server}(app|service|main|worker|admin)\.ts$`, `${server}(app|admin)/`] },
+      { path: String.raw`${server}(app|service|main|worker|admin)\.ts$|${server}(app|admin)/` },
     ),
     rule(
       'sdk-stands-alone',

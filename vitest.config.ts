@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: ['packages/server/src/testing/global-setup.ts'],
     reporters: ['default', './scripts/plain-reporter.ts'],
     testTimeout: 30_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     maxWorkers: 2,
     coverage: {
       provider: 'v8',

@@ -20,8 +20,30 @@ import { importRow } from './rows/08-import.ts'
 import { memory } from './rows/09-memory.ts'
 import { start } from './rows/10-start.ts'
 import { growth } from './rows/11-growth.ts'
+import { rights } from './rows/12-rights.ts'
+import { searchRow } from './rows/13-search.ts'
+import { searchQuality } from './rows/14-search-quality.ts'
+import { auditRow } from './rows/15-audit.ts'
+import { backupRow } from './rows/16-backup.ts'
 
-const rows: readonly Row[] = [hotPathRow, twoInstances, render, create, cache, databaseReads, writersRow, importRow, memory, start, growth]
+const rows: readonly Row[] = [
+  hotPathRow,
+  twoInstances,
+  render,
+  create,
+  cache,
+  databaseReads,
+  writersRow,
+  importRow,
+  memory,
+  start,
+  growth,
+  rights,
+  searchRow,
+  searchQuality,
+  auditRow,
+  backupRow,
+]
 
 /** When and how this run measures. */
 const measured = [

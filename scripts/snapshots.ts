@@ -41,6 +41,7 @@ async function describeApi(databaseUrl: string): Promise<object> {
     databaseUrl,
     databaseConnections: 2,
     cacheBytes: 0,
+    auditSigningKey: 'not used here, since nothing is signed',
     encryptionKey: 'not a secret: it encrypts nothing here',
     log: createLog('silent'),
   })

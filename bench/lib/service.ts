@@ -72,8 +72,8 @@ export async function withAnother<T>(
   }
 }
 
-/** Start a service and wait until it is ready. The caller stops it. */
-export async function startService(dataDir: string, env: Record<string, string> = {}, instances = 1): Promise<Service> {
+/** Start a service and wait until it is ready. The caller stops it. @param program another build's main.ts; this one's unless told */
+export async function startService(dataDir: string, env: Record<string, string> = {}, instances = 1, program = main): Promise<Service> {
   const port = await freePort()
   const settings = {
     DATA_DIR: dataDir,
@@ -82,11 +82,13 @@ export async function startService(dataDir: string, env: Record<string, string> 
     BOOTSTRAP_API_KEY: apiKey,
     LOG_LEVEL: 'warn',
     RATE_LIMIT: 'off',
+    // The encoder works in the background whenever there is something to encode: rows that want it say so.
+    EMBEDDINGS: 'off',
     ...env,
   }
   const process_ =
     instances === 1
-      ? startMeasured(main, { env: settings, nodeArgs: [...nodeFlags] })
+      ? startMeasured(program, { env: settings, nodeArgs: [...nodeFlags] })
       : startMeasured(pair, { env: settings, args: [String(instances), ...nodeFlags], probe: false })
   try {
     if (instances > 1) await process_.told('ready')
@@ -109,7 +111,8 @@ async function ready(port: number, { exited, output }: Measured): Promise<void> 
   throw new Error(`the service was not ready within 60 s: ${output()}`)
 }
 
-function installationIn(dataDir: string) {
+/** The database of a folder with a running service; the caller closes it. */
+export function installationIn(dataDir: string) {
   const databaseUrl = `postgresql://postgres@localhost/promptstore?host=${encodeURIComponent(join(dataDir, 'postgres', 'run'))}`
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
   pool.on('error', () => undefined) // a connection that was lost while idle; the next query tells

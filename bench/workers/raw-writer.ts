@@ -1,7 +1,7 @@
 /**
  * The rival of the create row: the rows of a new prompt written by bare `pg`, one transaction each, role and workspace
  * set, and nothing else: no HTTP, no checks, no template, no reply. In as many round trips as the service: begin, the
- * prompt with all its rows, the events, commit; both statements named, so that they are planned once per connection.
+ * prompt with all its rows, the events with their audit entries, commit; both statements named, so that they are planned once per connection.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import pg from 'pg'
@@ -42,8 +42,11 @@ const rows = {
 }
 const events = {
   name: 'events',
-  text: `insert into outbox (type, subject, data, actor, request_id, created_at)
-  values ('prompt.created', $1, $2, $3, $4, $5), ('prompt.label_moved', $1, $6, $3, $4, $5) returning id, xid`,
+  text: `with told as (insert into outbox (type, subject, data, actor, request_id, created_at)
+    values ('prompt.created', $1, $2, $3, $4, $5), ('prompt.label_moved', $1, $6, $3, $4, $5) returning id, xid),
+  audited as (insert into audit_entry (at, actor, action, subject, after_hash, request_id, data)
+    values ($5, $3, 'prompt.created', $1, $7, $4, $2), ($5, $3, 'prompt.label_moved', $1, $7, $4, $6))
+  select id, xid from told`,
 }
 
 async function write(client: pg.Client, { workspaceId, content, variables, prefix }: WriterJob, number: number): Promise<void> {
@@ -56,7 +59,7 @@ async function write(client: pg.Client, { workspaceId, content, variables, prefi
   const moved = JSON.stringify({ category: 'bench', name, label: 'production', from: null, to: 1 })
   await client.query(`begin; set local role ps_app; set local app.workspace_id = '${workspaceId}'`)
   await client.query({ ...rows, values: [id, 'bench', name, 'production', 'bootstrap', at, text, variables, checksum] })
-  await client.query({ ...events, values: [id, data, 'bootstrap', id, at, moved] })
+  await client.query({ ...events, values: [id, data, 'bootstrap', id, at, moved, Buffer.from(checksum, 'hex')] })
   await client.query('commit')
 }
 

@@ -40,7 +40,7 @@ test.each<[string, string, string[]]>([
     'create policy p on workspace for update to ps_app using (true) with check (false)',
     ['create policy p on workspace as permissive for update to ps_app using (true) with check (false);'],
   ],
-  ['a grant', 'grant truncate on workspace to ps_app', ['grant select, truncate on workspace to ps_app;']],
+  ['a grant', 'grant truncate on workspace to ps_app', ['grant select, truncate, update on workspace to ps_app;']],
   ['a grant of a column', 'grant update (name) on workspace to ps_app', ['grant update (name) on workspace to ps_app;']],
   ['a view', 'create view one as select 1 as one', ['create view one as', ' SELECT 1 AS one;']],
   ['an enum', "create type mood as enum ('good', 'bad')", ["create type mood as enum ('good', 'bad');"]],

@@ -1,10 +1,14 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
+import { addAudit } from './commands/audit.ts'
 import { addExport } from './commands/export.ts'
 import { addGet } from './commands/get.ts'
 import { addImport } from './commands/import.ts'
+import { addKeys } from './commands/keys.ts'
 import { addLabels } from './commands/labels.ts'
+import { addLifecycle } from './commands/lifecycle.ts'
 import { addRender } from './commands/render.ts'
+import { addSearch } from './commands/search.ts'
 import { withConnection } from './connection.ts'
 import { describe, exitCodeOf, ToldFailure } from './output.ts'
 
@@ -15,7 +19,8 @@ const program = withConnection(new Command('prompt-store'))
   .showHelpAfterError('(see --help)')
   .exitOverride()
 
-for (const add of [addImport, addExport, addGet, addRender, addLabels]) add(program)
+const commands = [addImport, addExport, addGet, addRender, addSearch, addLabels, addLifecycle, addKeys, addAudit]
+for (const add of commands) add(program)
 for (const command of allOf(program)) command.exitOverride().showHelpAfterError('(see --help)')
 
 function allOf(command: Command): Command[] {

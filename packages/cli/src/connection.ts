@@ -20,7 +20,7 @@ export async function withClient(command: Command, work: (client: Client, option
   const apiKey = given.apiKey ?? (process.env.PROMPT_STORE_API_KEY || undefined)
   const client = createClient({ url, apiKey, timeoutMs: 30_000, retries: 4 })
   try {
-    await work(client, { ...given, url })
+    await work(client, { ...given, url, ...(apiKey !== undefined && { apiKey }) })
   } finally {
     await client.close()
   }

@@ -10,7 +10,7 @@ export class ToldFailure extends Error {}
 export const wantsJson = (options: { json?: boolean }): boolean => options.json === true || process.stdout.isTTY !== true
 
 /** Write to stdout; resolves when there is room for more. */
-export const write = (text: string): Promise<void> =>
+export const write = (text: string | Uint8Array): Promise<void> =>
   new Promise((resolve) => {
     if (process.stdout.write(text)) resolve()
     else process.stdout.once('drain', resolve)

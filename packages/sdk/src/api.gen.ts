@@ -294,6 +294,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prompts/{id}/versions/{version}/redact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The request to redact a version that waits for another person, and what it would do */
+        get: operations["prompts.redaction"];
+        put?: never;
+        /** Ask to remove the text of a version for good; the same call by another person does it */
+        post: operations["prompts.redact"];
+        /** Withdraw a request to redact a version */
+        delete: operations["prompts.withdrawRedaction"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the text changed from each version to the next, the latest change first */
+        get: operations["prompts.drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What could be better in the text of a prompt, the gravest first */
+        get: operations["prompts.suggestions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prompts/search/{category}/{name}": {
         parameters: {
             query?: never;
@@ -356,6 +409,685 @@ export interface paths {
         put?: never;
         /** Serve up to 200 prompts at once, in the order asked for */
         post: operations["prompts.batchGet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Search prompts by words, by meaning or by both, with filters, facets and highlights */
+        post: operations["prompts.search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/lifecycle/{status}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the prompts that have a status */
+        get: operations["lifecycle.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/lifecycle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get where a prompt stands in its life, and where it can go */
+        get: operations["lifecycle.get"];
+        /** Move a prompt to another status; a deprecated one may be told another sunset or successor */
+        put: operations["lifecycle.move"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/lifecycle/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the moves of a prompt from status to status, newest first */
+        get: operations["lifecycle.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count the prompts of each status */
+        get: operations["lifecycle.counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the statuses, the moves between them, and the conditions of each move */
+        get: operations["lifecycle.rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/lifecycle/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say whether a move would be taken from this caller, and what stands in its way */
+        post: operations["lifecycle.validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move up to 200 prompts the same way; each that can go does */
+        post: operations["lifecycle.bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List documents without their texts, newest first */
+        get: operations["documents.list"];
+        put?: never;
+        /** Store a document: a text, an address, or both, that prompts can be linked to */
+        post: operations["documents.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{documentId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a document with its text */
+        get: operations["documents.get"];
+        /** Change any field of a document; absent fields stay, null clears */
+        put: operations["documents.update"];
+        post?: never;
+        /** Delete a document for good; refused while prompts are linked to it */
+        delete: operations["documents.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the prompts that a document is linked to */
+        get: operations["documents.prompts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the documents of a prompt without their texts, by position */
+        get: operations["documents.ofPrompt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/documents/context": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the texts of a prompt's documents in one, for a model to read, within a number of tokens */
+        get: operations["documents.context"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/documents/{documentId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Link a document to a prompt, or change what is said of the link */
+        put: operations["documents.link"];
+        post?: never;
+        /** Take a document away from a prompt; the document stays */
+        delete: operations["documents.unlink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List one's own workspace, or all as administrator of the installation */
+        get: operations["workspaces.list"];
+        put?: never;
+        /** Make a workspace; its first key is made by POST /api-keys with its id */
+        post: operations["workspaces.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a workspace */
+        get: operations["workspaces.get"];
+        /** Rename a workspace */
+        put: operations["workspaces.update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the members of the workspace */
+        get: operations["members.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a member */
+        get: operations["members.get"];
+        /** Give a member another role; the last owner stays one */
+        put: operations["members.update"];
+        post?: never;
+        /** Remove a member; the last owner stays */
+        delete: operations["members.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the invitations, the newest first */
+        get: operations["invitations.list"];
+        put?: never;
+        /** Invite somebody; the token is shown this once, and to be handed over */
+        post: operations["invitations.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take back an invitation that nobody has taken up */
+        delete: operations["invitations.withdraw"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the roles: the built-in ones, then those of the workspace by name */
+        get: operations["roles.list"];
+        put?: never;
+        /** Make a role: permissions, limited to categories and labels if wanted, within the rights of who makes it */
+        post: operations["roles.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a role */
+        get: operations["roles.get"];
+        /** Change a role, and with it the rights of whoever has it */
+        put: operations["roles.update"];
+        post?: never;
+        /** Remove a role: keys and members that have it may nothing more */
+        delete: operations["roles.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the keys of the workspace, newest first, without those that were revoked */
+        get: operations["apiKeys.list"];
+        put?: never;
+        /** Make a key with a role or scopes of its own, within the rights of who makes it; it is shown this once */
+        post: operations["apiKeys.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new key with the same rights; the old one goes on for the overlap */
+        post: operations["apiKeys.rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a key now */
+        delete: operations["apiKeys.revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the labels that are in use or have a rule, and who may move them */
+        get: operations["labels.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/{label}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say who may move a label */
+        put: operations["labels.protect"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** May this key or member do that to this */
+        post: operations["access.check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same with the reason: which role, scope, limit or protection says so */
+        post: operations["access.explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what to which, newest first, refused attempts included */
+        get: operations["audit.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sealed trail as NDJSON with a signed footer, to be kept and verified elsewhere */
+        get: operations["audit.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Walk the whole chain and compare it with the checkpoints outside of the database */
+        get: operations["audit.verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/relationships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the relationships of a prompt, newest first */
+        get: operations["relationships.list"];
+        put?: never;
+        /** Relate the prompt to another one */
+        post: operations["relationships.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/relationships/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The prompts around a prompt, and how they are related */
+        get: operations["relationships.graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/related": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prompts related to a prompt by relationships, content and shared use, with scores and reasons */
+        get: operations["relationships.related"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the prompts of the workspace are related, in numbers */
+        get: operations["relationships.stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look for cycles, contradictions and dangling relationships: of a planned one, or without a body of all */
+        post: operations["relationships.validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/{relationshipId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get one relationship */
+        get: operations["relationships.get"];
+        put?: never;
+        post?: never;
+        /** Take a relationship away */
+        delete: operations["relationships.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relationships/{relationshipId}/strength": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say how strong a relationship is */
+        put: operations["relationships.setStrength"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -434,6 +1166,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description There when the text was removed for good; content, variables and config are empty then */
+        Redacted: {
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            /** @description Who confirmed */
+            by: string;
+            requestedBy: string;
+            reason: string;
+            /** @description HMAC-SHA-256, in hex, of the removed body; the salt is kept by who confirmed, if at all */
+            hash: string;
+        };
         /** @description One message of a chat prompt, or the place where the caller puts messages */
         Message: {
             /** @description system, developer, user, assistant, tool, … */
@@ -467,8 +1210,6 @@ export interface components {
             /** @description The variable whose messages stand here */
             placeholder: string;
         };
-        /** @description A text, or the messages of a chat; up to 1 MiB */
-        Content: string | components["schemas"]["Message"][];
         Variable: {
             /** @description As the content writes it */
             name: string;
@@ -518,7 +1259,7 @@ export interface components {
             };
             /** @description Numbers of a prompt have no gaps */
             version: number;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             /** @description What it was forked from */
             parent: {
@@ -536,6 +1277,7 @@ export interface components {
             revision: number;
             /** @description RFC 3339, UTC, with milliseconds */
             deletedAt?: string;
+            redacted?: components["schemas"]["Redacted"];
             /** @description In the answer to a write: what to know about it */
             warnings?: {
                 code: string;
@@ -546,13 +1288,16 @@ export interface components {
              * @enum {unknown}
              */
             engine: "mustache" | "liquid" | "none";
-            content: components["schemas"]["Content"];
+            /** @description A text, or the messages of a chat; empty when the version was redacted */
+            content: string | components["schemas"]["Message"][];
             variables: components["schemas"]["Variable"][];
             /** @description Model, parameters, tools, response format: anything up to 256 kB */
             config: {
                 [key: string]: unknown;
             };
         };
+        /** @description A text, or the messages of a chat; up to 1 MiB */
+        Content: string | components["schemas"]["Message"][];
         VariableInput: {
             /** @description As the content writes it */
             name: string;
@@ -644,7 +1389,7 @@ export interface components {
             };
             /** @description Numbers of a prompt have no gaps */
             version: number;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             /** @description What it was forked from */
             parent: {
@@ -662,6 +1407,7 @@ export interface components {
             revision: number;
             /** @description RFC 3339, UTC, with milliseconds */
             deletedAt?: string;
+            redacted?: components["schemas"]["Redacted"];
             /** @description In the answer to a write: what to know about it */
             warnings?: {
                 code: string;
@@ -672,7 +1418,8 @@ export interface components {
              * @enum {unknown}
              */
             engine: "mustache" | "liquid" | "none";
-            content?: components["schemas"]["Content"];
+            /** @description A text, or the messages of a chat; empty when the version was redacted */
+            content?: string | components["schemas"]["Message"][];
             variables?: components["schemas"]["Variable"][];
             /** @description Model, parameters, tools, response format: anything up to 256 kB */
             config?: {
@@ -797,7 +1544,8 @@ export interface components {
              * @enum {unknown}
              */
             engine: "mustache" | "liquid" | "none";
-            content: components["schemas"]["Content"];
+            /** @description A text, or the messages of a chat; empty when the version was redacted */
+            content: string | components["schemas"]["Message"][];
             variables: components["schemas"]["Variable"][];
             /** @description Model, parameters, tools, response format: anything up to 256 kB */
             config: {
@@ -816,8 +1564,9 @@ export interface components {
             createdBy: string;
             /** @description RFC 3339, UTC, with milliseconds */
             createdAt: string;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
+            redacted?: components["schemas"]["Redacted"];
         };
         VersionDiff: {
             /** @description Numbers of a prompt have no gaps */
@@ -858,6 +1607,165 @@ export interface components {
                 to: number;
                 delta: number;
             };
+        };
+        Redaction: {
+            /** @description UUIDv7 */
+            promptId: string;
+            /** @description Numbers of a prompt have no gaps */
+            version: number;
+            /**
+             * @description requested: it waits for another person
+             * @enum {unknown}
+             */
+            status: "requested" | "redacted";
+            reason: string;
+            requestedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            requestedAt: string;
+            /** @description Until when it can be confirmed */
+            expiresAt: string | null;
+            /** @description Who confirmed */
+            redactedBy: string | null;
+            redactedAt: string | null;
+            /** @description HMAC-SHA-256, in hex, of the removed body under the salt of who confirmed */
+            hash: string | null;
+            /** @description What must be changed before it can be confirmed */
+            blockers: {
+                code: string;
+                detail: string;
+            }[];
+            /** @description What stays elsewhere: versions with the identical content, and those of this prompt with its config or variables; at most 100, those that you may read */
+            elsewhere: {
+                /** @description UUIDv7 */
+                promptId: string;
+                category: string;
+                name: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+                fields: string[];
+            }[];
+            /** @description How many there are in all */
+            elsewhereTotal: number;
+            /** @description Fields of the prompt itself that hold a part of the text, and stay: name, description */
+            remains: string[];
+        };
+        Drift: {
+            /** @description Numbers of a prompt have no gaps */
+            from: number;
+            /** @description Numbers of a prompt have no gaps */
+            to: number;
+            /** @description When the later version was made */
+            createdAt: string;
+            /** @description Sørensen–Dice coefficient of the pairs of neighbouring words and signs, with their counts: 1 for the same text */
+            similarity: number;
+            /** @description Tokens of o200k_base */
+            tokens: {
+                from: number;
+                to: number;
+                delta: number;
+            };
+            variables: {
+                added: string[];
+                removed: string[];
+            };
+            length: {
+                /** @description UTF-16 units */
+                characters: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words */
+                words: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Sentences; a line is one, too */
+                sentences: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+            };
+            /** @description Counted by English word lists: near 0 in other languages */
+            tone: {
+                /** @description Words in a sentence, on average */
+                sentenceLength: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Share of sentences that begin with a verb of instruction */
+                imperatives: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words such as please, per 100 words */
+                politeness: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words such as perhaps, might, usually, per 100 words */
+                hedging: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+                /** @description Words such as must, never, always, words in capitals and exclamation marks, per 100 words */
+                insistence: {
+                    from: number;
+                    to: number;
+                    delta: number;
+                };
+            };
+        };
+        Suggestion: {
+            /** @description unused_variable, undefined_variable, missing_output_format, over_long, duplicated_paragraph, vague_word, … */
+            kind: string;
+            /** @description Which rule says so */
+            rule: string;
+            /** @enum {unknown} */
+            severity: "error" | "warning" | "info";
+            /** @description How sure the rule is */
+            confidence: number;
+            /** @description What is wrong, and what to do */
+            reason: string;
+            /** @description Where; absent when it is about the whole prompt */
+            span?: {
+                /** @description The text in the prompt (RFC 6901), such as /content or /content/0/content */
+                pointer: string;
+                /** @description Which message of a chat; null for a text */
+                message: number | null;
+                /** @description Offset in that text, in UTF-16 units */
+                start: number;
+                /** @description The offset behind its last character */
+                end: number;
+            };
+            /** @description What to put in the place of the span; empty: nothing */
+            suggestedText?: string;
+            /** @description What it was concluded from; `text` is what stands at the span */
+            evidence: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description Only of a prompt that was deprecated; the same as the headers Deprecation, Sunset and Link */
+        Deprecation: {
+            /** @description RFC 3339, UTC, with milliseconds */
+            since: string;
+            /** @description When it is planned to be served no more */
+            sunsetAt: string | null;
+            /** @description The prompt to use instead, while it can be served */
+            successor: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Where the prompt belongs */
+                category: string;
+                /** @description Unique within its category */
+                name: string;
+            } | null;
         };
         ManifestEntry: {
             /** @description UUIDv7 */
@@ -901,11 +1809,12 @@ export interface components {
              * @enum {unknown}
              */
             status: "draft" | "review" | "published" | "deprecated" | "archived";
+            deprecation?: components["schemas"]["Deprecation"];
             /** @description The label it was served by; null for a pinned version */
             label: string | null;
             /** @description Numbers of a prompt have no gaps */
             version: number;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             /** @description RFC 3339, UTC, with milliseconds */
             updatedAt: string;
@@ -925,7 +1834,7 @@ export interface components {
             /** @description Numbers of a prompt have no gaps */
             version: number;
             label: string | null;
-            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex */
+            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
             checksum: string;
             renderedChecksum: string;
             /** @description In the o200k_base encoding */
@@ -935,6 +1844,7 @@ export interface components {
             /** @description `config.model` */
             model?: string;
             includes: components["schemas"]["ManifestEntry"][];
+            deprecation?: components["schemas"]["Deprecation"];
         };
         /** @description RFC 9457 problem details */
         Problem: {
@@ -957,6 +1867,618 @@ export interface components {
             }[];
         } & {
             [key: string]: unknown;
+        };
+        SearchHighlight: {
+            /**
+             * @description Where it was found
+             * @enum {unknown}
+             */
+            field: "name" | "description" | "content" | "tags" | "variables";
+            /** @description A piece of the field, as it stands there: plain text, never markup */
+            text: string;
+            /** @description What of `text` matched: end exclusive, in order */
+            ranges: {
+                /** @description UTF-16 units within `text` */
+                start: number;
+                /** @description UTF-16 units within `text` */
+                end: number;
+            }[];
+        };
+        Lifecycle: {
+            /** @description UUIDv7 */
+            promptId: string;
+            category: string;
+            name: string;
+            /**
+             * @description Where the prompt stands in its life
+             * @enum {unknown}
+             */
+            status: "draft" | "review" | "published" | "deprecated" | "archived";
+            /** @description Where it can go from here, if the conditions are met */
+            allowed: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+            /** @description Since when it is deprecated; it stays when the prompt is archived */
+            deprecatedAt: string | null;
+            /** @description When a deprecated prompt is planned to be served no more */
+            sunsetAt: string | null;
+            /** @description The prompt to use instead of a deprecated one */
+            successorId: string | null;
+            /** @description Of the last move */
+            reason: string | null;
+            /** @description Who made the last move; null: it was never moved */
+            movedBy: string | null;
+            movedAt: string | null;
+            /** @description Of the prompt; the ETag */
+            revision: number;
+        };
+        LifecycleMove: {
+            /**
+             * @description Where the prompt stands in its life
+             * @enum {unknown}
+             */
+            from: "draft" | "review" | "published" | "deprecated" | "archived";
+            /**
+             * @description Where the prompt stands in its life
+             * @enum {unknown}
+             */
+            to: "draft" | "review" | "published" | "deprecated" | "archived";
+            reason: string | null;
+            /** @description When a deprecated prompt is planned to be served no more */
+            sunsetAt: string | null;
+            /** @description The prompt to use instead of a deprecated one */
+            successorId: string | null;
+            movedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            movedAt: string;
+        };
+        DocumentItem: {
+            /** @description UUIDv7 */
+            id: string;
+            uri: string | null;
+            /** @description What it is called */
+            title: string;
+            /** @description Of the document, such as text/markdown; text/plain without it */
+            mediaType: string;
+            /** @description Size of the text in UTF-8; 0 without one */
+            textBytes: number;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata: {
+                [key: string]: unknown;
+            };
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Grows by one at each change; the ETag */
+            revision: number;
+        };
+        Document: {
+            /** @description UUIDv7 */
+            id: string;
+            uri: string | null;
+            /** @description What it is called */
+            title: string;
+            /** @description Of the document, such as text/markdown; text/plain without it */
+            mediaType: string;
+            /** @description Size of the text in UTF-8; 0 without one */
+            textBytes: number;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata: {
+                [key: string]: unknown;
+            };
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Grows by one at each change; the ETag */
+            revision: number;
+            text: string | null;
+        };
+        CreateDocument: {
+            /** @description What it is called */
+            title: string;
+            /** @description Where it is: a URI or a path, in printable ASCII (other characters are percent-encoded); unique in the workspace */
+            uri?: string;
+            /** @description Of the document, such as text/markdown; text/plain without it */
+            mediaType?: string;
+            /** @description What it says, as text; up to 1 MiB */
+            text?: string;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata?: {
+                [key: string]: unknown;
+            };
+        };
+        ChangeDocument: {
+            /** @description What it is called */
+            title?: string;
+            uri?: string | null;
+            mediaType?: string | null;
+            text?: string | null;
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            id?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            textBytes?: number;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdBy?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdAt?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            updatedAt?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            revision?: number;
+        };
+        LinkingPrompt: {
+            /** @description UUIDv7 */
+            id: string;
+            category: string;
+            name: string;
+            /** @description Where it stands among the documents of the prompt, the lowest first; 0 without it */
+            position: number;
+            /** @description What the prompt needs it for */
+            note: string;
+            linkedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            linkedAt: string;
+        };
+        LinkedDocument: {
+            /** @description UUIDv7 */
+            id: string;
+            uri: string | null;
+            /** @description What it is called */
+            title: string;
+            /** @description Of the document, such as text/markdown; text/plain without it */
+            mediaType: string;
+            /** @description Size of the text in UTF-8; 0 without one */
+            textBytes: number;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata: {
+                [key: string]: unknown;
+            };
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Grows by one at each change; the ETag */
+            revision: number;
+            /** @description Where it stands among the documents of the prompt, the lowest first; 0 without it */
+            position: number;
+            /** @description What the prompt needs it for */
+            note: string;
+            linkedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            linkedAt: string;
+        };
+        DocumentContext: {
+            /** @description Title and text of each document, in their order, with an empty line between */
+            text: string;
+            /** @description In the o200k_base encoding, counted piece by piece */
+            tokens: number;
+            maxTokens: number;
+            /** @description Not all of the texts had room */
+            truncated: boolean;
+            documents: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description What it is called */
+                title: string;
+                uri: string | null;
+                /** @description In the o200k_base encoding, counted piece by piece */
+                tokens: number;
+                /**
+                 * @description How much of it is in the text
+                 * @enum {unknown}
+                 */
+                included: "whole" | "cut" | "no_room" | "no_text";
+            }[];
+        };
+        DocumentLink: {
+            /** @description UUIDv7 */
+            promptId: string;
+            /** @description UUIDv7 */
+            documentId: string;
+            /** @description Where it stands among the documents of the prompt, the lowest first; 0 without it */
+            position: number;
+            /** @description What the prompt needs it for */
+            note: string;
+            linkedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            linkedAt: string;
+        };
+        Workspace: {
+            /** @description UUIDv7 */
+            id: string;
+            name: string;
+            /** @description Who made it; null for the one that is always there */
+            createdBy: string | null;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            updatedAt: string | null;
+            /** @description Counts its changes */
+            revision: number;
+        };
+        Member: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            personId: string;
+            /** @description As the identity provider told it at the last login */
+            email: string | null;
+            name: string | null;
+            /** @description The name of a role; of one that was removed: then the member may nothing */
+            role: string;
+            addedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes */
+            revision: number;
+        };
+        NewInvitation: {
+            /** @description UUIDv7 */
+            id: string;
+            email: string;
+            role: string;
+            invitedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            expiresAt: string;
+            acceptedAt: string | null;
+            /** @description For who is invited, shown this once; an answer that is replayed for its Idempotency-Key lacks it */
+            token?: string;
+        };
+        Invitation: {
+            /** @description UUIDv7 */
+            id: string;
+            email: string;
+            role: string;
+            invitedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            expiresAt: string;
+            acceptedAt: string | null;
+        };
+        Role: {
+            /** @description UUIDv7; the name, for a built-in role */
+            id: string;
+            name: string;
+            description: string;
+            /** @description There in every workspace, and never changed */
+            builtIn: boolean;
+            permissions: string[];
+            /** @description Where it holds; null: everywhere */
+            categories: string[] | null;
+            /** @description For which labels it holds; null: for all */
+            labels: string[] | null;
+            createdBy: string | null;
+            createdAt: string | null;
+            updatedAt: string | null;
+            /** @description Counts its changes */
+            revision: number;
+        };
+        CreateRole: {
+            /** @description Keys and members have the role by this name */
+            name: string;
+            /** @description What it is for */
+            description?: string;
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact */
+            permissions: string[];
+            categories?: string[] | null;
+            labels?: string[] | null;
+        };
+        UpdateRole: {
+            /** @description Keys and members have the role by this name */
+            name?: string;
+            description?: string | null;
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact */
+            permissions?: string[];
+            categories?: string[] | null;
+            labels?: string[] | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            id?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            builtIn?: boolean;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdBy?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdAt?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            updatedAt?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            revision?: number;
+        };
+        NewApiKey: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            workspaceId: string;
+            name: string;
+            /** @description The role it has; null for one with scopes */
+            role: string | null;
+            /** @description Its permissions, when it has no role */
+            scopes: string[];
+            /** @description Administers the installation too */
+            instanceAdmin: boolean;
+            expiresAt: string | null;
+            allowedCidrs: string[] | null;
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description To the minute */
+            lastUsedAt: string | null;
+            revokedAt: string | null;
+            /** @description After a rotation: how long it goes on beside the new key */
+            retiresAt: string | null;
+            /** @description The key that took its place */
+            rotatedTo: string | null;
+            /** @description The key itself, shown this once; an answer that is replayed for its Idempotency-Key lacks it */
+            key?: string;
+        };
+        CreateApiKey: {
+            /** @description What it is for */
+            name: string;
+            /** @description The workspace it is of; another than one's own: instance administrators only */
+            workspaceId?: string;
+            /** @description The name of a built-in or custom role */
+            role?: string;
+            /** @description Permissions, in place of a role */
+            scopes?: string[];
+            /**
+             * Format: date-time
+             * @description When it stops to work; RFC 3339
+             */
+            expiresAt?: string;
+            /** @description Networks (10.0.0.0/8, 2001:db8::/32) or addresses that it may be used from, as the service sees them */
+            allowedCidrs?: string[];
+        };
+        ApiKey: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            workspaceId: string;
+            name: string;
+            /** @description The role it has; null for one with scopes */
+            role: string | null;
+            /** @description Its permissions, when it has no role */
+            scopes: string[];
+            /** @description Administers the installation too */
+            instanceAdmin: boolean;
+            expiresAt: string | null;
+            allowedCidrs: string[] | null;
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description To the minute */
+            lastUsedAt: string | null;
+            revokedAt: string | null;
+            /** @description After a rotation: how long it goes on beside the new key */
+            retiresAt: string | null;
+            /** @description The key that took its place */
+            rotatedTo: string | null;
+        };
+        LabelRule: {
+            label: string;
+            /** @description Whether it is moved only by some */
+            protected: boolean;
+            /** @description Who may move it; null: who has labels:write_protected */
+            roles: string[] | null;
+            /** @description Where it is protected; null: everywhere */
+            categories: string[] | null;
+            /** @description null for a label without a rule */
+            updatedBy: string | null;
+            updatedAt: string | null;
+            /** @description Counts the changes of its rule; 0 for a label without one */
+            revision: number;
+        };
+        AccessQuestion: {
+            /** @description The id of a key or a member of the workspace; the caller without it */
+            principal?: string;
+            /** @description Such as prompts:read */
+            permission: string;
+            /** @description The category of the prompt concerned */
+            category?: string;
+            /** @description The label concerned; null: a version that no label was asked for */
+            label?: string | null;
+            /** @description The prompt concerned, in place of its category */
+            promptId?: string;
+        };
+        AccessExplanation: {
+            allowed: boolean;
+            /** @description What says so, or what is missing */
+            reason: string;
+            principal: string;
+            permission: string;
+            category: string | null;
+            label: string | null;
+            /** @description Where the rights come from, and where they hold */
+            binding: {
+                /** @enum {unknown} */
+                kind: "role" | "scopes" | "installation";
+                role: string | null;
+                permissions: string[];
+                categories: string[] | null;
+                labels: string[] | null;
+            };
+            /** @description What stands in the way; empty when allowed */
+            missing: ("principal" | "permission" | "category" | "label" | "protection")[];
+        };
+        AuditEntry: {
+            /** @description Grows in the order of writing, with gaps */
+            sequence: number;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            /** @description Principal, such as key:<id> */
+            actor: string;
+            /** @description Type of the event, such as prompt.created; access.refused for attempts without the right */
+            action: string;
+            /** @description Id of what it was done to; of a refused attempt the endpoint */
+            subject: string;
+            /** @description SHA-256 of the subject's state before, in hex; null when there was none, or it was not told */
+            beforeHash: string | null;
+            /** @description SHA-256 of the subject's state after, in hex; null when there was none, or it was not told */
+            afterHash: string | null;
+            requestId: string;
+            /** @description What the event told */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /** @enum {unknown} */
+        AuditFindingKind: "edited" | "deleted" | "inserted" | "swapped" | "block_missing" | "seal_altered" | "signature" | "truncated" | "rewritten" | "checkpoints_altered" | "checkpoints_behind";
+        AuditFinding: {
+            kind: components["schemas"]["AuditFindingKind"];
+            /** @description Place in the chain, from 1; null for what has none */
+            position: number | null;
+            /** @description Of the entry; null when no single one is meant */
+            sequence: number | null;
+            detail: string;
+        };
+        Relationship: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            sourceId: string;
+            /** @description UUIDv7 */
+            targetId: string;
+            /**
+             * @description Reads "source type target"; includes and derived_from are kept by the service itself
+             * @enum {unknown}
+             */
+            type: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+            /** @description From 0 (barely) to 1 (fully) */
+            strength: number;
+            /** @description The owner's own facts, up to 256 kB */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description Kept by the service: it follows the prompts and cannot be changed by hand */
+            kept: boolean;
+            source: {
+                category: string;
+                name: string;
+            };
+            target: {
+                category: string;
+                name: string;
+            };
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Grows by one at each change; the ETag */
+            revision: number;
+            /** @description In the answer to a creation: what it contradicts */
+            warnings?: {
+                code: string;
+                detail: string;
+            }[];
+        };
+        RelationshipGraph: {
+            nodes: {
+                /** @description UUIDv7 */
+                id: string;
+                category: string;
+                name: string;
+                depth: number;
+            }[];
+            edges: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                sourceId: string;
+                /** @description UUIDv7 */
+                targetId: string;
+                /**
+                 * @description Reads "source type target"; includes and derived_from are kept by the service itself
+                 * @enum {unknown}
+                 */
+                type: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+                /** @description From 0 (barely) to 1 (fully) */
+                strength: number;
+            }[];
+            /** @description There are more than 1,000 prompts, or more than 10,000 relationships between them */
+            truncated: boolean;
+        };
+        RelatedPrompt: {
+            /** @description UUIDv7 */
+            id: string;
+            category: string;
+            name: string;
+            description: string;
+            /** @description 0.5 × explicit + 0.35 × content + 0.15 × sharedUse */
+            score: number;
+            parts: {
+                /** @description The strength of the strongest relationship between the two */
+                explicit: number;
+                /** @description Cosine of the TF-IDF weights of name, description and text */
+                content: number;
+                /** @description What they have in common in use, by its best kind (Jaccard index) */
+                sharedUse: number;
+            };
+            /** @description What each part was made of, the strongest first */
+            reasons: {
+                /** @description relationship, content, includers, tags, … */
+                kind: string;
+                score: number;
+                detail: string;
+            }[];
+        };
+        RelationshipStats: {
+            total: number;
+            byType: {
+                [key: string]: {
+                    count: number;
+                    averageStrength: number | null;
+                };
+            };
+            /** @description Live prompts */
+            prompts: number;
+            /** @description Prompts that have a relationship */
+            connected: number;
+            mostConnected: {
+                /** @description UUIDv7 */
+                id: string;
+                category: string;
+                name: string;
+                outgoing: number;
+                incoming: number;
+            }[];
+        };
+        /** @description A prompt; nulls stand for one that the caller may not see */
+        PromptRef: {
+            id: string | null;
+            category: string | null;
+            name: string | null;
+        };
+        RelationshipValidation: {
+            /** @description Nothing was found */
+            valid: boolean;
+            /** @description Relationships looked at */
+            checked: number;
+            /** @description More than 100,000 relationships, or more than 1,000 problems */
+            truncated: boolean;
+            problems: {
+                /**
+                 * @description error: creating it is refused; warning: it is taken, and makes little sense
+                 * @enum {unknown}
+                 */
+                severity: "error" | "warning";
+                /** @description Such as relationship.cycle, relationship.contradiction, relationship.dangling */
+                code: string;
+                detail: string;
+                /** @description Whom it concerns; of a cycle the way along it, first = last */
+                prompts: components["schemas"]["PromptRef"][];
+                /** @description The relationships concerned, as far as they exist */
+                relationshipIds: string[];
+            }[];
         };
     };
     responses: never;
@@ -1054,6 +2576,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Prompt"];
+                };
+            };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description prompt.name_taken */
@@ -1384,6 +2915,15 @@ export interface operations {
                     "application/json": components["schemas"]["Prompt"];
                 };
             };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.not_found */
             404: {
                 headers: {
@@ -1395,6 +2935,15 @@ export interface operations {
             };
             /** @description prompt.name_taken */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1674,6 +3223,15 @@ export interface operations {
                     "application/json": components["schemas"]["Prompt"];
                 };
             };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.not_found, version.not_found */
             404: {
                 headers: {
@@ -1685,6 +3243,15 @@ export interface operations {
             };
             /** @description prompt.name_taken */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1852,6 +3419,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Any other failure */
             default: {
                 headers: {
@@ -1897,6 +3473,15 @@ export interface operations {
                     "application/json": components["schemas"]["Prompt"];
                 };
             };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.not_found, version.not_found */
             404: {
                 headers: {
@@ -1908,6 +3493,15 @@ export interface operations {
             };
             /** @description include.cycle_closed, include.chain_too_deep, label.in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1982,6 +3576,15 @@ export interface operations {
                     };
                 };
             };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description prompt.not_found, version.not_found */
             404: {
                 headers: {
@@ -1993,6 +3596,15 @@ export interface operations {
             };
             /** @description label.moved, include.cycle_closed, include.chain_too_deep, label.in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2052,6 +3664,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description label.not_found, prompt.not_found */
             404: {
@@ -2197,6 +3818,15 @@ export interface operations {
                     };
                 };
             };
+            /** @description label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description label.not_found, prompt.not_found */
             404: {
                 headers: {
@@ -2208,6 +3838,15 @@ export interface operations {
             };
             /** @description label.nothing_to_revert, include.cycle_closed, include.chain_too_deep, label.in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2279,6 +3918,281 @@ export interface operations {
             };
         };
     };
+    "prompts.redaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redaction"];
+                };
+            };
+            /** @description redaction.not_found, prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.redact": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why; stays with the version. That of the first call counts */
+                    reason: string;
+                    /** @description Of the second call: random, kept by you alone, to prove later what was removed; without it nobody can */
+                    salt?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redaction"];
+                };
+            };
+            /** @description prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description redaction.needs_another, version.in_use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.withdrawRedaction": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description Numbers of a prompt have no gaps */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description redaction.not_found, prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.drift": {
+        parameters: {
+            query?: {
+                /** @description The earliest version looked at; 1 without it */
+                from?: number;
+                /** @description The latest; the newest without it */
+                to?: number;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Drift"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        overall?: components["schemas"]["Drift"];
+                    };
+                };
+            };
+            /** @description prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.suggestions": {
+        parameters: {
+            query?: {
+                /** @description Numbers of a prompt have no gaps */
+                version?: number;
+                /** @description Such as production; `latest` is reserved */
+                label?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Numbers of a prompt have no gaps */
+                        version: number;
+                        /** @description The gravest first, then the surest */
+                        items: components["schemas"]["Suggestion"][];
+                    };
+                };
+            };
+            /** @description prompt.not_found, version.not_found, label.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "prompts.serve": {
         parameters: {
             query?: {
@@ -2320,6 +4234,15 @@ export interface operations {
             };
             /** @description include.unavailable */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description prompt.archived, version.redacted */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2415,6 +4338,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description prompt.archived, version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description variables.invalid, template.limit */
             422: {
                 headers: {
@@ -2498,6 +4430,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description prompt.archived, version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description variables.invalid, template.limit */
             422: {
                 headers: {
@@ -2568,6 +4509,3204 @@ export interface operations {
                             problem: components["schemas"]["Problem"];
                         }[];
                     };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "prompts.search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Words, in any language; nothing in it is an operator. Blank: all prompts that the filters let through, last changed first */
+                    query: string;
+                    /** @description As in GET /prompts */
+                    filters?: {
+                        /** @description In this category */
+                        category?: string;
+                        /** @description With all of these tags */
+                        tag?: string[];
+                        /**
+                         * @description Where the prompt stands in its life
+                         * @enum {unknown}
+                         */
+                        status?: "draft" | "review" | "published" | "deprecated" | "archived";
+                        /** @description Who created it */
+                        author?: string;
+                        /** @description Meant for forking and including */
+                        isTemplate?: boolean;
+                        /** @description With this label */
+                        label?: string;
+                        /**
+                         * Format: date-time
+                         * @description RFC 3339
+                         */
+                        updatedAfter?: string;
+                    };
+                    /**
+                     * @description keyword (the default): by words; semantic: by meaning (503 when no encoder can be had); hybrid: by both, and by words alone, with a warning, when no encoder can be had
+                     * @enum {unknown}
+                     */
+                    mode?: "keyword" | "semantic" | "hybrid";
+                    /** @description Count the matches (the best 1,000 of them) by these */
+                    facets?: ("category" | "tag" | "status" | "author" | "isTemplate")[];
+                    /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                    limit?: number;
+                    /** @description Opaque; `nextCursor` of the page before. Pages go by rank: when prompts change between two of them, ranks may shift */
+                    cursor?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /** @description UUIDv7 */
+                            id: string;
+                            /** @description Unique within its category */
+                            name: string;
+                            /** @description Where the prompt belongs */
+                            category: string;
+                            description: string;
+                            /** @enum {unknown} */
+                            type: "text" | "chat";
+                            tags: string[];
+                            /** @description The owner's own facts, up to 256 kB */
+                            metadata: {
+                                [key: string]: unknown;
+                            };
+                            /** @description Meant for forking and including */
+                            isTemplate: boolean;
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /** @description Label → version */
+                            labels: {
+                                [key: string]: number;
+                            };
+                            /** @description Numbers of a prompt have no gaps */
+                            version: number;
+                            /** @description SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash */
+                            checksum: string;
+                            /** @description What it was forked from */
+                            parent: {
+                                /** @description UUIDv7 */
+                                promptId: string;
+                                /** @description Numbers of a prompt have no gaps */
+                                version: number;
+                            } | null;
+                            createdBy: string;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            createdAt: string;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            updatedAt: string;
+                            /** @description Grows by one at each change; the ETag */
+                            revision: number;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            deletedAt?: string;
+                            redacted?: components["schemas"]["Redacted"];
+                            /** @description In the answer to a write: what to know about it */
+                            warnings?: {
+                                code: string;
+                                detail: string;
+                            }[];
+                            /**
+                             * @description How `content` is filled; `none` leaves it alone
+                             * @enum {unknown}
+                             */
+                            engine: "mustache" | "liquid" | "none";
+                            /** @description A text, or the messages of a chat; empty when the version was redacted */
+                            content?: string | components["schemas"]["Message"][];
+                            variables?: components["schemas"]["Variable"][];
+                            /** @description Model, parameters, tools, response format: anything up to 256 kB */
+                            config?: {
+                                [key: string]: unknown;
+                            };
+                            /** @description Larger is better; comparable within one answer alone */
+                            score: number;
+                            highlights: components["schemas"]["SearchHighlight"][];
+                        }[];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /**
+                         * @description How the prompts were found
+                         * @enum {unknown}
+                         */
+                        mode: "keyword" | "semantic" | "hybrid";
+                        /** @description As asked for: the 50 most frequent values of each */
+                        facets?: {
+                            category?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                            tag?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                            status?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                            author?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                            isTemplate?: {
+                                value: string | boolean;
+                                count: number;
+                            }[];
+                        };
+                        /** @description Did you mean; what was found already counts likely spellings, if less */
+                        suggestions: {
+                            /** @description The query in words that there are */
+                            query: string;
+                        }[];
+                        /** @description What to know about this answer, such as that an encoder was missing */
+                        warnings: {
+                            code: string;
+                            detail: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description search.encoder_unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.list": {
+        parameters: {
+            query?: {
+                /** @description Where the prompt belongs */
+                category?: string;
+                /** @description Repeatable; all must match */
+                tag?: string[];
+                /** @description Who created it */
+                author?: string;
+                /** @description Meant for forking and including */
+                isTemplate?: boolean;
+                /** @description Such as production; `latest` is reserved */
+                label?: string;
+                /** @description RFC 3339 */
+                updatedAfter?: string;
+                /** @description Part of the name, the category or the description */
+                q?: string;
+                /** @description true: deleted prompts instead of live ones */
+                deleted?: boolean;
+                /** @description -createdAt without it */
+                sort?: "createdAt" | "-createdAt" | "updatedAt" | "-updatedAt" | "name" | "-name";
+                /** @description summary leaves out content, variables and config */
+                view?: "full" | "summary";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Where the prompt stands in its life */
+                status: "draft" | "review" | "published" | "deprecated" | "archived";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["PromptItem"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lifecycle"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.move": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why; kept in the history */
+                    reason?: string;
+                    /**
+                     * @description Where the prompt stands in its life
+                     * @enum {unknown}
+                     */
+                    status: "draft" | "review" | "published" | "deprecated" | "archived";
+                    sunsetAt?: string | null;
+                    successorId?: string | null;
+                    /** @description Archive it although prompts include it by a label; needs prompts:force */
+                    force?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lifecycle"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description lifecycle.move_not_allowed, lifecycle.move_blocked */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description lifecycle.deprecation_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.history": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LifecycleMove"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.counts": {
+        parameters: {
+            query?: {
+                /** @description Of this category alone */
+                category?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        counts: {
+                            draft: number;
+                            review: number;
+                            published: number;
+                            deprecated: number;
+                            archived: number;
+                        };
+                        total: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * @description Where the prompt stands in its life
+                         * @enum {unknown}
+                         */
+                        initial: "draft" | "review" | "published" | "deprecated" | "archived";
+                        statuses: {
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "review" | "published" | "deprecated" | "archived";
+                            meaning: string;
+                            allowed: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+                        }[];
+                        transitions: {
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            from: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            to: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /** @description All must be met */
+                            conditions: {
+                                code: string;
+                                detail: string;
+                            }[];
+                        }[];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Where the prompt stands in its life
+                     * @enum {unknown}
+                     */
+                    status: "draft" | "review" | "published" | "deprecated" | "archived";
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        allowed: boolean;
+                        blockers: {
+                            code: string;
+                            detail: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.bulk": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Which prompts, each in a transaction of its own */
+                    promptIds: string[];
+                    /** @description Why; kept in the history */
+                    reason?: string;
+                    /**
+                     * @description Where the prompt stands in its life
+                     * @enum {unknown}
+                     */
+                    status: "draft" | "review" | "published" | "deprecated" | "archived";
+                    sunsetAt?: string | null;
+                    successorId?: string | null;
+                    /** @description Archive it although prompts include it by a label; needs prompts:force */
+                    force?: boolean;
+                    /** @description All of them or none, in one transaction */
+                    atomic?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description In the order of `promptIds`; null where `errors` says why */
+                        items: (components["schemas"]["Lifecycle"] | null)[];
+                        errors: {
+                            index: number;
+                            problem: components["schemas"]["Problem"];
+                        }[];
+                    };
+                };
+            };
+            /** @description lifecycle.bulk_refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.list": {
+        parameters: {
+            query?: {
+                /** @description Part of the title or the URI */
+                q?: string;
+                /** @description Where it is: a URI or a path, in printable ASCII (other characters are percent-encoded); unique in the workspace */
+                uri?: string;
+                /** @description Of the document, such as text/markdown; text/plain without it */
+                mediaType?: string;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["DocumentItem"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateDocument"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description document.uri_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.text_too_large, document.metadata_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeDocument"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.uri_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.text_too_large, document.metadata_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.delete": {
+        parameters: {
+            query?: {
+                /** @description Take its links away too */
+                force?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.in_use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.prompts": {
+        parameters: {
+            query?: {
+                /** @description UUIDv7 */
+                documentId?: string;
+                /** @description Where it is: a URI or a path, in printable ASCII (other characters are percent-encoded); unique in the workspace */
+                uri?: string;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LinkingPrompt"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.ofPrompt": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LinkedDocument"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.context": {
+        parameters: {
+            query?: {
+                /** @description How many tokens (o200k_base) it may take; 8000 without it */
+                maxTokens?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentContext"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.link": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Where it stands among the documents of the prompt, the lowest first; 0 without it */
+                    position?: number;
+                    /** @description What the prompt needs it for */
+                    note?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentLink"];
+                };
+            };
+            /** @description prompt.not_found, document.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description document.too_many_links */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents.unlink": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                documentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description prompt.not_found, document.not_linked */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Workspace"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What it is called */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description workspace.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workspaces.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description What it is called */
+                    name?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    id?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdBy?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description workspace.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "members.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Member"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "members.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description member.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "members.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The name of a built-in or custom role */
+                    role?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    id?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    personId?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    email?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    name?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    addedBy?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description member.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description member.last_owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.unknown, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "members.remove": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description member.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description member.last_owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "invitations.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Invitation"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "invitations.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Whoever takes it up has this address at the identity provider */
+                    email: string;
+                    /** @description The name of a built-in or custom role */
+                    role: string;
+                    /**
+                     * Format: date-time
+                     * @description A week from now without it; RFC 3339
+                     */
+                    expiresAt?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewInvitation"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description invitation.invalid, role.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "invitations.withdraw": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description invitation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Role"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRole"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.name_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7; the name, for a built-in role */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description role.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7; the name, for a built-in role */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UpdateRole"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.built_in, role.name_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission.unknown, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roles.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7; the name, for a built-in role */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description role.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.built_in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "apiKeys.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+                /** @description Also those that were revoked */
+                revoked?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ApiKey"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "apiKeys.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateApiKey"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description workspace.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.unknown, permission.unknown, key.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "apiKeys.rotate": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description How long the old key goes on: 24 hours without it, 0 ends it now */
+                    overlapMs?: number;
+                    /**
+                     * Format: date-time
+                     * @description When the new key stops to work; RFC 3339; as the old one without it
+                     */
+                    expiresAt?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            /** @description auth.rights_exceeded */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description key.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description key.not_live */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description key.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "apiKeys.revoke": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description key.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "labels.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LabelRule"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "labels.protect": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A label, but not latest */
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Read-only: leave it out or send it back as it was */
+                    label?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedBy?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
+                    /** @description Whether it is moved only by some */
+                    protected?: boolean;
+                    /** @description Who may move it; null: who has labels:write_protected */
+                    roles?: string[] | null;
+                    /** @description Where it is protected; null: everywhere */
+                    categories?: string[] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelRule"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role.unknown, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "access.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessQuestion"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        allowed: boolean;
+                    };
+                };
+            };
+            /** @description principal.not_found, access.prompt_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "access.explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessQuestion"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessExplanation"];
+                };
+            };
+            /** @description principal.not_found, access.prompt_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission.unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+                /** @description A principal, such as key:<id> */
+                actor?: string;
+                /** @description The type of an event, or the beginning of some with .* behind it: prompt.* */
+                action?: string;
+                /** @description The id of what it was done to */
+                subject?: string;
+                /** @description Not before this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description X-Request-Id of the request */
+                requestId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuditEntry"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.export": {
+        parameters: {
+            query?: {
+                /** @description What follows this position of the chain; all of it unless told */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.verify": {
+        parameters: {
+            query?: {
+                /** @description Earlier keys of this installation that are trusted besides the present one; as often as needed */
+                publicKey?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description True when every sealed entry is as it was, and the checkpoints outside agree */
+                        ok: boolean;
+                        workspaceId: string;
+                        /** @description Sealed entries that were found in order */
+                        entries: number;
+                        /** @description Entries that wait for the sealer; nothing vouches for them yet */
+                        unsealed: number;
+                        /** @description Value of the chain after the last entry that was found in order, in hex */
+                        head: string;
+                        /** @description Those that this machine keeps; null when it keeps none */
+                        checkpoints: {
+                            /** @description Checkpoints outside of the database that agree with the chain */
+                            compared: number;
+                            /** @description Of the last one */
+                            position: number | null;
+                            /** @description When this machine began to keep them */
+                            since: string | null;
+                        } | null;
+                        /** @description The first place that is not in order */
+                        broken: components["schemas"]["AuditFinding"] | null;
+                        /** @description Ed25519, SPKI in base64: checks what this installation signs. Keep it elsewhere */
+                        publicKey: string;
+                        keyId: string;
+                    };
+                };
+            };
+            /** @description audit.public_key_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.list": {
+        parameters: {
+            query?: {
+                /** @description outgoing: the prompt is the source; both without it */
+                direction?: "both" | "outgoing" | "incoming";
+                /** @description Repeatable; any of them */
+                type?: ("extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with")[];
+                /** @description No weaker ones */
+                minStrength?: number;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Relationship"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The prompt that it leads to */
+                    targetId: string;
+                    /**
+                     * @description Reads "source type target"; includes and derived_from are kept by the service itself
+                     * @enum {unknown}
+                     */
+                    type: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+                    /** @description From 0 (barely) to 1 (fully); 1 without it */
+                    strength?: number;
+                    /** @description The owner's own facts, up to 256 kB */
+                    metadata?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relationship"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.metadata_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.target_not_found, relationship.self, relationship.type_kept, relationship.cycle */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.graph": {
+        parameters: {
+            query?: {
+                /** @description Over how many relationships, in any direction; 2 without it */
+                depth?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelationshipGraph"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.related": {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 200 (more is taken as 200); 10 without it */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["RelatedPrompt"][];
+                        /** @description How many prompts were looked at, 300 at most */
+                        compared: number;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelationshipStats"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The prompt that it begins at */
+                    sourceId?: string;
+                    /** @description The prompt that it leads to */
+                    targetId?: string;
+                    /**
+                     * @description Reads "source type target"; includes and derived_from are kept by the service itself
+                     * @enum {unknown}
+                     */
+                    type?: "extends" | "references" | "includes" | "alternative" | "similar" | "derived_from" | "replaces" | "depends_on" | "conflicts_with";
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelationshipValidation"];
+                };
+            };
+            /** @description relationship.plan_incomplete */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                relationshipId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relationship"];
+                };
+            };
+            /** @description relationship.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                relationshipId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description relationship.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "relationships.setStrength": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                relationshipId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description From 0 (barely) to 1 (fully) */
+                    strength: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relationship"];
+                };
+            };
+            /** @description relationship.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description relationship.kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure */

@@ -105,7 +105,13 @@ export function createClient(options: ClientOptions): Client {
 }
 
 /** What changes nothing although it is a POST: it takes a token like any read. */
-const reads: ReadonlySet<string> = new Set<Route<'POST'>>(['/prompts/resolve', '/prompts/batch-get', '/prompts/{id}/render'])
+const reads: ReadonlySet<string> = new Set<Route<'POST'>>([
+  '/prompts/resolve',
+  '/prompts/batch-get',
+  '/prompts/{id}/render',
+  '/access/check',
+  '/access/explain',
+])
 const isRead = (method: Method, path: string): boolean => method === 'GET' || reads.has(path)
 
 /** One key per call, the same for all its attempts. */

@@ -18,6 +18,21 @@ begin
   execute format('grant select, insert, update, delete on %s to ps_app, ps_system', name);
 end $procedure$;
 
+CREATE OR REPLACE FUNCTION public.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if current_user = 'ps_owner' and current_setting('app.audit_maintenance', true) = 'on' then return null; end if;
+  raise exception 'the audit trail is append-only: % of % is refused', tg_op, tg_table_name using errcode = 'insufficient_privilege';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.visible_categories()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+RETURN CASE WHEN (COALESCE(current_setting('app.categories'::text, true), ''::text) = ''::text) THEN NULL::text[] ELSE ARRAY(SELECT jsonb_array_elements_text((current_setting('app.categories'::text, true))::jsonb) AS jsonb_array_elements_text) END;
+
 create table api_key (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,
@@ -28,16 +43,119 @@ create table api_key (
   created_by text not null,
   created_at timestamp with time zone not null,
   revoked_at timestamp with time zone,
+  role text,
+  expires_at timestamp with time zone,
+  retires_at timestamp with time zone,
+  allowed_cidrs text[],
+  last_used_at timestamp with time zone,
+  rotated_to uuid,
   constraint api_key_pkey PRIMARY KEY (workspace_id, id),
   constraint api_key_secret_hash_key UNIQUE (secret_hash),
   constraint api_key_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id)
 );
+CREATE INDEX api_key_by_created ON public.api_key USING btree (workspace_id, created_at, id);
 alter table api_key enable row level security;
 alter table api_key force row level security;
 create policy across_workspaces on api_key as permissive for all to ps_system using (true) with check (true);
 create policy tenant on api_key as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
 grant delete, insert, select, update on api_key to ps_app;
 grant delete, insert, select, update on api_key to ps_system;
+
+create table audit_block (
+  workspace_id uuid default current_workspace() not null,
+  height integer not null,
+  number bigint not null,
+  through bigint not null,
+  first_position bigint not null,
+  last_position bigint not null,
+  sequences bigint[] not null,
+  hashes bytea not null,
+  previous bytea not null,
+  head bytea not null,
+  sealed_at timestamp with time zone not null,
+  key_id text not null,
+  signature bytea not null,
+  constraint audit_block_pkey PRIMARY KEY (workspace_id, height),
+  constraint audit_block_number_key UNIQUE (number),
+  constraint audit_block_workspace_id_last_position_key UNIQUE (workspace_id, last_position),
+  constraint audit_block_height_check CHECK ((height >= 1)),
+  constraint audit_block_number_check CHECK ((number >= 1))
+);
+alter table audit_block enable row level security;
+alter table audit_block force row level security;
+create policy across_workspaces on audit_block as permissive for all to ps_system using (true) with check (true);
+create policy tenant on audit_block as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_block FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+grant insert, select on audit_block to ps_system;
+grant select on audit_block to ps_app;
+
+create table audit_entry (
+  workspace_id uuid default current_workspace() not null,
+  xid xid8 default pg_current_xact_id() not null,
+  sequence bigint generated always as identity not null,
+  at timestamp with time zone not null,
+  actor text not null,
+  action text not null,
+  subject text not null,
+  before_hash bytea,
+  after_hash bytea,
+  request_id text not null,
+  data jsonb not null,
+  constraint audit_entry_pkey PRIMARY KEY (workspace_id, sequence)
+);
+CREATE INDEX audit_entry_by_sequence ON public.audit_entry USING btree (sequence);
+CREATE INDEX audit_entry_by_subject ON public.audit_entry USING btree (workspace_id, subject, sequence);
+alter table audit_entry enable row level security;
+alter table audit_entry force row level security;
+create policy across_workspaces on audit_entry as permissive for all to ps_system using (true) with check (true);
+create policy tenant on audit_entry as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+grant insert, select on audit_entry to ps_app;
+grant insert, select on audit_entry to ps_system;
+
+create table document (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  uri text,
+  title text not null,
+  media_type text not null,
+  text text,
+  text_bytes integer not null,
+  metadata jsonb not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint document_pkey PRIMARY KEY (workspace_id, id),
+  constraint document_revision_check CHECK ((revision >= 1)),
+  constraint document_uri_check CHECK (((octet_length(uri) >= 1) AND (octet_length(uri) <= 2000)))
+);
+CREATE UNIQUE INDEX document_by_uri ON public.document USING btree (workspace_id, uri) WHERE (uri IS NOT NULL);
+alter table document enable row level security;
+alter table document force row level security;
+create policy across_workspaces on document as permissive for all to ps_system using (true) with check (true);
+create policy tenant on document as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on document to ps_app;
+grant delete, insert, select, update on document to ps_system;
+
+create table document_link (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  document_id uuid not null,
+  "position" integer not null,
+  note text not null,
+  linked_by text not null,
+  linked_at timestamp with time zone not null,
+  constraint document_link_pkey PRIMARY KEY (workspace_id, prompt_id, document_id),
+  constraint document_link_workspace_id_document_id_fkey FOREIGN KEY (workspace_id, document_id) REFERENCES document(workspace_id, id)
+);
+CREATE INDEX document_link_by_document ON public.document_link USING btree (workspace_id, document_id, prompt_id);
+alter table document_link enable row level security;
+alter table document_link force row level security;
+create policy across_workspaces on document_link as permissive for all to ps_system using (true) with check (true);
+create policy tenant on document_link as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on document_link to ps_app;
+grant delete, insert, select, update on document_link to ps_system;
 
 create table feed_head (
   only_row boolean default true not null,
@@ -68,6 +186,104 @@ create policy tenant on idempotency_key as permissive for all to ps_app using ((
 grant delete, insert, select, update on idempotency_key to ps_app;
 grant delete, insert, select, update on idempotency_key to ps_system;
 
+create table invitation (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  email text not null,
+  role text not null,
+  token_hash text not null,
+  invited_by text not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  accepted_at timestamp with time zone,
+  accepted_by uuid,
+  constraint invitation_pkey PRIMARY KEY (workspace_id, id),
+  constraint invitation_token_hash_key UNIQUE (token_hash),
+  constraint invitation_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id)
+);
+alter table invitation enable row level security;
+alter table invitation force row level security;
+create policy across_workspaces on invitation as permissive for all to ps_system using (true) with check (true);
+create policy tenant on invitation as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on invitation to ps_app;
+grant delete, insert, select, update on invitation to ps_system;
+
+create table label_rule (
+  workspace_id uuid default current_workspace() not null,
+  label text not null,
+  protected boolean not null,
+  roles text[],
+  categories text[],
+  updated_by text not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint label_rule_pkey PRIMARY KEY (workspace_id, label),
+  constraint label_rule_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id),
+  constraint label_rule_revision_check CHECK ((revision >= 1))
+);
+alter table label_rule enable row level security;
+alter table label_rule force row level security;
+create policy across_workspaces on label_rule as permissive for all to ps_system using (true) with check (true);
+create policy tenant on label_rule as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on label_rule to ps_app;
+grant delete, insert, select, update on label_rule to ps_system;
+
+create table lifecycle_move (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  id bigint generated always as identity not null,
+  from_status text not null,
+  to_status text not null,
+  reason text,
+  sunset_at timestamp with time zone,
+  successor_id uuid,
+  moved_by text not null,
+  moved_at timestamp with time zone not null,
+  constraint lifecycle_move_pkey PRIMARY KEY (workspace_id, prompt_id, id)
+);
+alter table lifecycle_move enable row level security;
+alter table lifecycle_move force row level security;
+create policy across_workspaces on lifecycle_move as permissive for all to ps_system using (true) with check (true);
+create policy tenant on lifecycle_move as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on lifecycle_move to ps_app;
+grant delete, insert, select, update on lifecycle_move to ps_system;
+
+create table login_attempt (
+  state_hash text not null,
+  browser_hash text not null,
+  return_to text not null,
+  expires_at timestamp with time zone not null,
+  constraint login_attempt_pkey PRIMARY KEY (state_hash)
+);
+CREATE INDEX login_attempt_by_expiry ON public.login_attempt USING btree (expires_at);
+alter table login_attempt enable row level security;
+alter table login_attempt force row level security;
+create policy across_workspaces on login_attempt as permissive for all to ps_system using (true) with check (true);
+grant delete, insert, select, update on login_attempt to ps_system;
+
+create table member (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  person_id uuid not null,
+  role text not null,
+  added_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint member_pkey PRIMARY KEY (workspace_id, id),
+  constraint member_workspace_id_person_id_key UNIQUE (workspace_id, person_id),
+  constraint member_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+  constraint member_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id),
+  constraint member_revision_check CHECK ((revision >= 1))
+);
+CREATE INDEX member_by_person ON public.member USING btree (person_id);
+alter table member enable row level security;
+alter table member force row level security;
+create policy across_workspaces on member as permissive for all to ps_system using (true) with check (true);
+create policy tenant on member as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on member to ps_app;
+grant delete, insert, select, update on member to ps_system;
+
 create table outbox (
   id bigint generated always as identity not null,
   workspace_id uuid default current_workspace() not null,
@@ -90,6 +306,22 @@ create policy tenant on outbox as permissive for all to ps_app using ((workspace
 grant delete, insert, select, update on outbox to ps_app;
 grant delete, insert, select, update on outbox to ps_system;
 
+create table person (
+  id uuid not null,
+  issuer text not null,
+  subject text not null,
+  email text,
+  name text,
+  created_at timestamp with time zone not null,
+  last_login_at timestamp with time zone,
+  constraint person_pkey PRIMARY KEY (id),
+  constraint person_issuer_subject_key UNIQUE (issuer, subject)
+);
+alter table person enable row level security;
+alter table person force row level security;
+create policy across_workspaces on person as permissive for all to ps_system using (true) with check (true);
+grant delete, insert, select, update on person to ps_system;
+
 create table prompt (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,
@@ -109,6 +341,9 @@ create table prompt (
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
   deleted_at timestamp with time zone,
+  deprecated_at timestamp with time zone,
+  sunset_at timestamp with time zone,
+  successor_id uuid,
   constraint prompt_pkey PRIMARY KEY (workspace_id, id),
   constraint prompt_revision_check CHECK ((revision >= 1)),
   constraint prompt_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'review'::text, 'published'::text, 'deprecated'::text, 'archived'::text]))),
@@ -117,6 +352,7 @@ create table prompt (
 );
 CREATE INDEX prompt_by_created ON public.prompt USING btree (workspace_id, created_at, id);
 CREATE INDEX prompt_by_name_sorted ON public.prompt USING btree (workspace_id, name, id);
+CREATE INDEX prompt_by_status ON public.prompt USING btree (workspace_id, status, created_at, id) WHERE ((deleted_at IS NULL) AND (status <> 'draft'::text));
 CREATE INDEX prompt_by_tag ON public.prompt USING gin (tags);
 CREATE INDEX prompt_by_updated ON public.prompt USING btree (workspace_id, updated_at, id);
 CREATE UNIQUE INDEX prompt_by_name ON public.prompt USING btree (workspace_id, category, name) WHERE (deleted_at IS NULL);
@@ -124,6 +360,7 @@ alter table prompt enable row level security;
 alter table prompt force row level security;
 create policy across_workspaces on prompt as permissive for all to ps_system using (true) with check (true);
 create policy tenant on prompt as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+create policy visible_category on prompt as restrictive for select to ps_app using (((( SELECT visible_categories() AS visible_categories) IS NULL) OR (category = ANY (( SELECT visible_categories() AS visible_categories)::text[]))));
 grant delete, insert, select, update on prompt to ps_app;
 grant delete, insert, select, update on prompt to ps_system;
 
@@ -200,6 +437,32 @@ create policy tenant on prompt_label_move as permissive for all to ps_app using 
 grant delete, insert, select, update on prompt_label_move to ps_app;
 grant delete, insert, select, update on prompt_label_move to ps_system;
 
+create table prompt_redaction (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  prompt_id uuid not null,
+  version integer not null,
+  reason text not null,
+  status text not null,
+  requested_by text not null,
+  requested_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  decided_by text,
+  decided_at timestamp with time zone,
+  purge_checksum text,
+  constraint prompt_redaction_pkey PRIMARY KEY (workspace_id, id),
+  constraint prompt_redaction_workspace_id_prompt_id_version_fkey FOREIGN KEY (workspace_id, prompt_id, version) REFERENCES prompt_version(workspace_id, prompt_id, version),
+  constraint prompt_redaction_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'redacted'::text, 'withdrawn'::text, 'expired'::text])))
+);
+CREATE INDEX prompt_redaction_to_purge ON public.prompt_redaction USING btree (decided_at) WHERE (purge_checksum IS NOT NULL);
+CREATE UNIQUE INDEX prompt_redaction_open ON public.prompt_redaction USING btree (workspace_id, prompt_id, version) WHERE (status = 'requested'::text);
+alter table prompt_redaction enable row level security;
+alter table prompt_redaction force row level security;
+create policy across_workspaces on prompt_redaction as permissive for all to ps_system using (true) with check (true);
+create policy tenant on prompt_redaction as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on prompt_redaction to ps_app;
+grant delete, insert, select, update on prompt_redaction to ps_system;
+
 create table prompt_version (
   workspace_id uuid default current_workspace() not null,
   prompt_id uuid not null,
@@ -215,6 +478,7 @@ create table prompt_version (
   metadata jsonb not null,
   created_by text not null,
   created_at timestamp with time zone not null,
+  redaction jsonb,
   constraint prompt_version_pkey PRIMARY KEY (workspace_id, prompt_id, version),
   constraint prompt_version_workspace_id_prompt_id_fkey FOREIGN KEY (workspace_id, prompt_id) REFERENCES prompt(workspace_id, id),
   constraint prompt_version_change_type_check CHECK ((change_type = ANY (ARRAY['create'::text, 'update'::text, 'rollback'::text, 'fork'::text]))),
@@ -228,6 +492,60 @@ create policy tenant on prompt_version as permissive for all to ps_app using ((w
 grant delete, insert, select, update on prompt_version to ps_app;
 grant delete, insert, select, update on prompt_version to ps_system;
 
+create table relationship (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  source_id uuid not null,
+  target_id uuid not null,
+  type text not null,
+  strength double precision not null,
+  metadata jsonb not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint relationship_pkey PRIMARY KEY (workspace_id, id),
+  constraint relationship_once UNIQUE (workspace_id, source_id, target_id, type),
+  constraint relationship_workspace_id_source_id_fkey FOREIGN KEY (workspace_id, source_id) REFERENCES prompt(workspace_id, id),
+  constraint relationship_workspace_id_target_id_fkey FOREIGN KEY (workspace_id, target_id) REFERENCES prompt(workspace_id, id),
+  constraint relationship_check CHECK ((source_id <> target_id)),
+  constraint relationship_revision_check CHECK ((revision >= 1)),
+  constraint relationship_strength_check CHECK (((strength >= (0)::double precision) AND (strength <= (1)::double precision))),
+  constraint relationship_type_check CHECK ((type = ANY (ARRAY['extends'::text, 'references'::text, 'includes'::text, 'alternative'::text, 'similar'::text, 'derived_from'::text, 'replaces'::text, 'depends_on'::text, 'conflicts_with'::text])))
+);
+CREATE INDEX relationship_by_target ON public.relationship USING btree (workspace_id, target_id, source_id);
+CREATE UNIQUE INDEX relationship_once_symmetric ON public.relationship USING btree (workspace_id, type, LEAST(source_id, target_id), GREATEST(source_id, target_id)) WHERE (type = ANY (ARRAY['alternative'::text, 'similar'::text, 'conflicts_with'::text]));
+alter table relationship enable row level security;
+alter table relationship force row level security;
+create policy across_workspaces on relationship as permissive for all to ps_system using (true) with check (true);
+create policy tenant on relationship as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on relationship to ps_app;
+grant delete, insert, select, update on relationship to ps_system;
+
+create table role (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  name text not null,
+  description text not null,
+  permissions text[] not null,
+  categories text[],
+  labels text[],
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint role_pkey PRIMARY KEY (workspace_id, id),
+  constraint role_workspace_id_name_key UNIQUE (workspace_id, name),
+  constraint role_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspace(id),
+  constraint role_revision_check CHECK ((revision >= 1))
+);
+alter table role enable row level security;
+alter table role force row level security;
+create policy across_workspaces on role as permissive for all to ps_system using (true) with check (true);
+create policy tenant on role as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on role to ps_app;
+grant delete, insert, select, update on role to ps_system;
+
 create table schema_migration (
   name text not null,
   checksum text not null,
@@ -237,10 +555,130 @@ create table schema_migration (
 grant select on schema_migration to ps_app;
 grant select on schema_migration to ps_system;
 
+create table search_document (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  revision integer not null,
+  category text not null,
+  tags text[] not null,
+  status text not null,
+  author text not null,
+  is_template boolean not null,
+  labels text[] not null,
+  updated_at timestamp with time zone not null,
+  terms integer[] not null,
+  title_terms integer[] not null,
+  weights bytea not null,
+  text_hash text not null,
+  constraint search_document_pkey PRIMARY KEY (workspace_id, prompt_id)
+);
+CREATE INDEX search_document_by_term ON public.search_document USING gin (terms) WITH (gin_pending_list_limit='256');
+CREATE INDEX search_document_by_title_term ON public.search_document USING gin (title_terms) WITH (gin_pending_list_limit='256');
+CREATE INDEX search_document_by_updated ON public.search_document USING btree (workspace_id, updated_at, prompt_id);
+alter table search_document enable row level security;
+alter table search_document force row level security;
+create policy across_workspaces on search_document as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_document as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_document to ps_app;
+grant delete, insert, select, update on search_document to ps_system;
+
+create table search_progress (
+  only_row boolean default true not null,
+  "position" bigint not null,
+  index_version integer not null,
+  walking boolean not null,
+  walk_workspace uuid,
+  walk_prompt uuid,
+  constraint search_progress_pkey PRIMARY KEY (only_row),
+  constraint search_progress_only_row_check CHECK (only_row)
+);
+grant select on search_progress to ps_app;
+grant select, update on search_progress to ps_system;
+
+create table search_statistics (
+  workspace_id uuid default current_workspace() not null,
+  documents integer not null,
+  constraint search_statistics_pkey PRIMARY KEY (workspace_id)
+);
+alter table search_statistics enable row level security;
+alter table search_statistics force row level security;
+create policy across_workspaces on search_statistics as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_statistics as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_statistics to ps_app;
+grant delete, insert, select, update on search_statistics to ps_system;
+
+create table search_term (
+  workspace_id uuid default current_workspace() not null,
+  term text not null,
+  id integer generated always as identity not null,
+  documents integer not null,
+  constraint search_term_pkey PRIMARY KEY (workspace_id, term)
+);
+CREATE INDEX search_term_by_trigram ON public.search_term USING gin (term gin_trgm_ops);
+CREATE UNIQUE INDEX search_term_by_id ON public.search_term USING btree (workspace_id, id);
+alter table search_term enable row level security;
+alter table search_term force row level security;
+create policy across_workspaces on search_term as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_term as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_term to ps_app;
+grant delete, insert, select, update on search_term to ps_system;
+
+create table search_vector (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  model text not null,
+  dimensions integer not null,
+  vector bytea not null,
+  xid xid8 default pg_current_xact_id() not null,
+  constraint search_vector_pkey PRIMARY KEY (workspace_id, prompt_id)
+);
+CREATE INDEX search_vector_by_xid ON public.search_vector USING btree (workspace_id, xid);
+alter table search_vector enable row level security;
+alter table search_vector force row level security;
+create policy across_workspaces on search_vector as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_vector as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_vector to ps_app;
+grant delete, insert, select, update on search_vector to ps_system;
+
+create table search_vector_due (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  text_hash text not null,
+  claimed_until timestamp with time zone,
+  constraint search_vector_due_pkey PRIMARY KEY (workspace_id, prompt_id)
+);
+alter table search_vector_due enable row level security;
+alter table search_vector_due force row level security;
+create policy across_workspaces on search_vector_due as permissive for all to ps_system using (true) with check (true);
+create policy tenant on search_vector_due as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on search_vector_due to ps_app;
+grant delete, insert, select, update on search_vector_due to ps_system;
+
+create table session (
+  id uuid not null,
+  token_hash text not null,
+  person_id uuid not null,
+  created_at timestamp with time zone not null,
+  last_seen_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  constraint session_pkey PRIMARY KEY (id),
+  constraint session_token_hash_key UNIQUE (token_hash),
+  constraint session_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id) ON DELETE CASCADE
+);
+CREATE INDEX session_by_expiry ON public.session USING btree (expires_at);
+CREATE INDEX session_by_person ON public.session USING btree (person_id);
+alter table session enable row level security;
+alter table session force row level security;
+create policy across_workspaces on session as permissive for all to ps_system using (true) with check (true);
+grant delete, insert, select, update on session to ps_system;
+
 create table workspace (
   id uuid not null,
   name text not null,
   created_at timestamp with time zone not null,
+  created_by text,
+  updated_at timestamp with time zone,
+  revision integer default 1 not null,
   constraint workspace_pkey PRIMARY KEY (id)
 );
 alter table workspace enable row level security;
@@ -248,4 +686,4 @@ alter table workspace force row level security;
 create policy across_workspaces on workspace as permissive for all to ps_system using (true) with check (true);
 create policy own_workspace on workspace as permissive for all to ps_app using ((id = current_workspace()));
 grant insert, select, update on workspace to ps_system;
-grant select on workspace to ps_app;
+grant select, update on workspace to ps_app;

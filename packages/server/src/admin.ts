@@ -1,16 +1,18 @@
-import { parseCommand, run, UsageError, usage } from './admin/commands.ts'
+import { parseCommand, run, runVerify, UsageError, usage } from './admin/commands.ts'
 import { configOrExit, exitWith, openInstallation } from './service.ts'
 
 /** `prompt-store-admin`: what opens the database itself. Exit codes: 0 done, 1 failed, 2 wrong arguments or environment. */
 async function main(args: string[]): Promise<void> {
   const command = parseCommand(args)
   if (command.name === 'help') return void process.stdout.write(usage)
+  const output = {
+    result: (line: string) => void process.stdout.write(`${line}\n`),
+    note: (line: string) => void process.stderr.write(`${line}\n`),
+  }
+  if (command.name === 'backup verify') return runVerify(command.file, output)
   const installation = await openInstallation(configOrExit(), () => undefined)
   try {
-    await run(command, installation.directUrl ?? installation.url, {
-      result: (line) => process.stdout.write(`${line}\n`),
-      note: (line) => process.stderr.write(`${line}\n`),
-    })
+    await run(command, installation.directUrl ?? installation.url, output)
   } finally {
     await installation.release()
   }

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ConfigError, installationSecret, isLoopback, readConfig } from './config.ts'
 
 const long = 'x'.repeat(32)
@@ -17,10 +17,24 @@ const wrong: [name: string, values: string[]][] = [
   ['LOG_LEVEL', ['INFO', 'loud', '3']],
   ['BOOTSTRAP_API_KEY', ['short', 'x'.repeat(31)]],
   ['RATE_LIMIT', ['2000', '0/s', '-1/s', '10/m', 'none', '1.5/s', '10000000/s']],
+  ['TRUST_PROXY', ['true', 'loopback', '0', '10', '10.0.0.0/33', '::1/129', '10.0.0.1/8/8', '10.0.0.1,', 'proxy.example']],
+  ['LOAD_SHEDDING', ['1', 'yes', 'OFF']],
   ['ALLOW_OPEN', ['yes', '2', 'TRUE']],
   ['CACHE_BYTES', ['-1', '128MB', '1e6', '100000000001']],
   ['ENCRYPTION_KEY', ['short']],
   ['AUDIT_SIGNING_KEY', ['short']],
+  [
+    'PUBLIC_URL',
+    ['prompts.example.com', 'http://prompts.example.com', 'https://x/path', 'https://x?q', 'https://a:b@x', 'ftp://x', 'https://x#y'],
+  ],
+  ['OIDC_ISSUER', ['login.example.com', 'http://login.example.com', 'https://a:b@x', 'https://x?y=z', 'javascript:x']],
+  ['OIDC_SCOPES', ['email profile', 'openid "x"', 'openid,email']],
+  ['OIDC_ALLOWED_DOMAINS', ['example', '@example.com', 'a.b,,c.d', 'a b.c']],
+  ['OIDC_OWNER_EMAILS', ['ada', 'ada@', 'a@b c@d', 'a@b,']],
+  ['OIDC_TRUST_EMAIL', ['yes']],
+  ['SESSION_HOURS', ['0', '721', '1.5', '12h']],
+  ['SESSION_IDLE_MINUTES', ['0', '-1', '43201']],
+  ['AUDIT', ['yes', '1', 'true', 'ON']],
 ]
 
 test.each(wrong.flatMap(([name, values]) => values.map((value) => [name, value])))(
@@ -51,6 +65,81 @@ test('DATABASE_DIRECT_URL alone is refused: it stands beside DATABASE_URL', () =
   expect(readConfig({ DATABASE_URL: postgres, DATABASE_DIRECT_URL: postgres }).databaseDirectUrl).toBe(postgres)
 })
 
+describe('logging in', () => {
+  const whole = {
+    OIDC_ISSUER: 'https://login.example.com/realms/company',
+    OIDC_CLIENT_ID: 'prompt-store',
+    OIDC_CLIENT_SECRET: 'Hunter2',
+    PUBLIC_URL: 'https://prompts.example.com/',
+  }
+  const defaults = {
+    issuer: 'https://login.example.com/realms/company',
+    clientId: 'prompt-store',
+    clientSecret: 'Hunter2',
+    publicUrl: 'https://prompts.example.com',
+    scopes: 'openid email profile',
+    allowedDomains: [],
+    ownerEmails: [],
+    trustEmail: false,
+    sessionMs: 43_200_000,
+    idleMs: 3_600_000,
+  }
+
+  test('takes four variables, and the rest has defaults', () => {
+    expect(readConfig(whole).login).toEqual(defaults)
+    const more = {
+      OIDC_SCOPES: 'openid email',
+      OIDC_ALLOWED_DOMAINS: 'Example.com, example.org',
+      OIDC_OWNER_EMAILS: 'Ada@Example.com',
+      OIDC_TRUST_EMAIL: '1',
+    }
+    expect(readConfig({ ...whole, ...more, SESSION_HOURS: '1', SESSION_IDLE_MINUTES: '5' }).login).toEqual({
+      ...defaults,
+      scopes: 'openid email',
+      allowedDomains: ['example.com', 'example.org'],
+      ownerEmails: ['ada@example.com'],
+      trustEmail: true,
+      sessionMs: 3_600_000,
+      idleMs: 300_000,
+    })
+  })
+
+  test('a provider or a service without TLS is taken on this machine alone', () => {
+    const local = { ...whole, OIDC_ISSUER: 'http://127.0.0.1:9000', PUBLIC_URL: 'http://localhost:5110' }
+    expect(readConfig(local).login).toMatchObject({ issuer: 'http://127.0.0.1:9000', publicUrl: 'http://localhost:5110' })
+    expect(readConfig({ ...whole, OIDC_ISSUER: 'http://[::1]:9000' }).login?.issuer).toBe('http://[::1]:9000')
+  })
+
+  test.each(['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'PUBLIC_URL'])('without %s it is half set: one line names it', (name) => {
+    expect(() => readConfig({ ...whole, [name]: '' })).toThrow(new RegExp(`^${name} is needed beside OIDC_ISSUER[^\\n]*$`))
+  })
+
+  test.each([
+    ['OIDC_CLIENT_ID', 'x'],
+    ['OIDC_CLIENT_SECRET', 'Hunter2'],
+    ['OIDC_SCOPES', 'openid'],
+    ['OIDC_ALLOWED_DOMAINS', 'a.b'],
+    ['OIDC_OWNER_EMAILS', 'a@b'],
+    ['OIDC_TRUST_EMAIL', '0'],
+  ])('%s alone is half set: one line names it, and no secret', (name, value) => {
+    expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`^${name} stands beside OIDC_ISSUER(?!.*Hunter2)[^\\n]*$`))
+  })
+
+  test('what does not need it may be set without it', () => {
+    expect(readConfig({ PUBLIC_URL: 'https://x.example', SESSION_HOURS: '1' }).login).toBeUndefined()
+  })
+})
+
+test('an encoder: the one that comes with npm, an endpoint with its model, or none', () => {
+  const endpoint = { EMBEDDINGS_URL: 'https://host/v1', EMBEDDINGS_MODEL: 'small', EMBEDDINGS_API_KEY: 'key' }
+  expect(readConfig({ EMBEDDINGS: 'off', ...endpoint }).embeddings).toBe('off')
+  expect(readConfig(endpoint).embeddings).toEqual({ url: 'https://host/v1', model: 'small', apiKey: 'key' })
+  expect(() => readConfig({ EMBEDDINGS_URL: 'https://host/v1' })).toThrow(/EMBEDDINGS_MODEL/)
+  expect(() => readConfig({ EMBEDDINGS: 'maybe' })).toThrow(/^EMBEDDINGS must be on or off/)
+  expect(() => readConfig({ EMBEDDINGS_URL: 'ftp://host' })).toThrow(/^EMBEDDINGS_URL must be/)
+  expect(() => readConfig({ VECTOR_BYTES: '-1' })).toThrow(/^VECTOR_BYTES must be/)
+})
+
 test('an empty environment gives the defaults, and an empty value counts as none', () => {
   const defaults = readConfig({})
   expect(defaults).toEqual({
@@ -64,10 +153,16 @@ test('an empty environment gives the defaults, and an empty value counts as none
     logLevel: 'info',
     bootstrapApiKey: undefined,
     rateLimit: { perSecond: 2000 },
+    trustProxy: undefined,
+    shedding: true,
     allowOpen: false,
     cacheBytes: 134_217_728,
+    embeddings: 'offline',
+    vectorBytes: 268_435_456,
     encryptionKey: undefined,
     auditSigningKey: undefined,
+    login: undefined,
+    audit: true,
   })
   expect(readConfig(Object.fromEntries(wrong.map(([name]) => [name, ''])))).toEqual(defaults)
 })
@@ -87,6 +182,7 @@ test('right values are taken', () => {
     CACHE_BYTES: '0',
     ENCRYPTION_KEY: long,
     AUDIT_SIGNING_KEY: long,
+    AUDIT: 'off',
   })
   expect(config).toMatchObject({
     port: 0,
@@ -96,6 +192,7 @@ test('right values are taken', () => {
     rateLimit: 'off',
     allowOpen: true,
     cacheBytes: 0,
+    audit: false,
     bootstrapApiKey: long,
   })
   expect(readConfig({ RATE_LIMIT: '50/s', ALLOW_OPEN: 'false' })).toMatchObject({ rateLimit: { perSecond: 50 }, allowOpen: false })

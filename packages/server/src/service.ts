@@ -6,6 +6,7 @@ import { type Config, ConfigError, installationSecret, isLoopback, readConfig } 
 import { canReach, startEmbeddedPostgres } from './infrastructure/embedded-postgres/index.ts'
 import { migrate } from './infrastructure/postgres/migrate.ts'
 import { createLog } from './infrastructure/telemetry/log.ts'
+import { startTelemetry } from './infrastructure/telemetry/otel.ts'
 
 /** At the end: how long callers get to close their connections of their own accord, what is in flight to end, and all of it. */
 const graceMs = 300
@@ -42,11 +43,14 @@ async function run(role: 'http' | 'worker', config: Config, log: FastifyBaseLogg
   const installation = await openInstallation(config, note)
   const applied = await migrate(installation.directUrl ?? installation.url)
   if (applied.length > 0) note('the database was migrated', { applied })
+  const telemetry = await startTelemetry(process.env, (message, details) => log.warn(details ?? {}, message))
   const app = await createApp({
     ...config,
     databaseUrl: installation.url,
     directUrl: installation.directUrl,
-    encryptionKey: secretsOf(config).encryptionKey,
+    ...secretsOf(config),
+    auditCheckpoints: join(config.dataDir, 'audit-checkpoints.ndjson'),
+    telemetry,
     log,
   })
   await app.start()
@@ -58,6 +62,7 @@ async function run(role: 'http' | 'worker', config: Config, log: FastifyBaseLogg
     note('closing', { signal })
     setTimeout(() => app.http.server.closeAllConnections(), drainMs).unref()
     await app.stop(role === 'http' ? graceMs : 0)
+    await telemetry?.stop()
     await installation.release()
   }, log)
   note(role === 'http' ? 'ready' : 'working', { address: role === 'http' ? app.http.addresses() : [] })

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
-import { createWriteStream, existsSync, statSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Client, PromptItem, Version } from '@prompt-store/sdk'
 import type { Command } from 'commander'
 import { withClient, withConnection } from '../connection.ts'
 import { exportedRow } from '../import/exported.ts'
 import { UsageError, wantsJson, write, writeJson, writeLine } from '../output.ts'
+import { type Put, toFile } from '../to-file.ts'
 
-type Put = (text: string) => Promise<void>
 type Counts = { prompts: number; versions: number }
 
 export const addExport = (program: Command): Command =>
@@ -70,21 +69,4 @@ async function* versionsOf(client: Client, { id, version: newest }: PromptItem):
   } else
     for (let version = 1; version <= newest; version++)
       yield await client.request('GET', '/prompts/{id}/versions/{version}', { path: { id, version } })
-}
-
-/** Write beside the place and move it there when it is whole: a broken-off export leaves what was there before. */
-async function toFile(path: string, fill: (put: Put) => Promise<void>): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`
-  const stream = createWriteStream(partial, { flags: 'w', mode: 0o600, flush: true })
-  const failed = new Promise<never>((_, reject) => stream.once('error', reject))
-  const put: Put = (text) => (stream.write(text) ? Promise.resolve() : new Promise((resolve) => stream.once('drain', resolve)))
-  try {
-    await Promise.race([fill((text) => Promise.race([put(text), failed])), failed])
-    await Promise.race([new Promise<void>((resolve) => stream.end(resolve)), failed])
-    await rename(partial, path)
-  } catch (error) {
-    stream.destroy()
-    await rm(partial, { force: true })
-    throw error
-  }
 }

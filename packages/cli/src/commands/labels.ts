@@ -6,7 +6,7 @@ import { parseReference } from '../reference.ts'
 import { versionNumber } from '../values.ts'
 
 /** Labels are moved by the prompt's id; version 1 is there whatever the labels are. */
-async function idOf(client: Client, text: string): Promise<string> {
+export async function idOf(client: Client, text: string): Promise<string> {
   const { category, name } = parseReference(text)
   return (await client.request('POST', '/prompts/resolve', { body: { category, name, version: 1 } })).id
 }

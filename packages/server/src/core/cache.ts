@@ -36,6 +36,8 @@ export type Cache<V> = Readonly<{
 export type SharedCache = Readonly<{
   getMany(keys: readonly string[]): Promise<(string | undefined)[]>
   setMany(entries: readonly { key: string; value: string }[]): void
+  /** Take values out for good. @throws, unlike the others, when it does not answer: the caller has to try again */
+  deleteMany(keys: readonly string[]): Promise<void>
   stats(): { state: 'off' | 'connected' | 'away'; hits: number; misses: number; errors: number }
   /** Resolves with the round trip in milliseconds. @throws when it does not answer */
   ping(): Promise<number>
@@ -45,6 +47,7 @@ export type SharedCache = Readonly<{
 export const noSharedCache: SharedCache = {
   getMany: async (keys) => keys.map(() => undefined),
   setMany: () => undefined,
+  deleteMany: async () => undefined,
   stats: () => ({ state: 'off', hits: 0, misses: 0, errors: 0 }),
   ping: async () => 0,
   close: async () => undefined,

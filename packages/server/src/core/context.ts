@@ -14,13 +14,17 @@ export type Ctx = Readonly<{
   now(): string
   newId(): string
   cursors: CursorCodec
-  /** Read in one snapshot of this workspace. */
+  /** Read in one snapshot of this workspace; a caller whose reading is limited to categories sees the prompts of those alone. */
   read<T>(work: (db: Db) => Promise<T>): Promise<T>
+  /** The same whatever the caller's limits: for what callers share, such as caches. What comes of it is the caller's business to check. */
+  readAll<T>(work: (db: Db) => Promise<T>): Promise<T>
   /** Change in one transaction of this workspace; answers after the commit. Run again when the database asks for it (deadlock). */
   transact<T>(work: (tx: Db) => Promise<T>): Promise<T>
-  /** Work across all workspaces: for background jobs only. */
-  system<T>(work: (db: Db) => Promise<T>): Promise<T>
-  /** Tell what happened: outbox rows in the same transaction, and the `on` handlers of other contexts. */
+  /** Work across all workspaces: for background jobs, and for reads whose index row-level security would bar; those name the workspace. */
+  system<T>(work: (db: Db) => Promise<T>, mode?: 'read' | 'write'): Promise<T>
+  /** Go on in another workspace, in the same transaction, as the same caller. @throws Forbidden (403) unless it administers the installation */
+  visit<T>(tx: Db, workspaceId: string, work: (there: Ctx) => Promise<T>): Promise<T>
+  /** Tell what happened: outbox rows and audit entries in the same transaction, and the `on` handlers of other contexts. */
   emit(tx: Db, events: readonly DomainEvent[]): Promise<void>
   /** Hand over slow work: the job runs after, and only after, the transaction has committed. */
   enqueue(tx: Db, job: { name: string }, payload: object): Promise<void>

@@ -1,6 +1,8 @@
+import type { Readable } from 'node:stream'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import type { Ctx } from './context.ts'
 import type { ErrorKind } from './errors.ts'
+import type { Load } from './limits/load.ts'
 
 const Nothing = Type.Object({}, { additionalProperties: false })
 
@@ -12,8 +14,8 @@ export type Input<P extends TObject, Q extends TObject, B extends TSchema> = Rea
   ifMatch?: readonly string[]
 }>
 
-/** Finished bytes: what a `serve` endpoint answers. */
-export type Answer = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: Buffer | string }>
+/** Finished bytes, or a stream of them: what a `serve` endpoint answers. */
+export type Answer = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: Buffer | string | Readable }>
 
 type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends TSchema> = {
   /** Unique; `context.verb`. It is the OpenAPI operationId and the name of the SDK method. */
@@ -23,6 +25,8 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   path: string
   /** The permission it needs. */
   access: string
+  /** Only for administrators of the installation, beside the permission. */
+  instanceAdmin?: boolean
   summary: string
   params?: P
   query?: Q
@@ -32,9 +36,15 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   status?: 200 | 201 | 202 | 204
   /** Absent: the answer has no body (204). */
   reply?: R
+  /** Its media type, where it is not `application/json`. */
+  replyType?: string
   errors?: readonly ErrorKind[]
   /** A POST that changes nothing: no `Idempotency-Key`. */
   readOnly?: boolean
+  /** When it is refused under overload; without it an address that ends in `/export` is an export, and the rest writes or reads. */
+  load?: Load
+  /** Fields of the reply that are told once: an answer that is stored for its `Idempotency-Key` lacks them. */
+  secrets?: readonly string[]
 }
 
 /** One endpoint: contract, documentation, access rule and handler in one value. */
@@ -80,4 +90,6 @@ export const serve = <
 
 /** True when the endpoint honours `Idempotency-Key`. */
 export const changesState = (e: AnyEndpoint): boolean => e.method !== 'GET' && !e.readOnly
+/** How an endpoint counts when there is too much to do. */
+export const loadOf = (e: AnyEndpoint): Load => e.load ?? (e.path.endsWith('/export') ? 'export' : changesState(e) ? 'write' : 'read')
 export const statusOf = (e: AnyEndpoint): number => e.status ?? (e.reply ? 200 : 204)

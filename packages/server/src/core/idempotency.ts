@@ -24,7 +24,14 @@ declare module './db.ts' {
 }
 
 /** A finished answer, ready to be sent again. */
-export type StoredAnswer = Readonly<{ status: number; headers: Record<string, string>; body: string; xid?: string }>
+export type StoredAnswer = Readonly<{
+  status: number
+  headers: Record<string, string>
+  body: string
+  /** What is stored in place of a body that holds secrets: the same without them. */
+  kept?: string
+  xid?: string
+}>
 
 const keptMs = 24 * 3_600_000
 
@@ -83,7 +90,7 @@ async function store(tx: Db, key: string, hash: string, answer: StoredAnswer, ct
     requestHash: hash,
     status: answer.status,
     headers: JSON.stringify(answer.headers),
-    body: answer.body,
+    body: answer.kept ?? answer.body,
     expiresAt: new Date(Date.parse(ctx.now()) + keptMs).toISOString(),
   }
   await tx
@@ -95,6 +102,11 @@ async function store(tx: Db, key: string, hash: string, answer: StoredAnswer, ct
 
 /** The same context inside a transaction that is already open. */
 const joined = (ctx: Ctx, tx: Db): Ctx => ({ ...ctx, read: (work) => work(tx), transact: (work) => work(tx) })
+
+/** Forget the stored answers of this workspace that mention something: its text is gone for good, and they may hold it. */
+export async function forgetAnswers(tx: Db, mentioned: string): Promise<void> {
+  await tx.deleteFrom('idempotencyKey').where(sql<boolean>`position(${mentioned} in body) > 0`).execute()
+}
 
 const purgeKeys = job({
   name: 'core.purge_idempotency_keys',

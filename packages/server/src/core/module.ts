@@ -2,6 +2,7 @@ import type { Ctx } from './context.ts'
 import type { Db } from './db.ts'
 import type { AnyEndpoint } from './endpoint.ts'
 import type { DomainEvent } from './events.ts'
+import type { RootRoute } from './http/root.ts'
 import type { Job } from './jobs.ts'
 
 /** Runs in the emitting transaction, for its own context's tables only; slow work is a job. */
@@ -11,6 +12,8 @@ export type EventHandler = (event: DomainEvent, tx: Db, ctx: Ctx) => Promise<voi
 export type Module = Readonly<{
   name: string
   endpoints: readonly AnyEndpoint[]
+  /** What it has at the root, beside the API. */
+  root?: readonly RootRoute[]
   jobs?: readonly Job[]
   on?: Readonly<Record<string, EventHandler>>
 }>

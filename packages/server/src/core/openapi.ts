@@ -39,7 +39,7 @@ function operation(e: AnyEndpoint, tag: string, schemas: Json): Json {
   const failures = new Map<number, string[]>()
   for (const { status, code } of e.errors ?? []) failures.set(status, [...(failures.get(status) ?? []), code])
   const success = e.reply
-    ? { description: 'Done', content: { 'application/json': { schema: hoist(e.reply, schemas) } } }
+    ? { description: 'Done', content: { [e.replyType ?? 'application/json']: { schema: hoist(e.reply, schemas) } } }
     : { description: 'Done; no body' }
   return {
     operationId: e.name,

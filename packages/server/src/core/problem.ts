@@ -25,6 +25,7 @@ export const PreconditionFailed = errorKind({
 export const BodyTooLarge = errorKind({ code: 'request.too_large', status: 413, title: 'The body is too large' })
 export const UrlTooLong = errorKind({ code: 'request.url_too_long', status: 414, title: 'The address is too long' })
 export const MediaTypeUnsupported = errorKind({ code: 'request.media_type', status: 415, title: 'The content type is not supported' })
+export const RateLimited = errorKind({ code: 'rate_limit.exceeded', status: 429, title: 'Too many requests' })
 export const HeadersTooLarge = errorKind({ code: 'request.headers_too_large', status: 431, title: 'The headers are too large' })
 export const IdempotencyMismatch = errorKind({
   code: 'idempotency.mismatch',
@@ -36,8 +37,10 @@ export const IdempotencyInProgress = errorKind({
   status: 409,
   title: 'The first request with this Idempotency-Key is still running',
 })
+export const FieldReadOnly = errorKind({ code: 'field.read_only', status: 422, title: 'This field cannot be changed here' })
 export const Internal = errorKind({ code: 'internal', status: 500, title: 'Something went wrong on our side' })
 export const Unavailable = errorKind({ code: 'service.unavailable', status: 503, title: 'The service cannot answer just now' })
+export const Overloaded = errorKind({ code: 'service.overloaded', status: 503, title: 'The service has too much to do just now' })
 
 /** The body of every non-2xx answer (RFC 9457, `application/problem+json`). */
 export const Problem = Type.Object(

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Principal } from './access.ts'
+import { assertInstanceAdmin, type Principal, visibleCategories } from './access.ts'
 import type { Ctx } from './context.ts'
 import type { Db } from './db.ts'
 import type { FeedEvent } from './events.ts'
@@ -8,10 +8,13 @@ import { newId } from './ids.ts'
 import type { EventHandler, Module } from './module.ts'
 import { appendEvents } from './outbox.ts'
 import type { CursorCodec } from './page.ts'
+import { type Tracing, traced } from './tracing.ts'
 
+/** One workspace; with `categories`, only the prompts of these are seen. */
+export type Scope = Readonly<{ workspaceId: string; categories?: readonly string[] }>
 /** What core asks of the database: one transaction of one workspace. */
 export type Transactions = Readonly<{
-  within<T>(scope: Readonly<{ workspaceId: string }> | 'system', mode: 'read' | 'write', work: (db: Db) => Promise<T>): Promise<T>
+  within<T>(scope: Scope | 'system', mode: 'read' | 'write', work: (db: Db) => Promise<T>): Promise<T>
 }>
 /** What core asks of the queue: a job row in the caller's transaction, and a nudge after the commit. */
 export type JobSender = Readonly<{ send(tx: Db, name: string, payload: object, by: JobOrigin): Promise<void>; wake(): void }>
@@ -32,6 +35,16 @@ type Emitted = { events: FeedEvent[]; jobs: number }
 const currentTransaction = async (tx: Db): Promise<string> =>
   (await sql<{ xid: string }>`select pg_current_xact_id()::text as xid`.execute(tx)).rows[0]!.xid
 
+/** The same transactions, each with a span. */
+const tracedTransactions = (database: Transactions, tracing: Tracing, parent: string): Transactions => ({
+  within: (scope, mode, work) => {
+    const attributes = { 'db.system.name': 'postgresql', 'db.operation.name': mode }
+    return traced(tracing, { name: `transaction ${mode}`, kind: 'client', parent, attributes }, () => database.within(scope, mode, work))
+  },
+})
+/** From here on the transaction works in this workspace. */
+const enter = (tx: Db, workspaceId: string) => sql`select set_config('app.workspace_id', ${workspaceId}, true)`.execute(tx)
+
 /** Wire database, feed and queue into the contexts that requests and jobs work with. */
 export function createRuntime(parts: {
   database: Transactions
@@ -40,13 +53,19 @@ export function createRuntime(parts: {
   cursors: CursorCodec
   clock: () => string
   modules: () => readonly Module[]
+  tracing?: Tracing | undefined
+  /** Whether changes leave audit entries. */
+  audit: boolean
 }): Runtime {
-  const { database, feed, queue, cursors, clock } = parts
+  const { feed, queue, cursors, clock, audit } = parts
   const emitted = new WeakMap<Db, Emitted>()
   const handlersOf = (type: string): EventHandler[] => parts.modules().flatMap((module) => module.on?.[type] ?? [])
 
   const contextFor = (principal: Principal, origin: Origin): Ctx => {
     const { workspaceId } = principal
+    const database =
+      parts.tracing && origin.traceparent ? tracedTransactions(parts.database, parts.tracing, origin.traceparent) : parts.database
+    const categories = visibleCategories(principal)
     const ctx: Ctx = {
       workspaceId,
       actor: principal,
@@ -55,8 +74,9 @@ export function createRuntime(parts: {
       now: clock,
       newId,
       cursors,
-      read: (work) => database.within({ workspaceId }, 'read', work),
-      system: (work) => database.within('system', 'write', work),
+      read: (work) => database.within({ workspaceId, ...(categories && { categories }) }, 'read', work),
+      readAll: (work) => database.within({ workspaceId }, 'read', work),
+      system: (work, mode = 'write') => database.within('system', mode, work),
       async transact(work) {
         let committed: Emitted = { events: [], jobs: 0 }
         let xid = ''
@@ -72,8 +92,23 @@ export function createRuntime(parts: {
         if (committed.jobs > 0) queue.wake()
         return result
       },
+      async visit(tx, there, work) {
+        const within = (one: Ctx): Ctx => ({ ...one, read: (look) => look(tx), transact: (change) => change(tx) })
+        if (there === workspaceId) return work(within(ctx))
+        assertInstanceAdmin(principal)
+        await enter(tx, there)
+        const result = await work(within(contextFor({ ...principal, workspaceId: there }, origin)))
+        await enter(tx, workspaceId)
+        return result
+      },
       async emit(tx, events) {
-        const appended = await appendEvents(tx, events, { workspaceId, actor: principal.id, requestId: origin.requestId, at: clock() })
+        const appended = await appendEvents(tx, events, {
+          workspaceId,
+          actor: principal.id,
+          requestId: origin.requestId,
+          at: clock(),
+          audit,
+        })
         emitted.get(tx)?.events.push(...appended)
         for (const event of events) for (const handle of handlersOf(event.type)) await handle(event, tx, ctx)
       },

@@ -36,7 +36,9 @@ export async function startTestApp({ database: given, open = false, ...options }
     databaseConnections: 8,
     cacheBytes: 32 * 1024 * 1024,
     encryptionKey: 'encryption-key-of-the-tests-012345678',
+    auditSigningKey: 'audit-signing-key-of-the-tests-0123456',
     bootstrapApiKey: open ? undefined : bootstrapKey,
+    shedding: false, // a machine that runs many tests at once is overloaded
     log: createLog(process.env.TEST_LOG_LEVEL ?? 'silent'),
     checkReplies: true,
     ...options,

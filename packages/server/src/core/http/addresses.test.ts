@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bootstrapKey, startTestApp, type TestApp } from '../../testing/index.ts'
 import { type RawAnswer, raw } from '../testing/raw.ts'
-import { addressOf, endpointsOf, type Fixtures, makeFixtures } from '../testing/walk.ts'
+import { addressOf, endpointsOf, type Fixtures, makeFixtures, queryOf } from '../testing/walk.ts'
 
 let t: TestApp
 let mine: Fixtures
@@ -160,7 +160,7 @@ describe('queries', () => {
         expect([e.name, limit, answer.status, answer.json().errors?.[0]?.pointer]).toEqual([e.name, limit, 400, '?limit'])
       }
       for (const limit of ['1', '200', '1000', '999999999'])
-        expect([e.name, (await get(`/api/v1${addressOf(e, mine)}?limit=${limit}`)).status]).toEqual([e.name, 200])
+        expect([e.name, (await get(`/api/v1${addressOf(e, mine)}?limit=${limit}&${queryOf(e, mine)}`)).status]).toEqual([e.name, 200])
     }
   })
 

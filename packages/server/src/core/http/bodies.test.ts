@@ -10,7 +10,7 @@ let mine: Fixtures
 beforeAll(async () => {
   t = await startTestApp()
   takers = endpointsOf(t).filter(({ body }) => body)
-  mine = await makeFixtures(t.owner)
+  mine = await makeFixtures(t.owner, t.database)
 })
 afterAll(() => t.stop())
 
@@ -45,9 +45,10 @@ async function everyTaker(
   nonsense: (e: AnyEndpoint) => Promise<RawAnswer>,
   expected: { status: number; code: string },
   more: (answer: RawAnswer, e: AnyEndpoint) => boolean = () => true,
+  among: readonly AnyEndpoint[] = takers,
 ) {
   const wrong: string[] = []
-  for (const e of takers) {
+  for (const e of among) {
     const answer = await nonsense(e)
     const { status, headers, text } = answer
     const fits =
@@ -59,6 +60,9 @@ async function everyTaker(
   }
   expect(wrong).toEqual([])
 }
+
+/** All of them but those whose body holds numbers alone. */
+const withText = () => takers.filter(({ name }) => !['relationships.setStrength'].includes(name))
 
 describe('every endpoint that takes a body', () => {
   test('there are some, and their bodies in the walk are accepted', async () => {
@@ -123,6 +127,7 @@ describe('every endpoint that takes a body', () => {
       (answer, e) =>
         (acceptsNull(e) && value === null) ||
         Boolean(answer.json().errors?.some(({ pointer }) => pointer.startsWith(spoilt(e, value).pointer))),
+      withText(),
     ),
   )
   /** There `null` clears the field. */
@@ -137,6 +142,7 @@ describe('every endpoint that takes a body', () => {
       (e) => send(e, spoilt(e, text).body),
       { status: 422, code: 'request.text_unstorable' },
       (answer, e) => answer.json().errors?.[0]?.pointer === spoilt(e, text).pointer,
+      withText(),
     ),
   )
 

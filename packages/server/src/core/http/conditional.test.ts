@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../testing/index.ts'
-import { addressOf, bodyOf, endpointsOf, type Fixtures, makeFixtures } from '../testing/walk.ts'
+import type { AnyEndpoint } from '../endpoint.ts'
+import { addressOf, bodyOf, endpointsOf, type Fixtures, makeFixtures, makeIds, queryOf } from '../testing/walk.ts'
 
 let t: TestApp
 let mine: Fixtures
 beforeAll(async () => {
   t = await startTestApp()
-  mine = await makeFixtures(t.owner)
+  mine = await makeFixtures(t.owner, t.database)
 })
 afterAll(() => t.stop())
 
@@ -96,8 +97,8 @@ describe('the consistency token', () => {
   test('comes with every write, also with one that changes nothing or answers nothing, and with no read', async () => {
     const wrong: string[] = []
     for (const e of endpointsOf(t)) {
-      const f = await makeFresh()
-      const { status, headers } = await t.owner(e.method, addressOf(e, f), bodyOf(e, f))
+      const f = await makeFresh(e)
+      const { status, headers } = await t.owner(e.method, `${addressOf(e, f)}?${queryOf(e, f)}`, bodyOf(e, f))
       const writes = e.method !== 'GET' && !e.readOnly
       if (status >= 300 || headers.has('x-consistency-token') !== writes)
         wrong.push(`${e.name}: ${status} ${headers.get('x-consistency-token')}`)
@@ -107,21 +108,28 @@ describe('the consistency token', () => {
       const same = await t.owner('PUT', `/prompts/${mine.id}`, { description: 'the same' })
       expect([same.status, same.headers.get('x-consistency-token')]).toEqual([200, expect.stringMatching(/^ps1\.[0-9a-z]+$/)])
     }
-  })
+  }, 120_000)
   let fresh = 0
   /** Fixtures of a prompt of its own, so that deleting one does not spoil the next call. */
-  const makeFresh = async (): Promise<Fixtures> => {
+  const makeFresh = async ({ name: endpoint, path }: AnyEndpoint): Promise<Fixtures> => {
     const name = `fresh ${fresh++}`
-    const { body } = await t.owner('POST', '/prompts', {
-      content: '{{who}}',
-      category: 'fresh',
-      name,
-      tags: ['walked'],
-      labels: ['production', 'staging'],
-    })
-    await t.owner('PUT', `/prompts/${body.id}/content`, { content: 'Hello {{who}}' })
-    await t.owner('PUT', `/prompts/${body.id}/labels/staging`, { version: 2 })
-    return { ...mine, id: body.id, category: 'fresh', name }
+    const { id } = (
+      await t.owner('POST', '/prompts', {
+        content: '{{who}}',
+        category: 'fresh',
+        name,
+        tags: ['walked'],
+        labels: ['production', 'staging'],
+      })
+    ).body
+    await t.owner('PUT', `/prompts/${id}/content`, { content: 'Hello {{who}}' })
+    await t.owner('PUT', `/prompts/${id}/labels/staging`, { version: 2 })
+    if (/edaction$/.test(endpoint)) await t.owner('POST', `/prompts/${id}/versions/1/redact`, { reason: 'To be withdrawn' })
+    const documentId = (await t.owner('POST', '/documents', { title: 'Fresh' })).body.id
+    if (endpoint === 'documents.unlink') await t.owner('PUT', `/prompts/${id}/documents/${documentId}`, {})
+    const others = path.includes('/:id') && !path.startsWith('/prompts')
+    const ids = others ? await makeIds(t.owner, t.database) : mine.ids
+    return { ...mine, id, promptId: id, ids, documentId, category: 'fresh', name }
   }
 
   test('grows from write to write of one caller', async () => {

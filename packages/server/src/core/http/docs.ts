@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { type ErrorKind, errorCatalogue } from '../errors.ts'
 
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
+export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
 
-const page = (
+/** A small page of ours; the title is escaped, the body is HTML. */
+export const page = (
   title: string,
   body: string,
 ): string => `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorGroups } from '../error-groups.ts'
 import { AppError, isAppError } from '../errors.ts'
 import {
   BodyTooLarge,
   Internal,
   MediaTypeUnsupported,
   MethodNotAllowed,
+  type ProblemBody,
   problemOf,
   RequestMalformed,
   RouteNotFound,
@@ -32,20 +34,29 @@ function asAppError(error: unknown): AppError {
   return new AppError(Internal, 'The failure was logged under the request id. Nothing that was acknowledged is lost.')
 }
 
-/** Answer a failure as RFC 9457. */
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+/** Answer a failure as RFC 9457. @param page makes a page of it instead, for a browser that asked for one */
+export function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: unknown,
+  page?: (problem: ProblemBody) => string,
+): FastifyReply {
   const failure = asAppError(error)
   const body = problemOf(failure, { instance: request.url.split('?')[0]!, requestId: request.id })
-  if (failure.kind.status >= 500) request.log.error({ err: error, code: failure.kind.code }, 'request failed')
+  if (failure.kind.status >= 500) {
+    const fingerprint = failure.kind === Internal ? request.server.errorGroups?.note(error, 'http') : undefined
+    request.log.error({ err: error, code: failure.kind.code, ...(fingerprint && { fingerprint }) }, 'request failed')
+  }
   return reply
     .code(failure.kind.status)
     .headers({ 'X-Request-Id': request.id, ...failure.extras.headers })
-    .type('application/problem+json; charset=utf-8')
-    .send(JSON.stringify(body))
+    .type(page ? 'text/html; charset=utf-8' : 'application/problem+json; charset=utf-8')
+    .send(page ? page(body) : JSON.stringify(body))
 }
 
 /** One way for all failures to leave, also for unknown addresses (404) and wrong methods (405 with `Allow`). */
-export function handleFailures(app: FastifyInstance, methodsOf: (path: string) => readonly string[]): void {
+export function handleFailures(app: FastifyInstance, methodsOf: (path: string) => readonly string[], errors?: ErrorGroups): void {
+  if (errors) app.decorate('errorGroups', errors)
   app.setErrorHandler((error, request, reply) => sendProblem(request, reply, error))
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(request.url.split('?')[0]!)
@@ -70,3 +81,10 @@ const formOf = (template: string): RegExp =>
       .replace(/:[A-Za-z]+/g, '[^/]+')
       .replaceAll('*', '.*')}$`,
   )
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Where unexpected errors are counted. */
+    errorGroups?: ErrorGroups
+  }
+}

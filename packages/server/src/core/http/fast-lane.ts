@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http'
-import type { Principal } from '../access.ts'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { On, Principal } from '../access.ts'
 import { may } from '../access.ts'
 import type { Feed } from '../feed/feed.ts'
 import { xidOf } from '../feed/token.ts'
@@ -7,7 +7,13 @@ import { noneMatch, requestIdOf } from './headers.ts'
 import type { FastLane } from './server.ts'
 
 /** A finished answer that is at hand. `headers` are names and values in turn, as `writeHead` takes them. */
-export type Finished = Readonly<{ bytes: Buffer; etag: string; rawHeaders: readonly string[] }>
+export type Finished = Readonly<{
+  bytes: Buffer
+  etag: string
+  rawHeaders: readonly string[]
+  /** What a caller whose permission is limited needs it for. */
+  on: On
+}>
 
 /** A hot path: a plain function from an address to finished bytes, or nothing. */
 export type HotPath = Readonly<{
@@ -26,12 +32,14 @@ export type HotPath = Readonly<{
  */
 export function createFastLane(parts: {
   paths: readonly HotPath[]
-  peek: (headers: IncomingHttpHeaders) => Principal | undefined
+  peek: (request: IncomingMessage) => Principal | undefined
+  /** Within the caller's limit, which this takes from? Refusals are the usual way's. @param now milliseconds, monotonic */
+  take: (principal: Principal, now: number) => boolean
   feed: Feed
   closing: () => boolean
-  observe: (route: string, status: number, startedAt: number) => void
+  observe: (route: string, status: number, startedAt: number, headers: IncomingHttpHeaders) => void
 }): FastLane {
-  const { paths, peek, feed, closing, observe } = parts
+  const { paths, peek, take, feed, closing, observe } = parts
   return (request, response) => {
     if (request.method !== 'GET') return false
     const url = request.url!
@@ -39,10 +47,10 @@ export function createFastLane(parts: {
     if (!path) return false
     const startedAt = performance.now()
     const { headers } = request
-    const principal = peek(headers)
+    const principal = peek(request)
     if (!principal || !may(principal, path.access) || !tokenSatisfied(headers, feed)) return false
     const found = path.find(principal.workspaceId, url.slice(path.prefix.length))
-    if (!found) return false
+    if (!found || (principal.limits && !may(principal, path.access, found.on)) || !take(principal, startedAt)) return false
     const status = noneMatch(headers['if-none-match'], found.etag) ? 304 : 200
     const head = [...found.rawHeaders, 'X-Request-Id', requestIdOf(headers['x-request-id'])]
     if (closing()) head.push('Connection', 'close')
@@ -51,7 +59,7 @@ export function createFastLane(parts: {
       head.push('Content-Length', String(found.bytes.length))
       response.writeHead(200, head).end(found.bytes)
     }
-    observe(path.route, status, startedAt)
+    observe(path.route, status, startedAt, headers)
     return true
   }
 }

@@ -9,6 +9,9 @@ export type Check = Readonly<{
 }>
 type Result = { status: 'ok' | 'failing'; reason?: string } & Record<string, unknown>
 
+/** Who asks after the service's health gets an answer when it is at its worst, too. */
+const vital = { config: { vital: true } } as const
+
 /** No check may take longer. Milliseconds. */
 const patience = 2_000
 
@@ -22,8 +25,8 @@ export function healthRoutes(
   const runAll = async () =>
     Object.fromEntries(await Promise.all(options.checks.map(async (check) => [check.name, await result(check)] as const)))
 
-  app.get('/livez', async () => ({ status: 'ok' }))
-  app.get('/health', async (_request, reply) => {
+  app.get('/livez', vital, async () => ({ status: 'ok' }))
+  app.get('/health', vital, async (_request, reply) => {
     const checks = await runAll()
     const down = options.checks.some(({ name, needed }) => needed && checks[name]!.status === 'failing')
     const degraded = Object.values(checks).some(({ status }) => status === 'failing')
@@ -31,7 +34,7 @@ export function healthRoutes(
       .code(down ? 503 : 200)
       .send({ status: down ? 'down' : degraded ? 'degraded' : 'ok', version: options.version, uptime: uptime(), checks })
   })
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', vital, async (_request, reply) => {
     const checks = await runAll()
     const reasons = options.checks
       .filter(({ name, needed }) => needed && checks[name]!.status === 'failing')

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { assertMay, type Principal } from '../access.ts'
+import { assertInstanceAdmin, assertMay, type Principal } from '../access.ts'
 import type { Ctx } from '../context.ts'
-import { type Answer, type AnyEndpoint, changesState, type Input, statusOf } from '../endpoint.ts'
-import { AppError, type ErrorKind } from '../errors.ts'
+import { type Answer, type AnyEndpoint, changesState, type Input, loadOf, statusOf } from '../endpoint.ts'
+import { AppError, type ErrorKind, isAppError } from '../errors.ts'
 import { tokenOf, xidOf } from '../feed/token.ts'
 import { once, requestHash, type StoredAnswer } from '../idempotency.ts'
 import { assertText } from '../json.ts'
@@ -17,9 +17,14 @@ export type Mounting = Readonly<{
   runtime: Runtime
   /** Who is calling. @throws Unauthenticated (401) */
   authenticate(request: FastifyRequest): Promise<Principal>
+  /** Told when a known principal lacks a permission, also when that shows only within the work. */
+  onRefused?(attempt: Attempt): void
   /** Tests check every reply against its schema; production does not pay for it. */
   checkReplies?: boolean
 }>
+
+/** Who tried what, and which permission was missing. */
+export type Attempt = Readonly<{ workspaceId: string; actor: string; endpoint: string; permission: string; requestId: string }>
 
 type Validators = Readonly<{ params: Validator; query: Validator; body: Validator; reply: Validator }>
 const accept: Validator = () => []
@@ -40,17 +45,31 @@ export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], m
     app.route({
       method: e.method,
       url: prefix + e.path,
+      config: { load: loadOf(e) },
       ...(e.body && { bodyLimit: e.bodyLimit ?? 1024 * 1024 }),
-      onRequest: (request) => admit(e, request, mounting),
-      handler: (request, reply) => answer(e, validators, request, reply, mounting),
+      onRequest: (request) => admit(e, request, mounting).catch(tellRefusal(e, request, mounting)),
+      handler: (request, reply) => answer(e, validators, request, reply, mounting).catch(tellRefusal(e, request, mounting)),
     })
   }
 }
+
+/** On the way of a failure out: a 403 to somebody we know is told. */
+const tellRefusal =
+  ({ name }: AnyEndpoint, request: FastifyRequest, { onRefused }: Mounting) =>
+  (error: unknown): never => {
+    const { principal, id: requestId } = request
+    if (principal && isAppError(error) && error.kind.status === 403) {
+      const permission = String(error.extras.members?.permission ?? error.kind.code)
+      onRefused?.({ workspaceId: principal.workspaceId, actor: principal.id, endpoint: name, permission, requestId })
+    }
+    throw error
+  }
 
 /** Before the body is read: who has no business here cannot make the service read megabytes. */
 async function admit(e: AnyEndpoint, request: FastifyRequest, mounting: Mounting): Promise<void> {
   request.principal = await mounting.authenticate(request)
   assertMay(request.principal, e.access)
+  if (e.instanceAdmin) assertInstanceAdmin(request.principal)
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new AppError(MediaTypeUnsupported, 'Send the body as it is, without Content-Encoding.')
@@ -65,7 +84,7 @@ async function answer(
 ): Promise<unknown> {
   const input = validated(e, validators, request)
   await awaitToken(request, mounting)
-  const traceparent = traceparentOf(request.headers.traceparent)
+  const traceparent = request.span?.traceparent ?? traceparentOf(request.headers.traceparent)
   let xid: string | undefined
   const ctx = mounting.runtime.contextFor(request.principal, {
     requestId: request.id,
@@ -130,8 +149,12 @@ function finished(e: AnyEndpoint, validators: Validators, reply: unknown): Store
   if (e.location) headers.Location = prefix + e.location(reply)
   const wrong = validators.reply(reply)
   if (wrong.length > 0) throw new Error(`${e.name} answered what its schema does not allow: ${JSON.stringify(wrong)}`)
-  return { status: statusOf(e), headers, body: e.reply ? JSON.stringify(reply) : '' }
+  return { status: statusOf(e), headers, body: e.reply ? JSON.stringify(reply) : '', ...(e.secrets && { kept: without(reply, e.secrets) }) }
 }
+
+/** The JSON of a reply without its secrets. */
+const without = (reply: unknown, secrets: readonly string[]): string =>
+  JSON.stringify(reply, (name, value: unknown) => (secrets.includes(name) ? undefined : value))
 
 const sendRaw = (reply: FastifyReply, { status, headers, body }: Answer) =>
   status === 304 || status === 204 ? reply.code(status).headers(headers).send() : reply.code(status).headers(headers).send(body)

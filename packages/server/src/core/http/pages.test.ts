@@ -70,6 +70,7 @@ describe('a walk', () => {
 
   test('of every list ends, whatever the page size', async () => {
     const { id, label } = await makeFixtures(t.owner)
+    for (const status of ['review', 'draft', 'review']) await t.owner('PUT', `/prompts/${id}/lifecycle`, { status })
     for (let n = 0; n < 4; n++) await t.owner('PUT', `/prompts/${id}/content`, { content: `${n}` })
     for (let n = 1; n < 5; n++) await t.owner('PUT', `/prompts/${id}/labels/${label}`, { version: n })
     for (const path of [
@@ -78,6 +79,10 @@ describe('a walk', () => {
       '/prompts/categories',
       '/prompts/tags',
       '/prompts/tags/walked',
+      '/prompts/lifecycle/review',
+      `/prompts/${id}/lifecycle/history`,
+      `/prompts/${id}/documents`,
+      '/documents',
     ]) {
       const whole = (await t.owner('GET', `${path}?limit=200`)).body
       expect(whole.nextCursor).toBeNull()

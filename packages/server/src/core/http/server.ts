@@ -18,12 +18,21 @@ const maxParamLength = 4_000
 /** How long a sender may take, in milliseconds: for all headers, and for the whole request; looked at every `check`. */
 const patience = { headers: 10_000, request: 60_000, check: 1_000 }
 
+const firstHops = (hops: number) => (_address: string, hop: number) => hop < hops
+
 /** The HTTP server: Fastify, with the fast lane in front of it. Slow senders are cut off (408). */
-export function createHttp(options: { logger: FastifyBaseLogger; fastLane: FastLane; patience?: typeof patience }): FastifyInstance {
+export function createHttp(options: {
+  logger: FastifyBaseLogger
+  fastLane: FastLane
+  /** Proxies whose `X-Forwarded-For` is believed: addresses and networks, or how many stand in front. Absent: none. */
+  trustProxy?: string[] | number | undefined
+  patience?: typeof patience
+}): FastifyInstance {
   const { headers: headersTimeout, request: requestTimeout, check: connectionsCheckingInterval } = options.patience ?? patience
   const app = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: typeof options.trustProxy === 'number' ? firstHops(options.trustProxy) : (options.trustProxy ?? false),
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     routerOptions: { maxParamLength, ignoreTrailingSlash: false },
     onProtoPoisoning: 'ignore',

@@ -5,72 +5,98 @@ import type { Db } from '../../core/db.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { Unauthenticated } from '../../core/problem.ts'
-import { createKeyMemory } from './key-memory.ts'
-import { assertOpenModeServes, defaultWorkspaceId, hashKey, isKey, openModeObjection } from './model.ts'
+import { createKeyMemory, type KnownKey } from './key-memory.ts'
+import { concernsRights } from './model/events.ts'
+import { AddressRefused } from './model/failures.ts'
+import { assertOpenModeServes, defaultWorkspaceId, hashKey, isKey, openModeObjection } from './model/keys.ts'
+import type { SessionGate } from './session-gate.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
+/** What is looked at of a request. */
+export type Caller = Readonly<{ headers: Headers; socket: { readonly remoteAddress?: string | undefined }; method?: string | undefined }>
 
 export type Authenticator = Readonly<{
-  /** Who is calling. @throws Unauthenticated (401), OpenModeRefused (403), Unavailable (503) when a key cannot be looked up */
-  authenticate(headers: Headers): Promise<Principal>
+  /**
+   * Who is calling, by key or by a session's cookie. A caller without a method counts as one that changes something.
+   * @throws Unauthenticated (401), AddressRefused, OpenModeRefused (403), Unavailable (503) when neither can be looked up; what `SessionGate` throws
+   */
+  authenticate(caller: Caller): Promise<Principal>
   /** The same from memory alone, for the hot path; undefined: ask `authenticate`. */
-  peek(headers: Headers): Principal | undefined
+  peek(caller: Caller): Principal | undefined
   /** True while no key has ever been made. */
   isOpen(): Promise<boolean>
+  /** The keys that were used since this was last asked. */
+  takeUsed(): string[]
 }>
 
-const owner = { workspaceId: defaultWorkspaceId, permissions: new Set(['*']), instanceAdmin: true }
+const owner = { workspaceId: defaultWorkspaceId, permissions: new Set(['*']), roles: ['owner'], instanceAdmin: true }
 const openPrincipal: Principal = { ...owner, id: 'open' }
 const bootstrapPrincipal: Principal = { ...owner, id: 'bootstrap' }
+const bootstrap: KnownKey = { id: 'bootstrap', principal: bootstrapPrincipal, until: null, admits: undefined, used: false }
 
 /** The bootstrap key is known by itself; every other one by the memory of the instance; no key at all means open mode. */
 export function createAuthenticator(parts: {
   system: <T>(work: (db: Db) => Promise<T>) => Promise<T>
   feed: Feed
+  clock: () => string
   bootstrapKey: string | undefined
+  /** Known where people log in; then the service is not open, key or no key. */
+  sessions?: SessionGate | undefined
 }): Authenticator {
-  const { system, feed, bootstrapKey } = parts
+  const { system, feed, clock, bootstrapKey, sessions } = parts
   const memory = createKeyMemory(system, feed)
   const bootstrapHash = bootstrapKey === undefined ? undefined : Buffer.from(hashKey(bootstrapKey))
   const isBootstrap = (hash: string): boolean => bootstrapHash !== undefined && timingSafeEqual(Buffer.from(hash), bootstrapHash)
 
   // By the header as it came: hashing it anew would cost more than all the rest of a hot read.
-  const recent = new LRUCache<string, Principal>({ max: 10_000 })
+  const recent = new LRUCache<string, KnownKey>({ max: 10_000 })
   feed.subscribe(({ events, everything }) => {
-    if (everything || events.some(({ type }) => type.startsWith('key.'))) recent.clear()
+    if (everything || events.some(concernsRights)) recent.clear()
   })
 
-  const find = async (token: string): Promise<Principal | undefined> => {
+  const find = async (token: string): Promise<KnownKey | undefined> => {
     const hash = hashKey(token)
-    if (isBootstrap(hash)) return bootstrapPrincipal
+    if (isBootstrap(hash)) return bootstrap
     return isKey(token) ? memory.find(hash) : undefined
   }
-  const isOpen = async (): Promise<boolean> => bootstrapHash === undefined && memory.isOpen()
+  const isOpen = async (): Promise<boolean> => bootstrapHash === undefined && sessions === undefined && memory.isOpen()
+  const isOver = ({ until }: KnownKey): boolean => until !== null && clock() >= until
 
   return {
     isOpen,
-    async authenticate(headers) {
+    takeUsed: memory.takeUsed,
+    async authenticate({ headers, socket, method = 'POST' }) {
       const token = bearer(headers)
       if (token !== undefined) {
-        const principal = await find(token)
-        if (principal) return principal
-        throw refuse('The key is not valid: unknown or revoked. Check it, or ask for a new one.', 'invalid_token')
+        const key = await find(token)
+        if (!key) throw refuse('The key is not valid: unknown or revoked. Check it, or ask for a new one.', 'invalid_token')
+        if (isOver(key)) throw refuse(`The key ended at ${key.until}. Ask for a new one.`, 'invalid_token')
+        if (key.admits && !key.admits(socket.remoteAddress)) throw refuseAddress(socket.remoteAddress)
+        key.used = true
+        return key.principal
       }
+      // A key wins over a cookie: no other site's page can send one.
+      if (sessions?.isShown(headers)) return sessions.authenticate(headers, method)
       if (!(await isOpen())) throw refuse('Send a key: Authorization: Bearer <key>.')
       assertOpenModeServes(headers)
       return openPrincipal
     },
-    peek(headers) {
+    peek({ headers, socket }) {
       if (!feed.isCurrent()) return undefined
       const { authorization } = headers
+      if (sessions && typeof authorization !== 'string') return undefined
       if (typeof authorization !== 'string')
         return memory.peekOpen() && openModeObjection(headers) === undefined ? openPrincipal : undefined
-      const known = recent.get(authorization)
-      if (known) return known
-      const hash = hashKey(bearer(headers) ?? '')
-      const principal = isBootstrap(hash) ? bootstrapPrincipal : memory.peek(hash)
-      if (principal) recent.set(authorization, principal)
-      return principal
+      let key = recent.get(authorization)
+      if (!key) {
+        const hash = hashKey(bearer(headers) ?? '')
+        key = isBootstrap(hash) ? bootstrap : memory.peek(hash)
+        if (!key) return undefined
+        recent.set(authorization, key)
+      }
+      if (isOver(key) || (key.admits && !key.admits(socket.remoteAddress))) return undefined
+      key.used = true
+      return key.principal
     },
   }
 }
@@ -85,3 +111,9 @@ const refuse = (detail: string, error?: string): AppError =>
   new AppError(Unauthenticated, detail, {
     headers: { 'WWW-Authenticate': `Bearer realm="prompt-store"${error ? `, error="${error}"` : ''}` },
   })
+
+const refuseAddress = (address: string | undefined): AppError =>
+  new AppError(
+    AddressRefused,
+    `The key may not be used from ${address ?? 'this address'}. Call from one of its networks, or ask for another key.`,
+  )

@@ -5,7 +5,7 @@ import { appendEvents } from '../../core/outbox.ts'
 import { startTestApp, type TestApp } from '../../testing/index.ts'
 import { addKey, defaultWorkspaceId, newKey } from './index.ts'
 import { createKeyMemory } from './key-memory.ts'
-import { hashKey } from './model.ts'
+import { hashKey } from './model/keys.ts'
 
 let t: TestApp
 beforeEach(async () => {
@@ -69,9 +69,9 @@ test('a key is asked for once, and again after any key has changed', async () =>
   const { slow, letGo, asked } = heldBack()
   letGo()
   const memory = createKeyMemory(slow, t.app.feed)
-  for (let n = 0; n < 5; n++) expect((await memory.find(hash))?.workspaceId).toBe(defaultWorkspaceId)
+  for (let n = 0; n < 5; n++) expect((await memory.find(hash))?.principal.workspaceId).toBe(defaultWorkspaceId)
   for (let n = 0; n < 5; n++) expect(await memory.find('unknown')).toBeUndefined()
-  expect([asked(), memory.peek(hash)?.workspaceId]).toEqual([2, defaultWorkspaceId])
+  expect([asked(), memory.peek(hash)?.principal.workspaceId]).toEqual([2, defaultWorkspaceId])
   await makeKey()
   expect([asked(), memory.peek(hash)]).toEqual([2, undefined])
   await memory.find(hash)

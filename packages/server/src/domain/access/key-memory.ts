@@ -2,34 +2,51 @@ import { LRUCache } from 'lru-cache'
 import type { Principal } from '../../core/access.ts'
 import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
-import { findPrincipal, noKeyExists } from './queries.ts'
+import { addressTest } from './addresses.ts'
+import { concernsRights } from './model/events.ts'
+import { type FoundKey, findKey, noKeyExists } from './queries.ts'
 
-/** What this instance remembers of the keys; any `key.*` event makes it forget. */
+/** A key that is known here: its rights, compiled, and what each use of it has to fulfil. */
+export type KnownKey = {
+  readonly id: string
+  readonly principal: Principal
+  /** It works before this time; null: always. */
+  readonly until: string | null
+  /** Whether it works from an address; undefined: from everywhere. */
+  readonly admits: ((address: string | undefined) => boolean) | undefined
+  /** Set by each use, and taken back when that has been noted. */
+  used: boolean
+}
+
+/** What this instance remembers of the keys; any event that concerns somebody's rights makes it forget. */
 export type KeyMemory = Readonly<{
   /** Who a key is, by its hash; asks the database when it is not remembered. @throws Unavailable (503) */
-  find(hash: string): Promise<Principal | undefined>
+  find(hash: string): Promise<KnownKey | undefined>
   /** True while no key was ever made. @throws Unavailable (503) */
   isOpen(): Promise<boolean>
   /** The same two from memory alone: right as long as the feed is current. */
-  peek(hash: string): Principal | undefined
+  peek(hash: string): KnownKey | undefined
   peekOpen(): boolean
+  /** The keys that were used since this was last asked. */
+  takeUsed(): string[]
 }>
 
 export function createKeyMemory(system: <T>(work: (db: Db) => Promise<T>) => Promise<T>, feed: Feed): KeyMemory {
-  const known = new LRUCache<string, Principal>({ max: 50_000 })
+  const usedBefore = new Set<string>()
+  const known = new LRUCache<string, KnownKey>({ max: 50_000, dispose: ({ id, used }) => void (used && usedBefore.add(id)) })
   const unknown = new LRUCache<string, true>({ max: 10_000 })
   let open: boolean | undefined
   /** Counts what was forgotten: an answer that was asked for before is not kept after. */
   let generation = 0
   feed.subscribe(({ events, everything }) => {
-    if (!everything && !events.some(({ type }) => type.startsWith('key.'))) return
+    if (!everything && !events.some(concernsRights)) return
     generation++
     known.clear()
     unknown.clear()
     if (open) open = undefined
   })
 
-  /** Ask the database; keep the answer unless a key was made or revoked meanwhile. */
+  /** Ask the database; keep the answer unless rights were changed meanwhile. */
   const ask = async <T>(query: (db: Db) => Promise<T>, keep: (answer: T) => void): Promise<T> => {
     const asked = generation
     const answer = await system(query)
@@ -47,10 +64,10 @@ export function createKeyMemory(system: <T>(work: (db: Db) => Promise<T>) => Pro
     peekOpen: () => open === true,
     async find(hash) {
       await refresh()
-      const principal = known.get(hash)
-      if (principal || unknown.has(hash)) return principal
-      const remember = (found: Principal | undefined) => void (found ? known.set(hash, found) : unknown.set(hash, true))
-      return ask((db) => findPrincipal(db, hash), remember)
+      const key = known.get(hash)
+      if (key || unknown.has(hash)) return key
+      const remember = (found: KnownKey | undefined) => void (found ? known.set(hash, found) : unknown.set(hash, true))
+      return ask(async (db) => knownKey(await findKey(db, hash)), remember)
     },
     async isOpen() {
       if (open === false) return false
@@ -60,5 +77,23 @@ export function createKeyMemory(system: <T>(work: (db: Db) => Promise<T>) => Pro
       }
       return open ?? ask(noKeyExists, remember)
     },
+    takeUsed() {
+      for (const key of known.values()) {
+        if (key.used) usedBefore.add(key.id)
+        key.used = false
+      }
+      const taken = [...usedBefore]
+      usedBefore.clear()
+      return taken
+    },
   }
 }
+
+const knownKey = (found: FoundKey | undefined): KnownKey | undefined =>
+  found && {
+    id: found.id,
+    principal: found.principal,
+    until: found.until,
+    admits: found.cidrs ? addressTest(found.cidrs) : undefined,
+    used: false,
+  }

@@ -4,7 +4,7 @@ import { appendEvents } from '../../core/outbox.ts'
 import { openDoor } from '../../core/testing/door.ts'
 import { bootstrapKey, type Call, clientOf, cloneDatabase, startTestApp, type TestApp, type TestDatabase } from '../../testing/index.ts'
 import { addKey, defaultWorkspaceId, newKey } from './index.ts'
-import { hashKey, isKey } from './model.ts'
+import { hashKey, isKey } from './model/keys.ts'
 
 /** Keys may be served from memory for a second; the rest is for a busy machine. */
 const patience = { timeout: 10_000, interval: 50 }

@@ -1,6 +1,6 @@
 import type { Db } from '../../core/db.ts'
 import { appendEvents } from '../../core/outbox.ts'
-import { defaultWorkspaceId, hashKey, keyCreated } from './model.ts'
+import { defaultWorkspaceId, hashKey, keyCreated } from './model/keys.ts'
 import './tables.ts'
 
 /** The default workspace exists from the first start on. */
@@ -18,17 +18,26 @@ export type KeyToAdd = Readonly<{
   name: string
   key: string
   permissions: readonly string[]
+  role?: string | null
+  expiresAt?: string | null
+  allowedCidrs?: readonly string[] | null
   instanceAdmin: boolean
   createdBy: string
   at: string
 }>
 
-/** Keep a key's hash, and tell all instances: the first key ends open mode. */
-export async function addKey(db: Db, { key, at, permissions, ...row }: KeyToAdd): Promise<void> {
+/** Keep a key's hash, and nothing else of it. */
+export async function insertKey(db: Db, { key, at, permissions, allowedCidrs, ...row }: KeyToAdd): Promise<void> {
+  const lists = { permissions: [...permissions], allowedCidrs: allowedCidrs ? [...allowedCidrs] : null }
   await db
     .insertInto('apiKey')
-    .values({ ...row, permissions: [...permissions], secretHash: hashKey(key), createdAt: at, revokedAt: null })
+    .values({ ...row, ...lists, secretHash: hashKey(key), createdAt: at, revokedAt: null })
     .execute()
-  const rows = [keyCreated(row.id, { name: row.name })]
-  await appendEvents(db, rows, { workspaceId: row.workspaceId, actor: row.createdBy, requestId: row.id, at, explicitWorkspace: true })
+}
+
+/** The same from outside of any workspace, told to all instances: the first key ends open mode. */
+export async function addKey(db: Db, row: KeyToAdd): Promise<void> {
+  const { id, workspaceId, createdBy: actor, at } = row
+  await insertKey(db, row)
+  await appendEvents(db, [keyCreated(id, { name: row.name })], { workspaceId, actor, requestId: id, at, explicitWorkspace: true })
 }

@@ -29,7 +29,7 @@ test('every change tells what happened, once, in the order of the feed and witho
     ])
     const two = await told(() => change('PUT', '', { content: 'two', description: 'd', tags: ['x'] }))
     expect(two).toEqual([
-      ['prompt.version_created', { ...called, version: 2, checksum: expect.any(String), changeType: 'update' }],
+      ['prompt.version_created', { ...called, version: 2, changeType: 'update' }],
       ['prompt.updated', { ...called, fields: ['description', 'tags'] }],
     ])
     expect(await told(() => change('PUT', '', { content: 'two', description: 'd' }))).toEqual([])
@@ -44,7 +44,7 @@ test('every change tells what happened, once, in the order of the feed and witho
       ['prompt.label_moved', { ...called, label: 'beta', from: 1, to: null }],
     ])
     expect(await told(() => change('POST', '/versions/1/rollback', { labels: ['production'] }))).toEqual([
-      ['prompt.version_created', { ...called, version: 3, checksum: expect.any(String), changeType: 'rollback' }],
+      ['prompt.version_created', { ...called, version: 3, changeType: 'rollback' }],
       ['prompt.label_moved', { ...called, label: 'production', from: 1, to: 3 }],
     ])
     const renamed = { category: 'c', name: 'm' }
@@ -55,6 +55,7 @@ test('every change tells what happened, once, in the order of the feed and witho
       ['prompt.created', { category: 'c', name: 'f', version: 1 }],
       ['prompt.forked', { category: 'c', name: 'f', from: { promptId: id, version: 3 } }],
       ['prompt.label_moved', { category: 'c', name: 'f', label: 'production', from: null, to: 1 }],
+      ['relationship.created', { sourceId: expect.any(String), targetId: id, type: 'derived_from', strength: 1 }],
     ])
     expect(await told(() => change('DELETE', ''))).toEqual([['prompt.deleted', renamed]])
     expect(await told(() => change('POST', '/restore'))).toEqual([['prompt.restored', renamed]])
@@ -74,7 +75,7 @@ test('every change tells what happened, once, in the order of the feed and witho
     )
     const positions = placed.map(({ position }) => position).sort((a, b) => a - b)
     expect(positions).toEqual(positions.map((_, i) => i + 1))
-    const kinds = new Set(promptEvents.map(({ type }) => type))
+    const kinds = new Set([...promptEvents.map(({ type }) => type), 'relationship.created'])
     expect(placed.filter(({ type }) => !kinds.has(type))).toEqual([])
     expect(placed.filter(({ actor }) => actor !== 'bootstrap')).toEqual([])
     expect(placed.filter(({ requestId }) => requestId === 'mine')).toHaveLength(1)

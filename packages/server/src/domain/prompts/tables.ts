@@ -1,7 +1,8 @@
 import type { ColumnType } from 'kysely'
 import type { Generated, Json } from '../../core/db.ts'
 import type { State, VersionState } from './model/prompt.ts'
-import type { Body, Variable } from './model/shapes.ts'
+import type { RedactionRequest } from './model/redaction.ts'
+import type { Body, Redacted, Variable } from './model/shapes.ts'
 
 /** The tables this context owns. No other context may name them in SQL. */
 declare module '../../core/db.ts' {
@@ -24,6 +25,9 @@ declare module '../../core/db.ts' {
       createdAt: string
       updatedAt: string
       deletedAt: string | null
+      deprecatedAt: Generated<string | null>
+      sunsetAt: Generated<string | null>
+      successorId: Generated<string | null>
     }
     promptVersion: Owned & {
       promptId: string
@@ -39,7 +43,9 @@ declare module '../../core/db.ts' {
       metadata: Json<Record<string, unknown>>
       createdBy: string
       createdAt: string
+      redaction: ColumnType<Redacted | null, null | undefined, string>
     }
+    promptRedaction: Owned & RedactionRequest & { purgeChecksum: string | null }
     promptLabel: Owned & { promptId: string; label: string; version: number }
     promptLabelMove: Owned & {
       id: Generated<number>

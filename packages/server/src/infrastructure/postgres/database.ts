@@ -2,16 +2,19 @@ import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool } from 'kys
 import pg from 'pg'
 import type { Db, Tables } from '../../core/db.ts'
 import { isId } from '../../core/ids.ts'
+import type { Scope as Workspace } from '../../core/runtime.ts'
 import { Client, PatientClient, typeParsers } from './client.ts'
 import { isRetryable, translate } from './failures.ts'
 
 export type Mode = 'read' | 'write'
-export type Scope = Readonly<{ workspaceId: string }> | 'system'
+export type Scope = Workspace | 'system'
 
 export type Database = Readonly<{
   /** Run one transaction as `ps_app` in a workspace, or as `ps_system` across all of them. @throws 503 when the database is away */
   within<T>(scope: Scope, mode: Mode, work: (db: Db) => Promise<T>): Promise<T>
   pool(): { total: number; idle: number; waiting: number }
+  /** How long the first in the queue for a connection has been waiting, milliseconds; 0 when nobody waits. */
+  queueMs(): number
   close(): Promise<void>
 }>
 
@@ -37,10 +40,34 @@ export function openDatabase(options: { url: string; max: number; pooled: boolea
   })
   pool.on('error', options.onError)
   pool.on('connect', (client) => client.on('error', options.onError))
+  const queue = queueFor(pool)
   return {
-    within: (scope, mode, work) => retrying(() => inTransaction(pool, begin(scope, mode), work)),
+    within: (scope, mode, work) => retrying(() => inTransaction(queue.connect, begin(scope, mode), work)),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    queueMs: queue.oldestMs,
     close: () => pool.end(),
+  }
+}
+
+type Queue = Readonly<{ connect(): Promise<pg.PoolClient>; oldestMs(): number }>
+
+/** The pool serves in turn, so who has waited longest stands first. */
+function queueFor(pool: pg.Pool): Queue {
+  const waiting = new Set<{ since: number }>()
+  return {
+    async connect() {
+      const place = { since: performance.now() }
+      waiting.add(place)
+      try {
+        return await pool.connect()
+      } finally {
+        waiting.delete(place)
+      }
+    },
+    oldestMs() {
+      const [first] = waiting
+      return first ? performance.now() - first.since : 0
+    },
   }
 }
 
@@ -49,11 +76,12 @@ function begin(scope: Scope, mode: Mode): string {
   const start = mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin'
   if (scope === 'system') return `${start}; set local role ps_system`
   if (!isId(scope.workspaceId)) throw new Error('a workspace id must be a UUID')
-  return `${start}; set local role ps_app; set local app.workspace_id = '${scope.workspaceId}'`
+  const limit = scope.categories ? `; set local app.categories = ${pg.escapeLiteral(JSON.stringify(scope.categories))}` : ''
+  return `${start}; set local role ps_app; set local app.workspace_id = '${scope.workspaceId}'${limit}`
 }
 
-async function inTransaction<T>(pool: pg.Pool, preamble: string, work: (db: Db) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
+async function inTransaction<T>(connect: Queue['connect'], preamble: string, work: (db: Db) => Promise<T>): Promise<T> {
+  const client = await connect()
   const handle = handleOf(client)
   try {
     await client.query(preamble)
@@ -74,7 +102,7 @@ async function inTransaction<T>(pool: pg.Pool, preamble: string, work: (db: Db) 
 const plugins = [new CamelCasePlugin({ maintainNestedObjectKeys: true })]
 
 /** Kysely on one connection for one transaction: used later, it could write into another one's, so then it refuses. */
-function handleOf(client: pg.PoolClient): { db: Kysely<Tables>; close(): void } {
+export function handleOf(client: pg.ClientBase): { db: Kysely<Tables>; close(): void } {
   let open = true
   const connection = {
     query: (text: string, values: readonly unknown[]) =>

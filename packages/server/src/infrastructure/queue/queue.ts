@@ -1,8 +1,10 @@
 import { fromKysely, PgBoss } from 'pg-boss'
 import type { Principal } from '../../core/access.ts'
 import type { Db } from '../../core/db.ts'
+import type { ErrorGroups } from '../../core/error-groups.ts'
 import type { Job } from '../../core/jobs.ts'
 import type { JobOrigin, JobSender, Runtime } from '../../core/runtime.ts'
+import { type Tracing, traced } from '../../core/tracing.ts'
 import type { SystemPool } from '../postgres/system.ts'
 import { queueSchema } from './install.ts'
 
@@ -16,10 +18,12 @@ export type Queue = JobSender &
   }>
 
 type Log = (message: string, details?: object) => void
+/** Who is told of what jobs do: their errors, and their spans where traces are collected. */
+type Watchers = Readonly<{ errors: ErrorGroups; tracing?: Tracing | undefined }>
 type Envelope = Readonly<{ payload: object; by: JobOrigin }>
 
 /** pg-boss on the store's own database: enqueued in the caller's transaction, woken by the feed or a poll each second. */
-export function createQueue(system: SystemPool, log: Log): Queue {
+export function createQueue(system: SystemPool, log: Log, watchers: Watchers): Queue {
   const boss = new PgBoss({
     db: { executeSql: async (text: string, values?: unknown[]) => ({ rows: await system.query(text, values) }) },
     schema: queueSchema,
@@ -45,7 +49,7 @@ export function createQueue(system: SystemPool, log: Log): Queue {
         await boss.updateQueue(job.name, settings) // the queue may be of an earlier version
         if (!runtime) continue
         if (job.schedule) await boss.schedule(job.name, job.schedule, { payload: {}, by: scheduledBy })
-        workers.push(await work(boss, job, runtime, log))
+        workers.push(await work(boss, job, runtime, log, watchers))
       }
     },
     stop: () => boss.stop({ graceful: true, timeout: 10_000 }),
@@ -54,7 +58,7 @@ export function createQueue(system: SystemPool, log: Log): Queue {
 
 const scheduledBy: JobOrigin = { workspaceId: '00000000-0000-7000-8000-000000000001', actor: 'schedule', requestId: 'schedule' }
 
-const work = (boss: PgBoss, job: Job, runtime: Runtime, log: Log): Promise<string> =>
+const work = (boss: PgBoss, job: Job, runtime: Runtime, log: Log, { errors, tracing }: Watchers): Promise<string> =>
   boss.work<Envelope>(
     job.name,
     { batchSize: 20, burstWhenBatchFull: true, pollingIntervalSeconds: 1, perJobResults: true } as never,
@@ -63,12 +67,26 @@ const work = (boss: PgBoss, job: Job, runtime: Runtime, log: Log): Promise<strin
         batch.map(({ id, data }) =>
           settle(
             id,
-            () => job.run(data.payload as never, contextOf(runtime, data.by)),
-            (error) => log('a job failed', { job: job.name, id, requestId: data.by.requestId, err: error }),
+            () => spanned(tracing, job.name, id, data.by, (by) => job.run(data.payload as never, contextOf(runtime, by))),
+            (error) =>
+              log('a job failed', { job: job.name, id, requestId: data.by.requestId, fingerprint: errors.note(error, 'job'), err: error }),
           ),
         ),
       )) as never,
   )
+
+/** A run as a part of the trace of whoever enqueued it. */
+const spanned = (tracing: Tracing | undefined, name: string, id: string, by: JobOrigin, run: (by: JobOrigin) => Promise<void>) => {
+  if (!tracing) return run(by)
+  const attributes = {
+    'messaging.system': 'pg-boss',
+    'messaging.operation.type': 'process',
+    'messaging.destination.name': name,
+    'messaging.message.id': id,
+  }
+  const spec = { name: `process ${name}`, kind: 'consumer' as const, parent: by.traceparent, attributes }
+  return traced(tracing, spec, (traceparent) => run({ ...by, traceparent }))
+}
 
 /** Each job of a batch succeeds or fails by itself. */
 async function settle(

@@ -57,6 +57,7 @@ export function connectSharedCache(url: string, log: (message: string, details?:
       for (const { key, value } of entries) pipeline.set(prefix + key, value, 'EX', keptSeconds)
       pipeline.exec().catch(failed)
     },
+    deleteMany: async (keys) => void (await redis.del(keys.map((key) => prefix + key))),
     stats: () => ({ state: redis.status === 'ready' && performance.now() >= pausedUntil ? 'connected' : 'away', ...counts }),
     async ping() {
       const began = performance.now()

@@ -1,11 +1,26 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Cache, SharedCache } from '../../core/cache.ts'
+import type { ErrorGroups } from '../../core/error-groups.ts'
 import type { Feed } from '../../core/feed/feed.ts'
+import type { AdmissionCounts } from '../../core/http/admission.ts'
 import type { Database } from '../postgres/database.ts'
 import { createRequestMetrics, type Observed } from './request-metrics.ts'
 
+export type Figure = Readonly<{
+  name: string
+  help: string
+  type: 'counter' | 'gauge'
+  values: readonly { value: number; labels: Record<string, string | number> }[]
+}>
+
 export type Metrics = Readonly<{
   observe(request: Observed): void
+  /** Also count what is refused for limits and load. */
+  watchAdmission(counts: AdmissionCounts, level: () => number): void
+  /** Also count unexpected errors by their fingerprint. */
+  watchErrors(errors: ErrorGroups): void
+  /** All counters and gauges as they are now. */
+  figures(): Promise<Figure[]>
   /** The Prometheus text format. */
   text(): Promise<string>
   contentType: string
@@ -57,8 +72,40 @@ export function createMetrics(parts: { database: Database; feed: Feed; caches: r
     g.set({ level: '2', area: 'bodies', outcome: 'error' }, errors)
   })
 
+  /** A counter whose figures are kept elsewhere. */
+  const counter = (name: string, help: string, labelName: string, figures: Readonly<Record<string, number>>) =>
+    new Counter({
+      name: `promptstore_${name}`,
+      help,
+      labelNames: [labelName],
+      registers,
+      collect() {
+        this.reset()
+        for (const [label, count] of Object.entries(figures)) this.inc({ [labelName]: label }, count)
+      },
+    })
+
   return {
     observe,
+    watchAdmission(counts, level) {
+      counter('rate_limited_total', 'Requests refused with 429', 'by', counts.limited)
+      counter('shed_total', 'Requests refused with 503 for too much to do', 'load', counts.shed)
+      gauge('load_level', 'Classes refused just now: 1 exports, 2 and measurements, 3 and writes, 4 and reads', [], (g) => g.set(level()))
+    },
+    watchErrors(errors) {
+      new Counter({
+        name: 'promptstore_errors_total',
+        help: 'Unexpected errors',
+        labelNames: ['fingerprint', 'source'],
+        registers,
+        collect() {
+          this.reset()
+          for (const { fingerprint, source, count } of errors.groups()) this.inc({ fingerprint, source }, count)
+        },
+      })
+    },
+    figures: async () =>
+      ((await registry.getMetricsAsJSON()) as unknown as Figure[]).filter(({ type }) => ['counter', 'gauge'].includes(type)),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }

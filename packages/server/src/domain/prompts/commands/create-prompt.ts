@@ -1,12 +1,16 @@
+import { assertMay } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
+import { between } from '../../../core/events.ts'
 import { type BodyChange, changeBody } from '../model/change.ts'
 import { type BodyInput, type MadeBody, makeBody } from '../model/content.ts'
+import { includesChanged } from '../model/events.ts'
 import { NameTaken } from '../model/failures.ts'
+import { assertVisible, type LabelGate, labelsAtFirst } from '../model/gates.ts'
 import type { Edge } from '../model/includes.ts'
 import { deriveName, nthName } from '../model/names.ts'
-import { createPrompt as create, type NewPrompt } from '../model/prompt.ts'
+import { called, createPrompt as create, defaultCategory, type NewPrompt } from '../model/prompt.ts'
 import type { Prompt } from '../model/shapes.ts'
 import { promptView } from '../model/view.ts'
 import { addPrompt } from '../store/add-prompt.ts'
@@ -18,8 +22,10 @@ import { includeByText } from './includes.ts'
 export type CreatePrompt = NewPrompt & BodyInput & Readonly<{ name?: string | undefined }>
 
 /** Create a prompt with its first version. @throws NameTaken (409) when the name was given and is not free */
-export const createPrompt = (input: CreatePrompt, ctx: Ctx): Promise<Prompt> =>
-  ctx.transact((tx) => createWithin(tx, input, { made: makeBody(input), parent: null, includes: [] }, ctx))
+export const createPrompt =
+  (gate: LabelGate) =>
+  (input: CreatePrompt, ctx: Ctx): Promise<Prompt> =>
+    ctx.transact((tx) => createWithin(tx, input, { made: makeBody(input), parent: null, includes: [], gate }, ctx))
 
 export type ForkPrompt = Readonly<{
   id: string
@@ -31,27 +37,33 @@ export type ForkPrompt = Readonly<{
 }>
 
 /** Copy a version (the newest, unless told) into a prompt of its own that knows its parent. */
-export const forkPrompt = ({ id, version, changes = {}, ...called }: ForkPrompt, ctx: Ctx): Promise<Prompt> =>
-  ctx.transact(async (tx) => {
-    const store = promptStore(tx)
-    const { category, description, tags, metadata, isTemplate, version: newest } = await store.get(id)
-    const { body, version: number } = await store.version(id, version ?? newest)
-    const input = { category, description, tags, metadata, isTemplate, ...present(changes), ...present(called) }
-    const includes = await includeStore(tx).edges(id, number)
-    return createWithin(tx, input, { made: changeBody(body, changes), parent: { promptId: id, version: number }, includes }, ctx)
-  })
+export const forkPrompt =
+  (gate: LabelGate) =>
+  ({ id, version, changes = {}, ...naming }: ForkPrompt, ctx: Ctx): Promise<Prompt> =>
+    ctx.transact(async (tx) => {
+      const store = promptStore(tx)
+      const { category, description, tags, metadata, isTemplate, version: newest } = await store.get(id)
+      assertVisible(ctx.actor, { id, category })
+      const { body, version: number } = await store.version(id, version ?? newest)
+      const input = { category, description, tags, metadata, isTemplate, ...present(changes), ...present(naming) }
+      const includes = await includeStore(tx).edges(id, number)
+      return createWithin(tx, input, { made: changeBody(body, changes), parent: { promptId: id, version: number }, includes, gate }, ctx)
+    })
 
 const present = <T extends object>(fields: T): T =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
 
 /** What a new prompt is made of: its body, and what it was forked from with what that included. */
-type Source = Readonly<{ made: MadeBody; parent: Prompt['parent']; includes: readonly Edge[] }>
+type Source = Readonly<{ made: MadeBody; parent: Prompt['parent']; includes: readonly Edge[]; gate: LabelGate }>
 type Named = NewPrompt & Readonly<{ name?: string | undefined }>
 
-async function createWithin(tx: Db, input: Named, source: Source, ctx: Ctx): Promise<Prompt> {
+async function createWithin(tx: Db, named: Named, source: Source, ctx: Ctx): Promise<Prompt> {
+  assertMay(ctx.actor, 'prompts:write', { category: named.category ?? defaultCategory })
+  const input = { ...named, labels: await labelsAtFirst(source.gate, tx, ctx, named) }
   const { next, version, events, warnings } = await addUnderFreeName(tx, input, source, ctx)
-  await ctx.emit(tx, events)
+  await ctx.emit(tx, between(null, next, events))
   await includeByText(tx, ctx, next, source.made.includes, source.includes)
+  if (source.made.includes.length > 0) await ctx.emit(tx, [includesChanged(next.id, called(next))])
   return promptView(next, version, warnings)
 }
 

@@ -3,13 +3,14 @@ import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { assertIfMatch } from '../../../core/http/headers.ts'
 import { LabelInUse, LabelMoved, LabelNotFound, NothingToRevert } from '../model/failures.ts'
+import { assertMayMove, type LabelGate } from '../model/gates.ts'
 import { assertLabel, standsOn } from '../model/labels.ts'
 import { moveLabel, type State, type VersionState } from '../model/prompt.ts'
 import type { Label, VersionNumber } from '../model/shapes.ts'
 import { includersOf, includeStore } from '../store/include-store.ts'
 import { promptStore } from '../store/prompt-store.ts'
 import { applyOutcome, byOf } from './apply.ts'
-import { assertIncludes } from './includes.ts'
+import { assertIncludes, tellIncludes } from './includes.ts'
 
 export type LabelView = Readonly<{
   label: Label
@@ -29,53 +30,59 @@ export type SetLabel = Readonly<{
 }>
 
 /** Let a label stand on a version. @throws LabelMoved (409) when it is not on `expectedVersion` (null: not set) */
-export const setLabel = ({ id, label, version, expectedVersion, reason, ifMatch }: SetLabel, ctx: Ctx): Promise<LabelView> =>
-  ctx.transact(async (tx) => {
-    assertLabel(label)
-    const state = await promptStore(tx).lock(id)
-    assertIfMatch(ifMatch, String(state.revision))
-    const from = standsOn(state.labels, label)
-    if (expectedVersion !== undefined && expectedVersion !== from)
-      throw new AppError(
-        LabelMoved,
-        `"${label}" is ${from === null ? 'not set' : `on version ${from}`}, not on ${expectedVersion ?? 'nothing'}. Look at its history before you move it.`,
-        { members: { version: from } },
-      )
-    return move(tx, ctx, state, { label, to: version, reason })
-  })
+export const setLabel =
+  (gate: LabelGate) =>
+  ({ id, label, version, expectedVersion, reason, ifMatch }: SetLabel, ctx: Ctx): Promise<LabelView> =>
+    ctx.transact(async (tx) => {
+      assertLabel(label)
+      const state = await promptStore(tx).lock(id)
+      await assertMayMove(gate, tx, ctx, { category: state.category, labels: [label] })
+      assertIfMatch(ifMatch, String(state.revision))
+      const from = standsOn(state.labels, label)
+      if (expectedVersion !== undefined && expectedVersion !== from)
+        throw new AppError(
+          LabelMoved,
+          `"${label}" is ${from === null ? 'not set' : `on version ${from}`}, not on ${expectedVersion ?? 'nothing'}. Look at its history before you move it.`,
+          { members: { version: from } },
+        )
+      return move(tx, ctx, state, { label, to: version, reason })
+    })
 
 /** Put a label back to where its last move took it from. */
-export const revertLabel = (
-  { id, label, reason }: { id: string; label: Label; reason?: string | undefined },
-  ctx: Ctx,
-): Promise<LabelView> =>
-  ctx.transact(async (tx) => {
-    const store = promptStore(tx)
-    const state = await store.lock(id)
-    const last = await store.lastMove(id, label)
-    if (!last) throw new AppError(LabelNotFound, `"${label}" was never set on this prompt.`)
-    if (last.fromVersion === null)
-      throw new AppError(NothingToRevert, `The last move of "${label}" was its first. Delete the label to take it away.`)
-    return move(tx, ctx, state, { label, to: last.fromVersion, reason: reason ?? 'Revert' })
-  })
+export const revertLabel =
+  (gate: LabelGate) =>
+  ({ id, label, reason }: { id: string; label: Label; reason?: string | undefined }, ctx: Ctx): Promise<LabelView> =>
+    ctx.transact(async (tx) => {
+      const store = promptStore(tx)
+      const state = await store.lock(id)
+      await assertMayMove(gate, tx, ctx, { category: state.category, labels: [label] })
+      const last = await store.lastMove(id, label)
+      if (!last) throw new AppError(LabelNotFound, `"${label}" was never set on this prompt.`)
+      if (last.fromVersion === null)
+        throw new AppError(NothingToRevert, `The last move of "${label}" was its first. Delete the label to take it away.`)
+      return move(tx, ctx, state, { label, to: last.fromVersion, reason: reason ?? 'Revert' })
+    })
 
 /** Take a label away. @throws LabelNotFound; LabelInUse (409) when other prompts include this one by the label */
-export const deleteLabel = (
-  { id, label, ifMatch }: { id: string; label: Label; ifMatch?: readonly string[] | undefined },
-  ctx: Ctx,
-): Promise<void> =>
-  ctx.transact(async (tx) => {
-    const state = await promptStore(tx).lock(id)
-    assertIfMatch(ifMatch, String(state.revision))
-    if (standsOn(state.labels, label) === null) throw new AppError(LabelNotFound, `"${label}" is not set on this prompt.`)
-    await applyOutcome(tx, ctx, moveLabel(state, { label, to: null }, byOf(ctx)))
-    await includeStore(tx).lockGraph(ctx.workspaceId)
-    const users = await includersOf(tx, id, label)
-    if (users.length > 0)
-      throw new AppError(LabelInUse, `These prompts include it by this label: ${users.join(', ')}. Change them first.`, {
-        members: { usedBy: users },
-      })
-  })
+export const deleteLabel =
+  (gate: LabelGate) =>
+  ({ id, label, ifMatch }: { id: string; label: Label; ifMatch?: readonly string[] | undefined }, ctx: Ctx): Promise<void> =>
+    ctx.transact(async (tx) => {
+      const state = await promptStore(tx).lock(id)
+      await assertMayMove(gate, tx, ctx, { category: state.category, labels: [label] })
+      assertIfMatch(ifMatch, String(state.revision))
+      const from = standsOn(state.labels, label)
+      if (from === null) throw new AppError(LabelNotFound, `"${label}" is not set on this prompt.`)
+      const outcome = moveLabel(state, { label, to: null }, byOf(ctx))
+      await applyOutcome(tx, ctx, state, outcome)
+      await tellIncludes(tx, ctx, outcome.next, [from, state.version])
+      await includeStore(tx).lockGraph(ctx.workspaceId)
+      const users = await includersOf(tx, id, label)
+      if (users.length > 0)
+        throw new AppError(LabelInUse, `These prompts include it by this label: ${users.join(', ')}. Change them first.`, {
+          members: { usedBy: users },
+        })
+    })
 
 type Wanted = Readonly<{ label: Label; to: VersionNumber; reason?: string | undefined }>
 
@@ -84,8 +91,9 @@ async function move(tx: Db, ctx: Ctx, state: State, wanted: Wanted): Promise<Lab
   const { label, to: version } = wanted
   const target = await promptStore(tx).version(id, version)
   const outcome = moveLabel(state, wanted, byOf(ctx))
-  await applyOutcome(tx, ctx, outcome)
-  await assertIncludes(tx, ctx, { id, version })
+  await applyOutcome(tx, ctx, state, outcome)
+  const earlier = standsOn(state.labels, label) ?? state.version
+  if (await tellIncludes(tx, ctx, outcome.next, [version, earlier])) await assertIncludes(tx, ctx, { id, version })
   await assertFollowersCanUse(tx, ctx, id, label, target)
   return { label, version, previousVersion: standsOn(state.labels, label), promptId: id, revision: outcome.next.revision }
 }

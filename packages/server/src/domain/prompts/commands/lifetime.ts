@@ -3,6 +3,7 @@ import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
 import { assertIfMatch } from '../../../core/http/headers.ts'
 import { PromptInUse } from '../model/failures.ts'
+import type { LabelGate } from '../model/gates.ts'
 import { deletePrompt as remove, restorePrompt as restore } from '../model/prompt.ts'
 import type { Prompt } from '../model/shapes.ts'
 import { includersOf, includeStore } from '../store/include-store.ts'
@@ -12,32 +13,42 @@ import { assertIncludes } from './includes.ts'
 
 export type DeletePrompt = Readonly<{ id: string; force?: boolean | undefined; ifMatch?: readonly string[] | undefined }>
 
-/** Take a prompt out of service; it can be restored. @throws PromptInUse (409) while others include it, unless forced */
-export const deletePrompt = ({ id, force = false, ifMatch }: DeletePrompt, ctx: Ctx): Promise<void> =>
-  ctx.transact(async (tx) => {
-    if (force) assertMay(ctx.actor, 'prompts:force')
-    const state = await promptStore(tx).lock(id)
-    assertIfMatch(ifMatch, String(state.revision))
-    await applyOutcome(tx, ctx, remove(state, byOf(ctx)))
-    await includeStore(tx).lockGraph(ctx.workspaceId)
-    const users = force ? [] : await includersOf(tx, id)
-    if (users.length > 0)
-      throw new AppError(
-        PromptInUse,
-        `These prompts include it: ${users.join(', ')}. Change them first, or send ?force=true (they cannot be served then).`,
-        { members: { usedBy: users } },
-      )
-  })
+/** Take a prompt out of service; it can be restored. @throws PromptInUse (409) while others include it or a label of it is protected, unless forced */
+export const deletePrompt =
+  (gate: LabelGate) =>
+  ({ id, force = false, ifMatch }: DeletePrompt, ctx: Ctx): Promise<void> =>
+    ctx.transact(async (tx) => {
+      const state = await promptStore(tx).lock(id)
+      const { category } = state
+      assertMay(ctx.actor, 'prompts:write', { category })
+      if (force) assertMay(ctx.actor, 'prompts:force', { category })
+      assertIfMatch(ifMatch, String(state.revision))
+      const [held] = force ? [] : await gate(tx, ctx, { category, labels: Object.keys(state.labels) })
+      if (held)
+        throw new AppError(PromptInUse, `Its label "${held[0]}" is protected. Take the label away first, or send ?force=true.`, {
+          members: { label: held[0] },
+        })
+      await applyOutcome(tx, ctx, state, remove(state, byOf(ctx)))
+      await includeStore(tx).lockGraph(ctx.workspaceId)
+      const users = force ? [] : await includersOf(tx, id)
+      if (users.length > 0)
+        throw new AppError(
+          PromptInUse,
+          `These prompts include it: ${users.join(', ')}. Change them first, or send ?force=true (they cannot be served then).`,
+          { members: { usedBy: users } },
+        )
+    })
 
 /** Undo a deletion. @throws NameTaken (409) when another prompt has the name by now */
 export const restorePrompt = ({ id }: { id: string }, ctx: Ctx): Promise<Prompt> =>
   ctx.transact(async (tx) => {
     const store = promptStore(tx)
     const state = await store.lock(id, { deleted: true })
+    assertMay(ctx.actor, 'prompts:write', { category: state.category })
     const newest = await store.version(id, state.version)
     const outcome = restore(state, byOf(ctx))
     if (outcome.events.length > 0) {
-      await applyOutcome(tx, ctx, outcome)
+      await applyOutcome(tx, ctx, state, outcome)
       await store.forgetFormerName(state)
       for (const version of await includeStore(tx).includingVersions(id)) await assertIncludes(tx, ctx, { id, version })
     }

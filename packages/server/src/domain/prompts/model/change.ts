@@ -3,7 +3,8 @@ import { bodyChecksum, sameJson } from './checksum.ts'
 import { assertObjectSize, type MadeBody, makeBody, parseContent, type Warning } from './content.ts'
 import { promptUpdated, versionCreated } from './events.ts'
 import { FieldReadOnly } from './failures.ts'
-import { type By, called, type Outcome, type State, toldOf, touched, type VersionState } from './prompt.ts'
+import { type By, called, defaultCategory, type Outcome, type State, toldOf, touched, type VersionState } from './prompt.ts'
+import { assertNotRedacted } from './redaction.ts'
 import type { Body, Content, Engine, Prompt, Variable, VariableInput } from './shapes.ts'
 import type { IncludeRef } from './templates/index.ts'
 import { completeVariables } from './variables.ts'
@@ -33,7 +34,10 @@ export function changePrompt(state: State, newest: VersionState, change: Change,
   const fields = changedFields(state, change)
   const changed = Object.keys(fields)
   if (!version && changed.length === 0) return { next: state, events: [], warnings }
-  const next: State = { ...touched({ ...state, ...fields }, by), ...(version && { version: version.version, type: version.body.type }) }
+  const next: State = {
+    ...touched({ ...state, ...fields }, by),
+    ...(version && { version: version.version, checksum: version.checksum, type: version.body.type }),
+  }
   const renamed = next.name !== state.name || next.category !== state.category
   return {
     next,
@@ -54,7 +58,7 @@ export function changePrompt(state: State, newest: VersionState, change: Change,
 function changedFields(state: State, { name, category, description, tags, metadata, isTemplate }: Change): Partial<State> {
   const wanted: Partial<State> = {
     ...(name !== undefined && { name }),
-    ...(category !== undefined && { category: category ?? 'general' }),
+    ...(category !== undefined && { category: category ?? defaultCategory }),
     ...(description !== undefined && { description: description ?? '' }),
     ...(tags !== undefined && { tags: [...new Set(tags)] }),
     ...(metadata !== undefined && { metadata: metadata ?? {} }),
@@ -67,6 +71,7 @@ type Draft = Readonly<{ version?: VersionState; includes?: readonly IncludeRef[]
 
 /** The version a change would make; none when its checksum is that of the newest. */
 function draftVersion(state: State, newest: VersionState, change: Change, by: By): Draft {
+  if (newest.redaction && change.content === undefined) return keepRedacted(newest, change)
   const { body, includes, warnings } = changeBody(newest.body, change)
   const checksum = bodyChecksum(body)
   if (checksum === newest.checksum) return { warnings }
@@ -82,6 +87,12 @@ function draftVersion(state: State, newest: VersionState, change: Change, by: By
   }
   const sameText = body.engine === newest.body.engine && sameJson(body.content, newest.body.content)
   return { version, ...(!sameText && { includes }), warnings }
+}
+
+/** Nothing but a new content can be made of a version whose text is gone. @throws VersionRedacted (410) */
+function keepRedacted(newest: VersionState, { type, engine, variables, config }: Change): Draft {
+  if ([type, engine, variables, config].some((part) => part !== undefined)) assertNotRedacted(newest)
+  return { warnings: [] }
 }
 
 export type BodyChange = Pick<Change, 'type' | 'engine' | 'content' | 'variables' | 'config'>
@@ -132,4 +143,6 @@ export function assertReadOnlyUnchanged(prompt: Prompt, sent: Readonly<Record<st
 const adviceFor = (field: string): string =>
   field === 'labels'
     ? 'Labels are moved by PUT /prompts/{id}/labels/{label}.'
-    : `"${field}" cannot be changed; leave it out, or send it back as it was read.`
+    : field === 'status'
+      ? 'The status is moved by PUT /prompts/{id}/lifecycle.'
+      : `"${field}" cannot be changed; leave it out, or send it back as it was read.`

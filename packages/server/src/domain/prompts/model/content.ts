@@ -12,7 +12,7 @@ const maxConfigBytes = 256 * 1024
 export type Warning = Readonly<{ code: string; detail: string }>
 
 /** The texts of a content that are templates, with where they stand. */
-function templateTexts(content: Content): { pointer: string; text: string }[] {
+export function templateTexts(content: Content): { pointer: string; text: string }[] {
   if (typeof content === 'string') return [{ pointer: '/content', text: content }]
   return content.flatMap((message, i) => {
     if ('content' in message) return [{ pointer: `/content/${i}/content`, text: message.content }]

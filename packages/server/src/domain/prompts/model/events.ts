@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { eventType } from '../../../core/events.ts'
 import { Strict } from '../../../core/schemas.ts'
+import { Status } from './shapes.ts'
 
 const name = { category: Type.String(), name: Type.String() }
 const version = Type.Integer({ minimum: 1 })
@@ -12,15 +13,37 @@ export const promptUpdated = eventType(
 )
 export const versionCreated = eventType(
   'prompt.version_created',
-  Strict({ ...name, version, checksum: Type.String(), changeType: Type.String() }),
+  // Not its checksum: the hash of a short text can be guessed, and what was told cannot all be taken back.
+  Strict({ ...name, version, changeType: Type.String() }),
 )
 export const labelMoved = eventType(
   'prompt.label_moved',
   Strict({ ...name, label: Type.String(), from: Type.Union([version, Type.Null()]), to: Type.Union([version, Type.Null()]) }),
 )
 export const promptForked = eventType('prompt.forked', Strict({ ...name, from: Strict({ promptId: Type.String(), version }) }))
+/** The versions that are served or newest include other prompts than before. Told once it is stored. */
+export const includesChanged = eventType('prompt.includes_changed', Strict(name))
 export const promptDeleted = eventType('prompt.deleted', Strict(name))
 export const promptRestored = eventType('prompt.restored', Strict(name))
+export const statusChanged = eventType('prompt.status_changed', Strict({ ...name, from: Status, to: Status }))
+const redaction = Strict({ ...name, version })
+export const redactionRequested = eventType('prompt.redaction_requested', redaction)
+export const redactionWithdrawn = eventType('prompt.redaction_withdrawn', redaction)
+/** The text of a version is gone: whoever keeps anything that was made of it removes that too. */
+export const promptRedacted = eventType('prompt.redacted', redaction)
 
 /** Everything this context tells. */
-export const promptEvents = [promptCreated, promptUpdated, versionCreated, labelMoved, promptForked, promptDeleted, promptRestored]
+export const promptEvents = [
+  promptCreated,
+  promptUpdated,
+  versionCreated,
+  labelMoved,
+  promptForked,
+  includesChanged,
+  promptDeleted,
+  promptRestored,
+  statusChanged,
+  redactionRequested,
+  redactionWithdrawn,
+  promptRedacted,
+]

@@ -1,15 +1,22 @@
 import { errorKind } from '../../../core/errors.ts'
 
+export { FieldReadOnly } from '../../../core/problem.ts'
+
 export const PromptNotFound = errorKind({ code: 'prompt.not_found', status: 404, title: 'No such prompt' })
+export const PromptArchived = errorKind({ code: 'prompt.archived', status: 410, title: 'The prompt is archived' })
 export const VersionNotFound = errorKind({ code: 'version.not_found', status: 404, title: 'No such version' })
+export const VersionRedacted = errorKind({ code: 'version.redacted', status: 410, title: 'The text of this version was removed for good' })
+export const VersionInUse = errorKind({ code: 'version.in_use', status: 409, title: 'This version is in use' })
+export const RedactionNotFound = errorKind({ code: 'redaction.not_found', status: 404, title: 'Nobody asked for this redaction' })
+export const RedactionNeedsAnother = errorKind({ code: 'redaction.needs_another', status: 409, title: 'Another person must confirm' })
 export const LabelNotFound = errorKind({ code: 'label.not_found', status: 404, title: 'This label is not set' })
 export const NameTaken = errorKind({ code: 'prompt.name_taken', status: 409, title: 'Another prompt has this name' })
 export const PromptInUse = errorKind({ code: 'prompt.in_use', status: 409, title: 'Other prompts need this one' })
 export const LabelInUse = errorKind({ code: 'label.in_use', status: 409, title: 'Other prompts follow this label' })
 export const LabelMoved = errorKind({ code: 'label.moved', status: 409, title: 'The label is not where it was expected' })
 export const LabelReserved = errorKind({ code: 'label.reserved', status: 422, title: 'This label cannot be set' })
+export const LabelProtected = errorKind({ code: 'label.protected', status: 403, title: 'The label is protected' })
 export const NothingToRevert = errorKind({ code: 'label.nothing_to_revert', status: 409, title: 'The label has no earlier version' })
-export const FieldReadOnly = errorKind({ code: 'field.read_only', status: 422, title: 'This field cannot be changed here' })
 export const ContentTooLarge = errorKind({ code: 'prompt.content_too_large', status: 413, title: 'The content is larger than 1 MiB' })
 export const ConfigTooLarge = errorKind({ code: 'prompt.config_too_large', status: 413, title: 'The object is larger than 256 kB' })
 export const ContentInvalid = errorKind({ code: 'prompt.content_invalid', status: 422, title: 'The content makes no sense' })

@@ -3,7 +3,7 @@ import { bodyChecksum } from './checksum.ts'
 import { assertObjectSize, type MadeBody, type Warning } from './content.ts'
 import { labelMoved, promptCreated, promptDeleted, promptForked, promptRestored, versionCreated } from './events.ts'
 import { firstLabels, standsOn } from './labels.ts'
-import type { Body, Label, Prompt, VersionNumber } from './shapes.ts'
+import type { Body, Label, Prompt, Redacted, VersionNumber } from './shapes.ts'
 import type { IncludeRef } from './templates/index.ts'
 
 /** The part of a prompt that changes. `version` is the newest. */
@@ -18,6 +18,8 @@ export type State = Readonly<{
   isTemplate: boolean
   status: Prompt['status']
   version: VersionNumber
+  /** Of the newest version: it stands for the text in the prompt's fingerprint. */
+  checksum: string
   revision: number
   parent: Prompt['parent']
   createdBy: string
@@ -27,7 +29,7 @@ export type State = Readonly<{
   labels: Readonly<Record<Label, VersionNumber>>
 }>
 
-/** A version: never changes. */
+/** A version: never changes, save by redaction. */
 export type VersionState = Readonly<{
   version: VersionNumber
   body: Body
@@ -37,6 +39,8 @@ export type VersionState = Readonly<{
   metadata: Readonly<Record<string, unknown>>
   createdBy: string
   createdAt: string
+  /** Set when its text was removed for good. */
+  redaction?: Redacted | null
 }>
 
 export type Move = Readonly<{ label: Label; from: VersionNumber | null; to: VersionNumber | null; reason: string | null }>
@@ -57,16 +61,22 @@ export type Outcome = Readonly<{
 /** Who does it, and when. */
 export type By = Readonly<{ actor: string; at: string }>
 
+/** The labels that stand on a version. */
+export const standsWhere = (labels: State['labels'], version: VersionNumber): Label[] =>
+  Object.keys(labels).filter((label) => labels[label] === version)
+
 /** What a prompt is called, as events tell it. */
 export const called = ({ category, name }: Pick<State, 'category' | 'name'>) => ({ category, name })
 
 /** A new version, as events tell it. */
-export const toldOf = (state: State, { version, checksum, changeType }: VersionState) => ({
+export const toldOf = (state: State, { version, changeType }: VersionState) => ({
   ...called(state),
   version,
-  checksum,
   changeType,
 })
+
+/** Where a prompt goes whose author names no category. */
+export const defaultCategory = 'general'
 
 /** What a caller says of a new prompt beside its body. */
 export type NewPrompt = Readonly<{
@@ -102,7 +112,7 @@ export function createPrompt(
   }
   const next: State = {
     id: made.id,
-    category: input.category ?? 'general',
+    category: input.category ?? defaultCategory,
     name: made.name,
     description: input.description ?? '',
     type: body.type,
@@ -111,6 +121,7 @@ export function createPrompt(
     isTemplate: input.isTemplate ?? false,
     status: 'draft',
     version: 1,
+    checksum: version.checksum,
     revision: 1,
     parent,
     createdBy: by.actor,
@@ -155,7 +166,7 @@ export function rollbackVersion(
     reason: input.reason ?? null,
   }))
   const labels = { ...state.labels, ...Object.fromEntries(moves.map(({ label }) => [label, number])) }
-  const next: State = { ...touched(state, by), version: number, type: target.body.type, labels }
+  const next: State = { ...touched(state, by), version: number, checksum: version.checksum, type: target.body.type, labels }
   const events = [
     versionCreated(next.id, toldOf(next, version)),
     ...moves.map(({ label, from }) => labelMoved(next.id, { ...called(next), label, from, to: number })),

@@ -1,11 +1,22 @@
 import { hash } from 'node:crypto'
 import { type Static, Type } from 'typebox'
-import { Strict, Timestamp } from '../../../core/schemas.ts'
+import { Id, Nullable, Strict, Timestamp } from '../../../core/schemas.ts'
 import { checksumOf } from './checksum.ts'
 import type { Rendered } from './render.ts'
 import { Body, Checksum, Content, Label, ManifestEntry, Metadata, Prompt, Status, Variable, VersionNumber } from './shapes.ts'
 
 const { id, name, category, description, tags, isTemplate } = Prompt.properties
+
+/** What a caller of a deprecated prompt should know. */
+export const Deprecation = Strict(
+  {
+    since: Timestamp,
+    sunsetAt: Nullable(Timestamp, { description: 'When it is planned to be served no more' }),
+    successor: Nullable(Strict({ id: Id, category, name }), { description: 'The prompt to use instead, while it can be served' }),
+  },
+  { $id: 'Deprecation', description: 'Only of a prompt that was deprecated; the same as the headers Deprecation, Sunset and Link' },
+)
+export type Deprecation = Static<typeof Deprecation>
 
 /** What a call that serves a prompt answers. */
 export const ServedPrompt = Strict(
@@ -19,6 +30,7 @@ export const ServedPrompt = Strict(
     metadata: Metadata,
     isTemplate,
     status: Status,
+    deprecation: Type.Optional(Deprecation),
     label: Type.Union([Label, Type.Null()], { description: 'The label it was served by; null for a pinned version' }),
     version: VersionNumber,
     checksum: Checksum,
@@ -53,6 +65,7 @@ export const RenderedPrompt = Strict(
     unused: Type.Array(Type.String(), { description: 'Values that nothing asked for' }),
     model: Type.Optional(Type.String({ description: '`config.model`' })),
     includes: Type.Array(ManifestEntry),
+    deprecation: Type.Optional(Deprecation),
   },
   { $id: 'RenderedPrompt' },
 )
@@ -73,3 +86,17 @@ export const servedHeaders = (served: Pick<ServedPrompt, 'version' | 'checksum' 
   'X-Prompt-Checksum': served.checksum,
   ...(served.label !== null && { 'X-Prompt-Label': served.label }),
 })
+
+/** Where a prompt's successor is served (RFC 5829). @param prefix what all paths begin with */
+const successorLink = ({ category, name }: NonNullable<Deprecation['successor']>, prefix: string): string =>
+  `<${prefix}/prompts/search/${encodeURIComponent(category)}/${encodeURIComponent(name)}>; rel="successor-version"`
+
+/** What a deprecated prompt tells in headers: `Deprecation` (RFC 9745 §2.1), `Sunset` (RFC 8594 §3) and a link to its successor. */
+export const deprecationHeaders = (deprecation: Deprecation | undefined, prefix: string): Record<string, string> =>
+  deprecation === undefined
+    ? {}
+    : {
+        Deprecation: `@${Math.floor(Date.parse(deprecation.since) / 1000)}`,
+        ...(deprecation.sunsetAt !== null && { Sunset: new Date(deprecation.sunsetAt).toUTCString() }),
+        ...(deprecation.successor !== null && { Link: successorLink(deprecation.successor, prefix) }),
+      }

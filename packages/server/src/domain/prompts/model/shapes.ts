@@ -83,7 +83,29 @@ export const Body = Strict({
 })
 export type Body = Readonly<Static<typeof Body>>
 
-export const Checksum = Type.String({ description: 'SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex' })
+export const Checksum = Type.String({
+  description:
+    'SHA-256 of the RFC 8785 form of { type, engine, content, variables, config }, in hex; of a redacted version the salted hash',
+})
+
+/** What is left of a text that was removed for good. */
+export const Redacted = Strict(
+  {
+    at: Timestamp,
+    by: Type.String({ description: 'Who confirmed' }),
+    requestedBy: Type.String(),
+    reason: Type.String(),
+    hash: Type.String({ description: 'HMAC-SHA-256, in hex, of the removed body; the salt is kept by who confirmed, if at all' }),
+  },
+  { $id: 'Redacted', description: 'There when the text was removed for good; content, variables and config are empty then' },
+)
+export type Redacted = Static<typeof Redacted>
+const redacted = Type.Optional(Redacted)
+
+/** The content as its author sees it. */
+const shown = Type.Union([Type.String(), Type.Array(Message, { maxItems: 10_000 })], {
+  description: 'A text, or the messages of a chat; empty when the version was redacted',
+})
 
 const facts = {
   id: Id,
@@ -104,14 +126,15 @@ const facts = {
   updatedAt: Timestamp,
   revision: Type.Integer({ minimum: 1, description: 'Grows by one at each change; the ETag' }),
   deletedAt: Type.Optional(Timestamp),
+  redacted,
   warnings: Type.Optional(Type.Array(Warning, { description: 'In the answer to a write: what to know about it' })),
 }
-const { engine, content, variables, config } = Body.properties
-export const Prompt = Strict({ ...facts, engine, content, variables, config }, { $id: 'Prompt' })
+const { engine, variables, config } = Body.properties
+export const Prompt = Strict({ ...facts, engine, content: shown, variables, config }, { $id: 'Prompt' })
 export type Prompt = Static<typeof Prompt>
 /** A prompt in a list: whole, or without what is heavy (`view=summary`). */
 export const PromptItem = Strict(
-  { ...facts, engine, content: Type.Optional(content), variables: Type.Optional(variables), config: Type.Optional(config) },
+  { ...facts, engine, content: Type.Optional(shown), variables: Type.Optional(variables), config: Type.Optional(config) },
   { $id: 'PromptItem' },
 )
 export type PromptItem = Static<typeof PromptItem>
@@ -120,7 +143,7 @@ export const Version = Strict(
   {
     version: VersionNumber,
     engine,
-    content,
+    content: shown,
     variables,
     config,
     changeSummary: Nullable(Type.String({ maxLength: 10_000 })),
@@ -131,6 +154,7 @@ export const Version = Strict(
     createdBy: Type.String(),
     createdAt: Timestamp,
     checksum: Checksum,
+    redacted,
   },
   { $id: 'Version' },
 )

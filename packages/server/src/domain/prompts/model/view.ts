@@ -5,7 +5,7 @@ import type { Prompt } from './shapes.ts'
 /** A prompt as its author sees it, with the body of one version. */
 export function promptView(
   state: State,
-  { version, body, checksum }: Pick<VersionState, 'version' | 'body' | 'checksum'>,
+  { version, body, checksum, redaction }: Pick<VersionState, 'version' | 'body' | 'checksum' | 'redaction'>,
   warnings: readonly Warning[] = [],
 ): Prompt {
   const { deletedAt, tags, labels, metadata, ...facts } = state
@@ -18,6 +18,7 @@ export function promptView(
     version,
     checksum,
     ...(deletedAt !== null && { deletedAt }),
+    ...(redaction && { redacted: redaction }),
     ...(warnings.length > 0 && { warnings: [...warnings] }),
   }
 }

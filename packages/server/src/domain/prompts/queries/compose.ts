@@ -39,13 +39,13 @@ async function loadBodies(missing: readonly ManifestEntry[], shared: SharedCache
   })
   const rest = missing.filter(({ checksum }) => !found.has(checksum))
   if (rest.length === 0) return found
-  const stored = await ctx.read((db) => findBodies(db, rest))
+  const stored = await ctx.readAll((db) => findBodies(db, rest))
   for (const { promptId, version, checksum } of rest) found.set(checksum, stored.get(nodeKey(promptId, version))!)
   shared.setMany(rest.map((entry) => ({ key: key(entry), value: JSON.stringify(found.get(entry.checksum)) })))
   return found
 }
 
-const bodyKey = (workspaceId: string, checksum: string): string => `${workspaceId}\n${checksum}`
+export const bodyKey = (workspaceId: string, checksum: string): string => `${workspaceId}\n${checksum}`
 
 /** A value from level 2 counts only when it is what its checksum says, and only the fields that the checksum covers. */
 function verified(text: string, checksum: string): Body | undefined {

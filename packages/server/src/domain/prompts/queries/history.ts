@@ -6,14 +6,18 @@ import { pageSize } from '../../../core/page.ts'
 import type { Page } from '../../../core/schemas.ts'
 import { diffVersions, type VersionDiff } from '../model/diff.ts'
 import { PromptNotFound, VersionNotFound } from '../model/failures.ts'
+import { assertNotRedacted } from '../model/redaction.ts'
 import type { Label, Version, VersionNumber } from '../model/shapes.ts'
 import '../tables.ts'
 
 type Paged = { limit?: number | undefined; cursor?: string | undefined; includeTotal?: boolean | undefined }
 
 const versionColumns = sql`
-  v.version, v.engine, v.content, v.variables, v.config, v.change_summary, v.change_type, v.approvals, v.metadata, v.created_by, v.created_at, v.checksum,
+  v.version, v.engine, v.content, v.variables, v.config, v.change_summary, v.change_type, v.approvals, v.metadata, v.created_by, v.created_at, v.checksum, v.redaction as redacted,
   array(select l.label from prompt_label l where l.prompt_id = v.prompt_id and l.version = v.version order by 1) as labels`
+
+type Row = Omit<Version, 'redacted'> & { redacted: Version['redacted'] | null }
+const shownVersion = ({ redacted, ...version }: Row): Version => ({ ...version, ...(redacted && { redacted }) })
 
 /** @throws PromptNotFound */
 async function assertLive(db: Db, id: string): Promise<void> {
@@ -28,10 +32,10 @@ export async function listVersions({ id, limit, cursor, includeTotal }: { id: st
   const before = cursor === undefined ? null : Number(ctx.cursors.decode(scope, cursor)[0])
   return ctx.read(async (db) => {
     await assertLive(db, id)
-    const { rows } = await sql<Version>`
+    const { rows } = await sql<Row>`
       select ${versionColumns} from prompt_version v
       where v.prompt_id = ${id} and (${before}::int is null or v.version < ${before}) order by v.version desc limit ${size + 1}`.execute(db)
-    const items = rows.slice(0, size)
+    const items = rows.slice(0, size).map(shownVersion)
     const total = includeTotal
       ? (await db.selectFrom('prompt').select('version').where('id', '=', id).executeTakeFirstOrThrow()).version
       : undefined
@@ -51,17 +55,18 @@ export const getVersion = ({ id, version }: { id: string; version: VersionNumber
 
 async function selectVersion(db: Db, id: string, version: VersionNumber): Promise<Version> {
   const { rows } =
-    await sql<Version>`select ${versionColumns} from prompt_version v where v.prompt_id = ${id} and v.version = ${version}`.execute(db)
+    await sql<Row>`select ${versionColumns} from prompt_version v where v.prompt_id = ${id} and v.version = ${version}`.execute(db)
   if (!rows[0]) throw new AppError(VersionNotFound, `The prompt has no version ${version}.`)
-  return rows[0]
+  return shownVersion(rows[0])
 }
 
-/** What changed from version a to version b. */
+/** What changed from version a to version b. @throws VersionRedacted (410) when the text of one is gone */
 export async function diffOf({ id, a, b }: { id: string; a: VersionNumber; b: VersionNumber }, ctx: Ctx): Promise<VersionDiff> {
   const [from, to] = await ctx.read(async (db) => {
     await assertLive(db, id)
     return [await selectVersion(db, id, a), await selectVersion(db, id, b)] as const
   })
+  for (const { version, redacted } of [from, to]) assertNotRedacted({ version, redaction: redacted })
   return diffVersions(from, to)
 }
 

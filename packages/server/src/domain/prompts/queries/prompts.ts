@@ -4,11 +4,12 @@ import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { RequestInvalid } from '../../../core/problem.ts'
 import { LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failures.ts'
-import type { Body, Label, Prompt, PromptItem, VersionNumber } from '../model/shapes.ts'
+import { isHidden } from '../model/gates.ts'
+import type { Body, Label, Prompt, PromptItem, Redacted, VersionNumber } from '../model/shapes.ts'
 import '../tables.ts'
 
-export type Row = Omit<PromptItem, 'content' | 'variables' | 'config' | 'deletedAt'> &
-  Pick<Body, 'content' | 'variables' | 'config'> & { deletedAt: string | null }
+export type Row = Omit<PromptItem, 'content' | 'variables' | 'config' | 'deletedAt' | 'redacted'> &
+  Pick<Body, 'content' | 'variables' | 'config'> & { deletedAt: string | null; redacted: Redacted | null }
 
 /** The prompt with the body of the version `v`; labels and parent as JSON. */
 export const promptColumns = sql`
@@ -16,11 +17,12 @@ export const promptColumns = sql`
   p.created_by, p.created_at, p.updated_at, p.deleted_at,
   case when p.parent_prompt_id is null then null else json_build_object('promptId', p.parent_prompt_id, 'version', p.parent_version) end as parent,
   (select coalesce(json_object_agg(l.label, l.version order by l.label), '{}') from prompt_label l where l.prompt_id = p.id) as labels,
-  case jsonb_typeof(v.content) when 'string' then 'text' else 'chat' end as type, v.version, v.engine, v.checksum`
+  case jsonb_typeof(v.content) when 'string' then 'text' else 'chat' end as type, v.version, v.engine, v.checksum, v.redaction as redacted`
 export const bodyColumns = sql`v.content, v.variables, v.config`
 
-export const toItem = <T extends { deletedAt: string | null }>({ deletedAt, ...row }: T) => ({
+export const toItem = <T extends { deletedAt: string | null; redacted: Redacted | null }>({ deletedAt, redacted, ...row }: T) => ({
   ...row,
+  ...(redacted && { redacted }),
   ...(deletedAt !== null && { deletedAt }),
 })
 
@@ -37,7 +39,10 @@ export function assertOne({ version, label }: WhichVersion): void {
 /** One prompt with the newest, the numbered or the labelled version: never another one. */
 export async function getPrompt({ id, ...which }: { id: string } & WhichVersion, ctx: Ctx): Promise<Prompt> {
   assertOne(which)
-  const row = await ctx.read(async (db) => (await selectOne(db, id, which)) ?? explainAbsence(db, id, which))
+  const { label } = which
+  const read = label === undefined ? ctx.read : ctx.readAll // who may read by certain labels only may read those
+  const row = await read(async (db) => (await selectOne(db, id, which)) ?? explainAbsence(db, id, which, ctx))
+  if (label !== undefined && isHidden(ctx.actor, row.category, label)) throw absent(id)
   return toItem(row) as Prompt
 }
 
@@ -52,9 +57,16 @@ async function selectOne(db: Db, id: string, { version, label }: WhichVersion): 
   return rows[0]
 }
 
-async function explainAbsence(db: Db, id: string, { version, label }: WhichVersion): Promise<never> {
-  const prompt = await db.selectFrom('prompt').select(['version']).where('id', '=', id).where('deletedAt', 'is', null).executeTakeFirst()
-  if (!prompt) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
+const absent = (id: string): AppError => new AppError(PromptNotFound, `There is no prompt ${id}.`)
+
+async function explainAbsence(db: Db, id: string, { version, label }: WhichVersion, { actor }: Ctx): Promise<never> {
+  const prompt = await db
+    .selectFrom('prompt')
+    .select(['version', 'category'])
+    .where('id', '=', id)
+    .where('deletedAt', 'is', null)
+    .executeTakeFirst()
+  if (!prompt || (label !== undefined && isHidden(actor, prompt.category, label))) throw absent(id)
   if (label !== undefined)
     throw new AppError(LabelNotFound, `"${label}" is not set on this prompt. Set it by PUT /prompts/{id}/labels/${label}.`)
   throw new AppError(VersionNotFound, `The prompt has no version ${version}; its newest is ${prompt.version}.`)

@@ -1,8 +1,10 @@
 import { CompiledQuery, sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { AppError, type ErrorKind } from '../../../core/errors.ts'
-import { IncludeUnavailable, LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failures.ts'
+import { prefix } from '../../../core/http/mount.ts'
+import { IncludeUnavailable, LabelNotFound, PromptArchived, PromptNotFound, VersionNotFound, VersionRedacted } from '../model/failures.ts'
 import { maxIncludeDepth, type NodeKey, nodeKey } from '../model/includes.ts'
+import { type Deprecation, deprecationHeaders } from '../model/served.ts'
 import { labelOf, type Wanted } from '../model/serving-keys.ts'
 import type { Body, ManifestEntry } from '../model/shapes.ts'
 import '../tables.ts'
@@ -20,6 +22,10 @@ export type Pointer = Readonly<{
   metadata: Record<string, unknown>
   isTemplate: boolean
   status: string
+  deprecatedAt: string | null
+  sunsetAt: string | null
+  /** The prompt to use instead; null for one that cannot be served. */
+  successor: Deprecation['successor']
   updatedAt: string
   version: number
   checksum: string
@@ -31,9 +37,11 @@ export type Pointer = Readonly<{
   followsLabels: boolean
 }>
 
-type Found = Omit<Pointer, 'parts' | 'followsLabels'> & { hasIncludes: boolean }
+type Found = Omit<Pointer, 'parts' | 'followsLabels'> & { hasIncludes: boolean; isRedacted: boolean }
 
-const facts = `p.id, p.category, p.name, p.description, p.tags, p.metadata, p.is_template, p.status, p.updated_at, v.version, v.checksum,
+const facts = `p.id, p.category, p.name, p.description, p.tags, p.metadata, p.is_template, p.status, p.updated_at, v.version, v.checksum, v.redaction is not null as is_redacted,
+  p.deprecated_at, p.sunset_at, case when p.successor_id is not null then (select json_build_object('id', s.id, 'category', s.category, 'name', s.name)
+    from prompt s where s.id = p.successor_id and s.deleted_at is null and s.status <> 'archived') end as successor,
   exists (select 1 from prompt_include i where i.prompt_id = p.id and i.version = v.version) as has_includes`
 const chosen = (label: string, version: string) => `
   left join prompt_label l on l.prompt_id = p.id and l.label = ${label}
@@ -52,7 +60,7 @@ select null::timestamptz as former_until, ${facts} from prompt p ${chosen('$2', 
 
 /** What some versions include, and which versions that is now. */
 const included = `/*hot:serve_included*/
-select i.prompt_id, i.version, i.reference, i.target_label, p.id as target_id, p.category, p.name, v.version as target_version, v.checksum
+select i.prompt_id, i.version, i.reference, i.target_label, p.id as target_id, p.category, p.name, p.status, v.version as target_version, v.checksum, v.redaction is not null as is_redacted
 from unnest($1::uuid[], $2::int[]) w (id, version)
 join prompt_include i on i.prompt_id = w.id and i.version = w.version
 left join prompt p on p.id = i.target_id and p.deleted_at is null
@@ -66,7 +74,7 @@ const select = async <R>(db: Db, text: string, values: unknown[]): Promise<R[]> 
 /**
  * Find what is to be served, and all that it includes, in one snapshot.
  * @param at the time, for former names
- * @throws PromptNotFound, LabelNotFound, VersionNotFound (404), IncludeUnavailable (409)
+ * @throws PromptNotFound, LabelNotFound, VersionNotFound (404), PromptArchived, VersionRedacted (410), IncludeUnavailable (409)
  */
 export async function findServed(db: Db, wanted: Wanted, at: string): Promise<Pointer> {
   const label = labelOf(wanted) ?? null
@@ -78,7 +86,12 @@ export async function findServed(db: Db, wanted: Wanted, at: string): Promise<Po
   const called = 'id' in wanted ? wanted.id : `"${wanted.category}/${wanted.name}"`
   if (!found) throw new AppError(PromptNotFound, `There is no prompt ${called}.`)
   if (found.version === null) throw absent(found, label, version)
-  const { hasIncludes, ...pointer } = found
+  if (found.status === 'archived' && label !== null) throw archived(found)
+  const { hasIncludes, isRedacted, ...pointer } = found
+  if (isRedacted)
+    throw new AppError(VersionRedacted, `The text of version ${found.version} of ${called} was removed for good. Ask for another one.`, {
+      members: { promptId: found.id },
+    })
   return { ...pointer, ...(await withIncludes(db, found, hasIncludes)) }
 }
 
@@ -91,10 +104,36 @@ function absent(found: Found, label: string | null, version: number | null): App
   return new AppError(kind, detail, { members: { promptId: found.id } })
 }
 
+/** A label of an archived prompt serves no more; its versions stay, for those who pin them. */
+function archived(found: Found): AppError {
+  const { id: promptId, category, name, version, successor } = found
+  return new AppError(
+    PromptArchived,
+    `"${category}/${name}" is archived and no longer served by label. ${successor ? `Use "${successor.category}/${successor.name}" instead, or ask` : 'Ask'} for a version, such as ${version}.`,
+    { members: { promptId, ...(successor && { successor }) }, headers: deprecationHeaders(deprecationOf(found), prefix) },
+  )
+}
+
+/** What callers of the prompt should know; undefined for one that was not deprecated. */
+export const deprecationOf = ({
+  deprecatedAt: since,
+  sunsetAt,
+  successor,
+}: Pick<Pointer, 'deprecatedAt' | 'sunsetAt' | 'successor'>): Deprecation | undefined =>
+  since === null ? undefined : { since, sunsetAt, successor }
+
 type Growing = { entry: ManifestEntry; links: Map<string, NodeKey> }
 type Included = { promptId: string; version: number; reference: string; targetLabel: string | null } & (
-  | { targetId: null; targetVersion: null }
-  | { targetId: string; targetVersion: number | null; category: string; name: string; checksum: string }
+  | { targetId: null; targetVersion: null; isRedacted: boolean }
+  | {
+      targetId: string
+      targetVersion: number | null
+      isRedacted: boolean
+      category: string
+      name: string
+      status: string
+      checksum: string
+    }
 )
 
 /** Level by level, one query each; a version that is included along many ways is looked at once. */
@@ -114,7 +153,8 @@ async function withIncludes(
     level = []
     for (const row of rows) {
       const from = parts.get(nodeKey(row.promptId, row.version))!
-      if (row.targetVersion === null) throw unavailable(from.entry, row)
+      if (row.targetVersion === null || row.isRedacted || (row.targetLabel !== null && row.status === 'archived'))
+        throw unavailable(from.entry, row)
       const key = nodeKey(row.targetId, row.targetVersion)
       from.links.set(row.reference, key)
       followsLabels ||= row.targetLabel !== null
@@ -130,11 +170,14 @@ async function withIncludes(
   return { parts, followsLabels }
 }
 
-const unavailable = ({ category, name }: ManifestEntry, { reference, targetId }: Included): AppError =>
-  new AppError(
-    IncludeUnavailable,
-    `"${category}/${name}" includes "${reference}", which cannot be served: ${targetId ? 'the label is not set' : 'it was deleted'}.`,
-  )
+const unavailable = ({ category, name }: ManifestEntry, row: Included): AppError =>
+  new AppError(IncludeUnavailable, `"${category}/${name}" includes "${row.reference}", which cannot be served: ${reasonOf(row)}.`)
+
+const reasonOf = ({ isRedacted, ...target }: Included): string => {
+  if (isRedacted) return 'its text was removed for good'
+  if (target.targetId === null) return 'it was deleted'
+  return target.targetVersion === null ? 'the label is not set' : 'it is archived'
+}
 
 /** The bodies of versions, by `promptId@version`. */
 export async function findBodies(db: Db, versions: readonly ManifestEntry[]): Promise<Map<NodeKey, Body>> {

@@ -16,6 +16,7 @@ import {
   IncludeTooDeep,
   IncludeTooDeepLater,
   LabelNotFound,
+  LabelProtected,
   LabelReserved,
   NameTaken,
   PromptInUse,
@@ -23,7 +24,9 @@ import {
   TemplateBroken,
   VariablesInvalid,
   VersionNotFound,
+  VersionRedacted,
 } from '../model/failures.ts'
+import type { LabelGate } from '../model/gates.ts'
 import { Category, Prompt, PromptItem, Tag } from '../model/shapes.ts'
 import { listFacet, listPrompts } from '../queries/list-prompts.ts'
 import { getPrompt } from '../queries/prompts.ts'
@@ -54,7 +57,7 @@ const bodyErrors = [
 const etag = ({ revision }: Prompt) => String(revision)
 const location = ({ id }: Prompt) => `/prompts/${id}`
 
-export const manage: AnyEndpoint[] = [
+export const manage = (gate: LabelGate): AnyEndpoint[] => [
   endpoint({
     name: 'prompts.create',
     method: 'POST',
@@ -65,10 +68,10 @@ export const manage: AnyEndpoint[] = [
     bodyLimit: contentBody,
     status: 201,
     reply: Prompt,
-    errors: [NameTaken, LabelReserved, ...bodyErrors],
+    errors: [NameTaken, LabelReserved, LabelProtected, ...bodyErrors],
     etag,
     location,
-    handle: ({ body }, ctx) => createPrompt(body, ctx),
+    handle: ({ body }, ctx) => createPrompt(gate)(body, ctx),
   }),
   endpoint({
     name: 'prompts.list',
@@ -145,9 +148,9 @@ export const manage: AnyEndpoint[] = [
     body: ChangePrompt,
     bodyLimit: contentBody,
     reply: Prompt,
-    errors: [PromptNotFound, NameTaken, PreconditionFailed, FieldReadOnly, ...bodyErrors],
+    errors: [PromptNotFound, NameTaken, PreconditionFailed, FieldReadOnly, VersionRedacted, LabelProtected, ...bodyErrors],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => changePrompt({ ...params, change: body, sent: body, ifMatch }, ctx),
+    handle: ({ params, body, ifMatch }, ctx) => changePrompt(gate)({ ...params, change: body, sent: body, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.updateContent',
@@ -161,7 +164,7 @@ export const manage: AnyEndpoint[] = [
     reply: Prompt,
     errors: [PromptNotFound, PreconditionFailed, ...bodyErrors],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => changePrompt({ ...params, change: body, ifMatch }, ctx),
+    handle: ({ params, body, ifMatch }, ctx) => changePrompt(gate)({ ...params, change: body, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.delete',
@@ -173,7 +176,7 @@ export const manage: AnyEndpoint[] = [
     query: Strict({ force: Type.Optional(Type.Boolean({ description: 'Also when others need it; needs prompts:force' })) }),
     errors: [PromptNotFound, PromptInUse, PreconditionFailed],
     handle: async ({ params, query, ifMatch }, ctx) => {
-      await deletePrompt({ ...params, ...query, ifMatch }, ctx)
+      await deletePrompt(gate)({ ...params, ...query, ifMatch }, ctx)
       return {}
     },
   }),
@@ -200,9 +203,9 @@ export const manage: AnyEndpoint[] = [
     bodyLimit: contentBody,
     status: 201,
     reply: Prompt,
-    errors: [PromptNotFound, VersionNotFound, NameTaken, LabelReserved, ...bodyErrors],
+    errors: [PromptNotFound, VersionNotFound, VersionRedacted, NameTaken, LabelReserved, LabelProtected, ...bodyErrors],
     etag,
     location,
-    handle: ({ params, body }, ctx) => forkPrompt({ ...params, ...body }, ctx),
+    handle: ({ params, body }, ctx) => forkPrompt(gate)({ ...params, ...body }, ctx),
   }),
 ]

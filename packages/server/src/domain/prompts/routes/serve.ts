@@ -7,7 +7,16 @@ import { Problem, problemOf, RequestInvalid, Unavailable } from '../../../core/p
 import { FreeJson, Id, Nullable, Strict } from '../../../core/schemas.ts'
 import { manifestOf, variablesOf } from '../model/composition.ts'
 import { plainText } from '../model/content.ts'
-import { IncludeUnavailable, LabelNotFound, PromptNotFound, TemplateLimit, VariablesInvalid, VersionNotFound } from '../model/failures.ts'
+import {
+  IncludeUnavailable,
+  LabelNotFound,
+  PromptArchived,
+  PromptNotFound,
+  TemplateLimit,
+  VariablesInvalid,
+  VersionNotFound,
+  VersionRedacted,
+} from '../model/failures.ts'
 import { renderComposition } from '../model/render.ts'
 import { RenderedPrompt, renderedChecksum, ServedPrompt, sha256 } from '../model/served.ts'
 import type { Wanted } from '../model/serving-keys.ts'
@@ -15,6 +24,7 @@ import { Category, Name } from '../model/shapes.ts'
 import { countTokens } from '../model/tokens.ts'
 import { coerceTexts } from '../model/variables.ts'
 import { assertOne } from '../queries/prompts.ts'
+import { deprecationOf } from '../queries/served.ts'
 import type { Served, Serving } from '../queries/serving.ts'
 import { contentBody, PromptId, WhichVersion } from './schemas.ts'
 
@@ -22,7 +32,17 @@ const unitId = Type.Optional(
   Type.String({ maxLength: 200, description: 'Takes part in an experiment that runs on the label, if there is one' }),
 )
 const variables = Type.Optional(FreeJson('Values by name; the answer then has `rendered`'))
-const servingErrors = [PromptNotFound, LabelNotFound, VersionNotFound, IncludeUnavailable, VariablesInvalid, TemplateLimit, Unavailable]
+const servingErrors = [
+  PromptNotFound,
+  LabelNotFound,
+  VersionNotFound,
+  PromptArchived,
+  VersionRedacted,
+  IncludeUnavailable,
+  VariablesInvalid,
+  TemplateLimit,
+  Unavailable,
+]
 const ServeQuery = Type.Object(
   { ...WhichVersion, unitId },
   { additionalProperties: false, patternProperties: { '^var\\.': { type: 'string' } }, description: '`var.<name>` fills a variable' },
@@ -165,6 +185,7 @@ async function render(
   const rendered = renderComposition(composition, values, strict)
   const { content } = rendered
   const { model } = composition.root.compiled.body.config
+  const deprecation = deprecationOf(served.pointer)
   return {
     ...(typeof content === 'string' ? { text: content } : { messages: content }),
     version: served.pointer.version,
@@ -175,6 +196,7 @@ async function render(
     unused: [...rendered.unused],
     ...(typeof model === 'string' && { model }),
     includes: manifestOf(composition),
+    ...(deprecation && { deprecation }),
   }
 }
 

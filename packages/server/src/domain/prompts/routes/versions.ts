@@ -11,11 +11,14 @@ import {
   LabelInUse,
   LabelMoved,
   LabelNotFound,
+  LabelProtected,
   LabelReserved,
   NothingToRevert,
   PromptNotFound,
   VersionNotFound,
+  VersionRedacted,
 } from '../model/failures.ts'
+import type { LabelGate } from '../model/gates.ts'
 import { Label, Prompt, Reason, Version, VersionNumber } from '../model/shapes.ts'
 import { diffOf, getVersion, listLabelMoves, listVersions, usedBy } from '../queries/history.ts'
 import { cursor, includeTotal, limit, PromptId, Reasoned } from './schemas.ts'
@@ -30,10 +33,10 @@ const MovedLabel = Strict({
   revision: Type.Integer({ description: 'The revision of the prompt after the move' }),
 })
 /** What bringing a version into use may meet. */
-const laterErrors = [IncludeCycleLater, IncludeTooDeepLater, LabelInUse]
+const laterErrors = [VersionRedacted, IncludeCycleLater, IncludeTooDeepLater, LabelInUse, LabelProtected]
 const etag = ({ revision }: { revision: number }) => String(revision)
 
-export const versions: AnyEndpoint[] = [
+export const versions = (gate: LabelGate): AnyEndpoint[] => [
   endpoint({
     name: 'prompts.versions',
     method: 'GET',
@@ -66,7 +69,7 @@ export const versions: AnyEndpoint[] = [
     summary: 'What changed from version a to version b: text, words, variables, config, tokens',
     params: Strict({ id: Id, a: VersionNumber, b: VersionNumber }),
     reply: VersionDiff,
-    errors: [VersionNotFound, PromptNotFound],
+    errors: [VersionNotFound, PromptNotFound, VersionRedacted],
     handle: ({ params }, ctx) => diffOf(params, ctx),
   }),
   endpoint({
@@ -82,13 +85,13 @@ export const versions: AnyEndpoint[] = [
     errors: [PromptNotFound, VersionNotFound, LabelReserved, ...laterErrors],
     etag,
     location: ({ id, version }) => `/prompts/${id}/versions/${version}`,
-    handle: ({ params, body }, ctx) => rollbackVersion({ ...params, ...body }, ctx),
+    handle: ({ params, body }, ctx) => rollbackVersion(gate)({ ...params, ...body }, ctx),
   }),
   endpoint({
     name: 'prompts.setLabel',
     method: 'PUT',
     path: '/prompts/:id/labels/:label',
-    access: 'prompts:write',
+    access: 'labels:write',
     summary: 'Let a label stand on a version',
     params: AtLabel,
     body: Strict({
@@ -101,18 +104,18 @@ export const versions: AnyEndpoint[] = [
     reply: MovedLabel,
     errors: [PromptNotFound, VersionNotFound, LabelMoved, LabelReserved, PreconditionFailed, ...laterErrors],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => setLabel({ ...params, ...body, ifMatch }, ctx),
+    handle: ({ params, body, ifMatch }, ctx) => setLabel(gate)({ ...params, ...body, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.deleteLabel',
     method: 'DELETE',
     path: '/prompts/:id/labels/:label',
-    access: 'prompts:write',
+    access: 'labels:write',
     summary: 'Take a label away',
     params: AtLabel,
-    errors: [LabelNotFound, PromptNotFound, LabelInUse, PreconditionFailed],
+    errors: [LabelNotFound, PromptNotFound, LabelInUse, LabelProtected, PreconditionFailed],
     handle: async ({ params, ifMatch }, ctx) => {
-      await deleteLabel({ ...params, ifMatch }, ctx)
+      await deleteLabel(gate)({ ...params, ifMatch }, ctx)
       return {}
     },
   }),
@@ -141,14 +144,14 @@ export const versions: AnyEndpoint[] = [
     name: 'prompts.revertLabel',
     method: 'POST',
     path: '/prompts/:id/labels/:label/revert',
-    access: 'prompts:write',
+    access: 'labels:write',
     summary: 'Put a label back to where its last move took it from',
     params: AtLabel,
     body: Reasoned,
     reply: MovedLabel,
     errors: [LabelNotFound, PromptNotFound, NothingToRevert, ...laterErrors],
     etag,
-    handle: ({ params, body }, ctx) => revertLabel({ ...params, ...body }, ctx),
+    handle: ({ params, body }, ctx) => revertLabel(gate)({ ...params, ...body }, ctx),
   }),
   endpoint({
     name: 'prompts.usedBy',

@@ -53,6 +53,10 @@ export const includeStore = (tx: Db) => ({
       .execute()
   },
 
+  async remove(promptId: string, version: number): Promise<void> {
+    await tx.deleteFrom('promptInclude').where('promptId', '=', promptId).where('version', '=', version).execute()
+  },
+
   edges: (promptId: string, version: number): Promise<Edge[]> =>
     tx
       .selectFrom('promptInclude')
@@ -61,6 +65,14 @@ export const includeStore = (tx: Db) => ({
       .where('version', '=', version)
       .orderBy('reference')
       .execute(),
+
+  /** What each of these versions of a prompt includes, as text to compare; empty when none of them includes anything. */
+  async targets(promptId: string, versions: readonly number[]): Promise<Map<number, string>> {
+    const { rows } = await sql<{ version: number; targets: string }>`
+      select version, string_agg(distinct target_id::text, ' ' order by target_id::text) as targets from prompt_include
+      where prompt_id = ${promptId} and version = any(${[...versions]}::int[]) group by version`.execute(tx)
+    return new Map(rows.map(({ version, targets }) => [version, targets]))
+  },
 
   /** Versions of a prompt that include something and are served, newest, or pinned by others. */
   async includingVersions(promptId: string): Promise<number[]> {
@@ -121,8 +133,8 @@ function graphOf(rows: readonly Link[]): Graph {
 
 async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: string): Promise<string> {
   const { targetLabel, targetVersion } = followed(ref)
-  const { rows } = await sql<{ id: string; version: number | null; isText: boolean }>`
-    select t.id, v.version, jsonb_typeof(v.content) = 'string' as is_text from (
+  const { rows } = await sql<{ id: string; version: number | null; isText: boolean; isRedacted: boolean }>`
+    select t.id, v.version, jsonb_typeof(v.content) = 'string' as is_text, v.redaction is not null as is_redacted from (
       select id, 0 as choice from prompt where id = ${known}::uuid and deleted_at is null
       union all select id, 1 from prompt where category = ${ref.category} and name = ${ref.name} and deleted_at is null
       union all select p.id, 2 from prompt_former_name f join prompt p on p.id = f.prompt_id and p.deleted_at is null
@@ -137,6 +149,7 @@ async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: str
     throw refuse(
       `The included prompt "${reference}" has no ${targetLabel === null ? `version ${targetVersion}` : `label "${targetLabel}"`}.`,
     )
+  if (found.isRedacted) throw refuse(`The text of "${reference}" was removed for good. Include another version.`)
   if (!found.isText) throw refuse(`"${reference}" is a chat; only texts can be included.`)
   return found.id
 }
@@ -144,12 +157,22 @@ async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: str
 const refuse = (detail: string) => unprocessable(IncludeNotFound, '/content', 'include.not_found', detail)
 
 /** Prompts that need the given one, by versions that are served, newest or pinned: `category/name`, at most 20; by one label, or by any. */
-export async function includersOf(tx: Db, targetId: string, label?: string): Promise<string[]> {
+export const includersOf = (tx: Db, targetId: string, label?: string): Promise<string[]> =>
+  includersBy(tx, targetId, label === undefined ? sql`true` : sql`i.target_label = ${label}`)
+
+/** Those of them that follow a label, whichever. */
+export const followersOf = (tx: Db, targetId: string): Promise<string[]> => includersBy(tx, targetId, sql`i.target_label is not null`)
+
+/** Those of them that pin a version. */
+export const pinnersOf = (tx: Db, targetId: string, version: number): Promise<string[]> =>
+  includersBy(tx, targetId, sql`i.target_version = ${version}`)
+
+async function includersBy(tx: Db, targetId: string, way: Fragment): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select distinct p.category || '/' || p.name as name
     from prompt_include i
     join prompt p on p.id = i.prompt_id and p.deleted_at is null and p.id <> i.target_id
-    where i.target_id = ${targetId} and (${label ?? null}::text is null or i.target_label = ${label ?? null})
+    where i.target_id = ${targetId} and ${way}
       and (${isLive(sql`i.prompt_id`, sql`i.version`)} or ${isPinned(sql`i.prompt_id`, sql`i.version`)})
     order by 1 limit 20`.execute(tx)
   return rows.map(({ name }) => name)

@@ -1,7 +1,9 @@
+import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { NameTaken, PromptNotFound, VersionNotFound } from '../model/failures.ts'
 import type { By, Move, State, VersionState } from '../model/prompt.ts'
+import { assertNotRedacted } from '../model/redaction.ts'
 import type { Label } from '../model/shapes.ts'
 import '../tables.ts'
 
@@ -38,8 +40,8 @@ export const promptStore = (tx: Db) => ({
   /** Read a prompt without locking it. @throws PromptNotFound, also for a deleted one */
   get: (id: string): Promise<State> => load(tx, id, { deleted: false, lock: false }),
 
-  /** @throws VersionNotFound */
-  async version(promptId: string, number: number): Promise<VersionState> {
+  /** @throws VersionNotFound; VersionRedacted (410) unless its empty remains will do */
+  async version(promptId: string, number: number, { redacted = false } = {}): Promise<VersionState> {
     const row = await tx
       .selectFrom('promptVersion')
       .select([
@@ -54,18 +56,20 @@ export const promptStore = (tx: Db) => ({
         'metadata',
         'createdBy',
         'createdAt',
+        'redaction',
       ])
       .where('promptId', '=', promptId)
       .where('version', '=', number)
       .executeTakeFirst()
     if (!row) throw new AppError(VersionNotFound, `The prompt has no version ${number}.`)
+    if (!redacted) assertNotRedacted(row)
     const { engine, content, variables, config, ...rest } = row
     return { ...rest, body: { type: typeof content === 'string' ? 'text' : 'chat', engine, content, variables, config } }
   },
 
   /** @throws NameTaken (409) when a live prompt has its name */
   async save(next: State): Promise<void> {
-    const { id, parent: _parent, labels: _labels, createdBy: _by, createdAt: _at, metadata, tags, ...row } = next
+    const { id, parent: _parent, labels: _labels, createdBy: _by, createdAt: _at, checksum: _sum, metadata, tags, ...row } = next
     try {
       await tx
         .updateTable('prompt')
@@ -81,7 +85,18 @@ export const promptStore = (tx: Db) => ({
     }
   },
 
-  async addVersion(promptId: string, { body, metadata, ...version }: VersionState): Promise<void> {
+  /** Let a version be what is left of it. */
+  async redactVersion(promptId: string, { version, body, checksum, changeSummary, metadata, redaction }: VersionState): Promise<void> {
+    const text = { content: JSON.stringify(body.content), variables: JSON.stringify(body.variables), config: JSON.stringify(body.config) }
+    await tx
+      .updateTable('promptVersion')
+      .set({ ...text, checksum, changeSummary, metadata: JSON.stringify(metadata), redaction: JSON.stringify(redaction) })
+      .where('promptId', '=', promptId)
+      .where('version', '=', version)
+      .execute()
+  },
+
+  async addVersion(promptId: string, { body, metadata, redaction: _none, ...version }: VersionState): Promise<void> {
     await tx
       .insertInto('promptVersion')
       .values({
@@ -153,8 +168,16 @@ async function load(tx: Db, id: string, { deleted, lock }: { deleted: boolean; l
   const query = tx.selectFrom('prompt').select(columns).where('id', '=', id)
   const row = await (lock ? query.forNoKeyUpdate() : query).executeTakeFirst()
   if (!row || (row.deletedAt !== null && !deleted)) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
-  const labels = await tx.selectFrom('promptLabel').select(['label', 'version']).where('promptId', '=', id).orderBy('label').execute()
+  const { labels, checksum } = await labelsAndChecksum(tx, row)
   const { parentPromptId, parentVersion, ...state } = row
   const parent = parentPromptId && parentVersion ? { promptId: parentPromptId, version: parentVersion } : null
-  return { ...state, parent, labels: Object.fromEntries(labels.map(({ label, version }) => [label, version])) }
+  return { ...state, checksum, parent, labels }
+}
+
+/** Asked for after the row is locked, or what was committed while we waited would not be seen. */
+async function labelsAndChecksum(tx: Db, { id, version }: { id: string; version: number }): Promise<Pick<State, 'labels' | 'checksum'>> {
+  const { rows } = await sql<Pick<State, 'labels' | 'checksum'>>`
+    select checksum, (select coalesce(json_object_agg(label, version order by label), '{}') from prompt_label where prompt_id = ${id}) as labels
+    from prompt_version where prompt_id = ${id} and version = ${version}`.execute(tx)
+  return rows[0]!
 }

@@ -1,10 +1,10 @@
 import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { Type } from 'typebox'
-import { AppError } from '../../core/errors.ts'
-import { eventType } from '../../core/events.ts'
-import { OpenModeRefused } from '../../core/problem.ts'
-import { Strict } from '../../core/schemas.ts'
+import { AppError } from '../../../core/errors.ts'
+import { eventType } from '../../../core/events.ts'
+import { OpenModeRefused } from '../../../core/problem.ts'
+import { Strict } from '../../../core/schemas.ts'
 
 /** The workspace that is always there: of open mode and of the bootstrap key. */
 export const defaultWorkspaceId = '00000000-0000-7000-8000-000000000001'

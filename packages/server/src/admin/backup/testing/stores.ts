@@ -1,0 +1,73 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished } from 'vitest'
+import { makeFixtures } from '../../../core/testing/walk.ts'
+import { type Call, cloneDatabase, startTestApp, type TestApp, type TestDatabase } from '../../../testing/index.ts'
+import { leftOut } from '../catalogue.ts'
+import { backup } from '../index.ts'
+
+/** A path in a folder of the test's own. */
+export function freshPath(name = 'store.backup'): string {
+  const folder = mkdtempSync(join(tmpdir(), 'backup-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, name)
+}
+
+/** A database of the test's own with the present schema and nothing in it. */
+export async function migratedDatabase(): Promise<TestDatabase> {
+  const database = await cloneDatabase()
+  onTestFinished(() => database.drop())
+  return database
+}
+
+/** A database in which nothing was ever done. */
+export async function untouchedDatabase(): Promise<TestDatabase> {
+  const database = await migratedDatabase()
+  await database.query('drop schema public cascade')
+  await database.query('drop schema if exists pgboss cascade')
+  await database.query('create schema public')
+  return database
+}
+
+/** Something of everything, by the API. */
+async function fill(call: Call): Promise<void> {
+  const { id, category, name } = await makeFixtures(call)
+  const content = `{{> ${encodeURIComponent(category)}/${encodeURIComponent(name)}@production}} \\N \\. \t\u2028 "quoted" 'n\nlines' 日本`
+  await call('POST', '/prompts', { content, category: 'c', name: 'includer', description: '\\' }, { 'idempotency-key': 'fill' })
+  await call('POST', `/prompts/${id}/versions/1/redact`, { reason: 'Why not' })
+  await call('PUT', `/prompts/${id}`, { name: 'renamed', metadata: { deep: [1.5e300, null, 'é'] } })
+}
+
+/** A service with two workspaces full of things; what follows its changes has caught up. */
+export async function filledStore(): Promise<TestApp> {
+  const app = await startTestApp()
+  onTestFinished(() => app.stop())
+  await app.as('prompts:read')
+  for (const call of [app.owner, await app.stranger()]) await fill(call)
+  const behind = `select ((select count(*) from outbox where position is null) + h.position - s.position)::int as events from feed_head h, search_progress s`
+  await expect.poll(async () => (await app.database.query<{ events: number }>(behind))[0]?.events, { timeout: 30_000 }).toBe(0)
+  await app.app.audit.settle()
+  return app
+}
+
+/** A filled store's backup. */
+export async function filledBackup(): Promise<{ app: TestApp; file: string; bytes: Buffer }> {
+  const app = await filledStore()
+  const file = freshPath()
+  await backup(app.database.url, file, { force: false })
+  return { app, file, bytes: readFileSync(file) }
+}
+
+/** Every row of every table that backups hold, as text, without what means something in its own server only. */
+export async function contentOf({ query }: Pick<TestDatabase, 'query'>): Promise<Record<string, string[]>> {
+  const tables = await query<{ name: string }>(
+    `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition order by 1`,
+  )
+  const content: Record<string, string[]> = {}
+  for (const { name } of tables.filter((table) => !(table.name in leftOut)))
+    content[name] = (await query<{ row: string }>(`select (to_jsonb(t) - 'xid')::text as row from ${name} t order by 1`)).map(
+      ({ row }) => row,
+    )
+  return content
+}

@@ -1,0 +1,70 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { may } from '../../../core/access.ts'
+import { addressTest, networkOf } from '../addresses.ts'
+import { beyond, builtInRoles, compileRights, type Grant, permissions } from './roles.ts'
+
+const places = ['a', 'b', 'c']
+const limit = fc.option(fc.subarray(places, { minLength: 1 }), { nil: undefined })
+const grant: fc.Arbitrary<Grant> = fc
+  .record({ permissions: fc.subarray(['prompts:read', 'prompts:write', 'labels:write']), categories: limit, labels: limit })
+  .map(({ permissions: given, categories, labels }) => ({
+    permissions: given,
+    ...(categories && { categories }),
+    ...(labels && { labels }),
+  }))
+const principal = (grants: readonly Grant[]) => ({ id: 'x', workspaceId: 'w', instanceAdmin: false, ...compileRights(grants) })
+
+test('what is not beyond somebody gives nobody more than they have, anywhere', () => {
+  fc.assert(
+    fc.property(fc.array(grant, { maxLength: 3 }), grant, (held, given) => {
+      const holder = principal(held)
+      const excess = beyond(holder, given)
+      const receiver = principal([{ ...given, permissions: given.permissions.filter((permission) => !excess.includes(permission)) }])
+      for (const permission of ['prompts:read', 'prompts:write', 'labels:write'])
+        for (const category of [...places, 'elsewhere'])
+          for (const label of [...places, 'other', null])
+            if (may(receiver, permission, { category, label })) expect(may(holder, permission, { category, label })).toBe(true)
+    }),
+  )
+})
+
+test('everybody may give all that they have, and an owner everything', () => {
+  fc.assert(fc.property(grant, (held) => beyond(principal([held]), held).length === 0))
+  expect(beyond(principal([{ permissions: ['*'] }]), { permissions })).toEqual([])
+  expect(beyond(principal([{ permissions }]), { permissions: ['*'] })).toEqual(['*'])
+})
+
+test('built-in roles nest: each viewer right is an editor right, and so on up to the owner', () => {
+  const order = ['runner', 'viewer', 'editor', 'publisher', 'admin', 'owner']
+  for (const [i, role] of order.entries())
+    for (const above of order.slice(i))
+      expect([role, above, beyond(principal([{ permissions: builtInRoles[above]! }]), { permissions: builtInRoles[role]! })]).toEqual([
+        role,
+        above,
+        [],
+      ])
+})
+
+test.each([
+  ['10.0.0.0/8', true],
+  ['10.1.2.3', true],
+  ['::1', true],
+  ['2001:db8::/32', true],
+  ['0.0.0.0/0', true],
+  ['10.0.0.0/33', false],
+  ['::/129', false],
+  ['10.0.0.0/', false],
+  ['10.0.0.0/8/8', false],
+  ['10.0.0.0/-1', false],
+  ['10.0.0', false],
+  ['fe80::1%eth0', false],
+  ['', false],
+])('%s is a network: %s', (text, yes) => expect(networkOf(text) !== undefined).toBe(yes))
+
+test('an address is looked for in all networks; IPv4 over IPv6 is IPv4; none at all is in none', () => {
+  const admits = addressTest(['10.0.0.0/8', '2001:db8::/32', '192.168.1.7'])
+  const inside = ['10.255.0.1', '::ffff:10.1.2.3', '::FFFF:10.1.2.3', '2001:db8:1::1', '192.168.1.7']
+  const outside = ['11.0.0.1', '::ffff:11.0.0.1', '2001:db9::1', '192.168.1.8', '::1', 'nonsense', '', undefined]
+  expect([inside.filter((one) => !admits(one)), outside.filter((one) => admits(one))]).toEqual([[], []])
+})

@@ -1,0 +1,88 @@
+import { sql } from 'kysely'
+import type { Ctx } from '../../../core/context.ts'
+import type { Db } from '../../../core/db.ts'
+import { AppError } from '../../../core/errors.ts'
+import { pageSize } from '../../../core/page.ts'
+import type { Page } from '../../../core/schemas.ts'
+import { MemberNotFound } from '../model/failures.ts'
+import type { Invitation, Member } from '../model/members.ts'
+import { invitationColumns } from '../store/members.ts'
+import '../tables.ts'
+
+type Paged = Readonly<{ limit?: number | undefined; cursor?: string | undefined; includeTotal?: boolean | undefined }>
+
+/** People are of no workspace, so this reads across them, and names the workspace. */
+const members = (db: Db, workspaceId: string) =>
+  db
+    .selectFrom('member as m')
+    .innerJoin('person as p', 'p.id', 'm.personId')
+    .select(['m.id', 'm.personId', 'p.email', 'p.name', 'm.role', 'm.addedBy', 'm.createdAt', 'm.updatedAt', 'm.revision'])
+    .where('m.workspaceId', '=', workspaceId)
+
+/** The members of the workspace, the first ones first. */
+export async function listMembers({ limit, cursor, includeTotal }: Paged, ctx: Ctx): Promise<Page<Member>> {
+  const size = pageSize(limit)
+  const scope = `members ${ctx.workspaceId}`
+  const after = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
+  return ctx.system(async (db) => {
+    const rows = await members(db, ctx.workspaceId)
+      .$if(after !== undefined, (query) => query.where(sql<boolean>`m.id > ${after?.[0]}::uuid`))
+      .orderBy('m.id')
+      .limit(size + 1)
+      .execute()
+    const items = rows.slice(0, size)
+    const count = db
+      .selectFrom('member')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .where('workspaceId', '=', ctx.workspaceId)
+    const total = includeTotal ? (await count.executeTakeFirstOrThrow()).count : undefined
+    return {
+      items,
+      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null,
+      ...(total !== undefined && { total }),
+    }
+  }, 'read')
+}
+
+/** @throws MemberNotFound (404) */
+export async function getMember({ id }: { id: string }, ctx: Ctx): Promise<Member> {
+  const row = await ctx.system((db) => members(db, ctx.workspaceId).where('m.id', '=', id).executeTakeFirst(), 'read')
+  if (!row) throw new AppError(MemberNotFound, `There is no member ${id}.`)
+  return row
+}
+
+/** A member with what its person is called. */
+export async function withPerson<M extends { personId: string }>(member: M, ctx: Ctx): Promise<M & Pick<Member, 'email' | 'name'>> {
+  const person = (db: Db) => db.selectFrom('person').select(['email', 'name']).where('id', '=', member.personId).executeTakeFirstOrThrow()
+  return { ...member, ...(await ctx.system(person, 'read')) }
+}
+
+/** The invitations of the workspace, the newest first; those that were taken up too. */
+export async function listInvitations({ limit, cursor, includeTotal }: Paged, ctx: Ctx): Promise<Page<Invitation>> {
+  const size = pageSize(limit)
+  const scope = `invitations ${ctx.workspaceId}`
+  const after = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
+  return ctx.read(async (db) => {
+    const rows = await db
+      .selectFrom('invitation')
+      .select(invitationColumns)
+      .$if(after !== undefined, (query) => query.where(sql<boolean>`id < ${after?.[0]}::uuid`))
+      .orderBy('id', 'desc')
+      .limit(size + 1)
+      .execute()
+    const items = rows.slice(0, size)
+    const total = includeTotal
+      ? (
+          await db
+            .selectFrom('invitation')
+            .select(({ fn }) => fn.countAll<number>().as('count'))
+            .executeTakeFirstOrThrow()
+        ).count
+      : undefined
+    return {
+      items,
+      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null,
+      ...(total !== undefined && { total }),
+    }
+  })
+}

@@ -1,0 +1,49 @@
+import { Type } from 'typebox'
+import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
+import { PageOf, Strict } from '../../../core/schemas.ts'
+import { Drift } from '../model/drift.ts'
+import { LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failures.ts'
+import { VersionNumber } from '../model/shapes.ts'
+import { type Lint, lintSubject, Suggestions } from '../model/suggestions.ts'
+import { getDrift } from '../queries/drift.ts'
+import { getPrompt } from '../queries/prompts.ts'
+import { cursor, limit, PromptId, WhichVersion } from './schemas.ts'
+
+const Bound = (description: string) => Type.Optional(Type.Integer({ ...VersionNumber, description }))
+const { items, nextCursor } = PageOf(Drift).properties
+
+/** @param lint looks for faults in a prompt */
+export const insight = (lint: Lint): AnyEndpoint[] => [
+  endpoint({
+    name: 'prompts.drift',
+    method: 'GET',
+    path: '/prompts/:id/drift',
+    access: 'prompts:read',
+    summary: 'How the text changed from each version to the next, the latest change first',
+    params: PromptId,
+    query: Strict({
+      from: Bound('The earliest version looked at; 1 without it'),
+      to: Bound('The latest; the newest without it'),
+      limit,
+      cursor,
+    }),
+    reply: Strict({ items, nextCursor, overall: Type.Optional(Drift) }),
+    errors: [PromptNotFound, VersionNotFound],
+    handle: ({ params, query }, ctx) => getDrift({ ...params, ...query }, ctx),
+  }),
+  endpoint({
+    name: 'prompts.suggestions',
+    method: 'GET',
+    path: '/prompts/:id/suggestions',
+    access: 'prompts:read',
+    summary: 'What could be better in the text of a prompt, the gravest first',
+    params: PromptId,
+    query: Strict(WhichVersion),
+    reply: Suggestions,
+    errors: [PromptNotFound, VersionNotFound, LabelNotFound],
+    handle: async ({ params, query }, ctx) => {
+      const prompt = await getPrompt({ ...params, ...query }, ctx)
+      return { version: prompt.version, items: [...lint(lintSubject(prompt))] }
+    },
+  }),
+]

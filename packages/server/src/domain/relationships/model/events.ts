@@ -1,0 +1,9 @@
+import { Type } from 'typebox'
+import { eventType } from '../../../core/events.ts'
+import { Strict } from '../../../core/schemas.ts'
+
+const ends = { sourceId: Type.String(), targetId: Type.String(), type: Type.String() }
+
+export const relationshipCreated = eventType('relationship.created', Strict({ ...ends, strength: Type.Number() }))
+export const relationshipUpdated = eventType('relationship.updated', Strict({ ...ends, strength: Type.Number(), previous: Type.Number() }))
+export const relationshipDeleted = eventType('relationship.deleted', Strict(ends))

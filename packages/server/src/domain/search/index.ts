@@ -1,0 +1,45 @@
+import type { TProperties } from 'typebox'
+import type { Db } from '../../core/db.ts'
+import type { Encoder } from '../../core/encoder.ts'
+import type { Feed } from '../../core/feed/feed.ts'
+import { defineModule, type Module } from '../../core/module.ts'
+import { createFollowing, type Following } from './jobs/following.ts'
+import type { Neighbours } from './neighbours.ts'
+import { createFreshness } from './queries/freshness.ts'
+import { createMeaning } from './queries/meaning.ts'
+import { searchPrompts } from './queries/search.ts'
+import { createVocabulary } from './queries/terms.ts'
+import { routes } from './routes.ts'
+
+type Facts = Readonly<{ id: string; name: string; description: string; tags: readonly string[] }>
+
+export type SearchOptions<F extends Facts> = Readonly<{
+  /** undefined: search by words alone. */
+  encoder: Encoder | undefined
+  /** What the vectors in memory may take, in bytes, and after how long without a search they are let go. */
+  vectors: Readonly<{ maxBytes: number; idleMs: number }>
+  neighbours: Neighbours<F>
+  /** The properties of what a list shows of a prompt. */
+  item: TProperties
+  feed: Pick<Feed, 'subscribe' | 'onSignal' | 'position'>
+  /** One transaction across workspaces. */
+  within<T>(work: (db: Db) => Promise<T>): Promise<T>
+  log(message: string, details?: object): void
+}>
+
+/** Search: an index that follows the prompts, and the endpoint that asks it. `following` is to be started and stopped. */
+export function search<F extends Facts>(options: SearchOptions<F>): { module: Module; following: Following } {
+  const { encoder, neighbours, feed, within, log, vectors, item } = options
+  const meaning = encoder && createMeaning(encoder, vectors)
+  const vocabulary = createVocabulary()
+  const fresh = createFreshness(feed)
+  return {
+    module: defineModule({
+      name: 'search',
+      endpoints: routes(item, { search: (input, ctx) => searchPrompts(input, { meaning, vocabulary, neighbours }, ctx), fresh }),
+    }),
+    following: createFollowing({ within, feed, encoder, neighbours, log }),
+  }
+}
+
+export { rebuildIndex } from './jobs/index-pass.ts'

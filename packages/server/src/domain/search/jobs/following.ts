@@ -1,0 +1,93 @@
+import type { Db } from '../../../core/db.ts'
+import type { Encoder } from '../../../core/encoder.ts'
+import type { Neighbours } from '../neighbours.ts'
+import { redoOtherModels } from '../store/vectors.ts'
+import { embedPass } from './embed-pass.ts'
+import { indexPass, type Pass } from './index-pass.ts'
+import { createLoop, type Work } from './loop.ts'
+
+export type Following = Readonly<{ start(): void; stop(): Promise<void> }>
+
+type Parts = Readonly<{
+  /** One transaction across workspaces. */
+  within<T>(work: (db: Db) => Promise<T>): Promise<T>
+  feed: Readonly<{
+    /** Called whenever the feed has moved. */
+    onSignal(listener: () => void): void
+    /** The newest position that this instance knows. */
+    position(): number
+  }>
+  encoder: Encoder | undefined
+  neighbours: Pick<Neighbours<never>, 'sources' | 'keys'>
+  log(message: string, details?: object): void
+}>
+
+/**
+ * Above so many changes a second those who make them come first, until it has been calm for a while: the indexer rests
+ * nine times as long as it worked, and no vectors are made.
+ */
+const busyPerSecond = 50
+const calmMs = 2_000
+const busyRest = 9
+const longestRestMs = 2_000
+/** While another instance has the index, and between looks at a feed that told nothing. No query is made for nothing. */
+const lookMs = 1_000
+
+/** Follow the change feed in the background: first the words, then the vectors. One indexer works per cluster, wherever. */
+export function createFollowing({ within, feed, encoder, neighbours, log }: Parts): Following {
+  let seen = -1
+  let last = { head: 0, at: performance.now() }
+  let busyUntil = 0
+  const isBusy = () => performance.now() < busyUntil
+  let prepared = encoder === undefined
+
+  const rested = (startedAt: number, times: number): number => Math.min(longestRestMs, (performance.now() - startedAt) * times)
+  const noteLoad = ({ head }: Pass) => {
+    const now = performance.now()
+    const perSecond = (head - last.head) / Math.max(0.05, (now - last.at) / 1000)
+    if (last.head > 0 && perSecond > busyPerSecond) busyUntil = now + calmMs
+    last = { head, at: now }
+  }
+  const index = async (): Promise<Work> => {
+    const startedAt = performance.now()
+    const position = feed.position()
+    const pass = await within((db) => indexPass(db, neighbours))
+    if (!pass) return { more: true, restMs: lookMs }
+    noteLoad(pass)
+    seen = Math.max(position, pass.head)
+    if (pass.documents > 0) loops.embed.wake()
+    return { more: pass.more, restMs: rested(startedAt, isBusy() ? busyRest : 0) }
+  }
+  const embed = async (): Promise<Work> => {
+    if (!encoder) return { more: false, restMs: 0 }
+    if (isBusy()) return { more: true, restMs: lookMs }
+    if (!prepared) {
+      const count = await within((db) => redoOtherModels(db, encoder.model))
+      if (count > 0) log('vectors of another encoder are made again', { count, model: encoder.model })
+      prepared = true
+    }
+    const startedAt = performance.now()
+    const done = await embedPass(within, encoder, neighbours)
+    return { more: done > 0, restMs: rested(startedAt, 1) }
+  }
+  const loops = {
+    index: createLoop(index, (error) => log('the search index cannot follow just now', { err: error })),
+    embed: createLoop(embed, (error) => log('vectors cannot be made just now', { error: error.message })),
+  }
+  const look = () => {
+    if (feed.position() > seen) loops.index.wake()
+  }
+  feed.onSignal(() => loops.index.wake())
+  let timer: NodeJS.Timeout | undefined
+  return {
+    start() {
+      loops.index.start()
+      loops.embed.start()
+      timer = setInterval(look, lookMs).unref()
+    },
+    async stop() {
+      clearInterval(timer)
+      await Promise.all([loops.index.stop(), loops.embed.stop()])
+    },
+  }
+}
