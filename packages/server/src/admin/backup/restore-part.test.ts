@@ -4,7 +4,7 @@ import { type Call, startTestApp, type TestApp } from '../../testing/index.ts'
 import { parseCommand, run, UsageError } from '../commands.ts'
 import { backup } from './index.ts'
 import { fieldsOf, lineCutter, unescaped } from './rows.ts'
-import { contentOf, freshPath, migratedDatabase, untouchedDatabase } from './testing/stores.ts'
+import { contentOf, freshPath, migratedDatabase, settled, untouchedDatabase } from './testing/stores.ts'
 
 const mine = '00000000-0000-7000-8000-000000000001'
 
@@ -74,6 +74,7 @@ test('its id is kept where it is free, also in another workspace and under anoth
 
 test('what stands against it is said, and nothing is changed', async () => {
   const { app, file, id, stranger } = await setting()
+  await settled(app)
   const before = await contentOf(app.database)
   const refused = (...args: string[]) => expect(command(app, 'restore', file, ...args)).rejects
   await refused('--prompt', id).toThrow('"support/re/ply" is there already')

@@ -39,15 +39,20 @@ async function fill(call: Call): Promise<void> {
   await call('PUT', `/prompts/${id}`, { name: 'renamed', metadata: { deep: [1.5e300, null, 'é'] } })
 }
 
-/** A service with two workspaces full of things; what follows its changes has caught up. */
+/** Wait until what follows the changes has caught up: positions, search, seals. From then on an idle store stays as it is. */
+export async function settled({ app, database }: TestApp): Promise<void> {
+  const behind = `select ((select count(*) from outbox where position is null) + h.position - s.position)::int as events from feed_head h, search_progress s`
+  await expect.poll(async () => (await database.query<{ events: number }>(behind))[0]?.events, { timeout: 30_000 }).toBe(0)
+  await app.audit.settle()
+}
+
+/** A service with two workspaces full of things, settled. */
 export async function filledStore(): Promise<TestApp> {
   const app = await startTestApp()
   onTestFinished(() => app.stop())
   await app.as('prompts:read')
   for (const call of [app.owner, await app.stranger()]) await fill(call)
-  const behind = `select ((select count(*) from outbox where position is null) + h.position - s.position)::int as events from feed_head h, search_progress s`
-  await expect.poll(async () => (await app.database.query<{ events: number }>(behind))[0]?.events, { timeout: 30_000 }).toBe(0)
-  await app.app.audit.settle()
+  await settled(app)
   return app
 }
 
