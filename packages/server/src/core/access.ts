@@ -54,3 +54,6 @@ export function visibleCategories({ permissions, limits }: Principal): readonly 
   if (!reading || reading.some(({ categories }) => categories === undefined)) return undefined
   return [...new Set(reading.flatMap(({ categories = [] }) => categories))]
 }
+
+/** May this principal see the prompts of a category? Commands ask: their transactions hide nothing by themselves. */
+export const sees = (principal: Principal, category: string): boolean => visibleCategories(principal)?.includes(category) ?? true

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
+import canonicalize from 'canonicalize'
 import type { Static, TSchema } from 'typebox'
 
 /** A fact that has happened: what the change feed tells. `data` is small and holds no prompt text. */
@@ -24,14 +25,9 @@ export const eventType = <S extends TSchema>(type: string, schema: S): EventType
 /** An event as the feed gives it: with whose it is and where it stands. `position` is null until the relay has placed it. */
 export type FeedEvent = DomainEvent & Readonly<{ id: number; position: number | null; xid: string; workspaceId: string }>
 
-/** SHA-256 of a state's JSON with its keys in order, in hex; null for none. A state that was stored and loaded has the same. */
+/** SHA-256 of a state's canonical JSON (RFC 8785), in hex; null for none. A state that was stored and loaded has the same. */
 const fingerprint = (state: unknown): string | null =>
-  state === undefined || state === null ? null : createHash('sha256').update(JSON.stringify(state, inOrder)).digest('hex')
-
-const inOrder = (_key: string, value: unknown): unknown =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-    : value
+  state === undefined || state === null ? null : hash('sha256', canonicalize(state) ?? 'null')
 
 /** The same events with the fingerprints of their subject's state before and after them. @param before,after null: it did not, does not exist */
 export function between(before: unknown, after: unknown, events: readonly DomainEvent[]): DomainEvent[] {

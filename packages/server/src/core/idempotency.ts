@@ -5,6 +5,7 @@ import type { Ctx } from './context.ts'
 import type { Db, Generated, Json } from './db.ts'
 import { AppError } from './errors.ts'
 import { job } from './jobs.ts'
+import { joined } from './joined.ts'
 import { defineModule } from './module.ts'
 import { IdempotencyInProgress, IdempotencyMismatch } from './problem.ts'
 
@@ -51,7 +52,7 @@ export const requestHash = (method: string, url: string, body: unknown): string 
 export function once(
   { key, hash }: { key: string; hash: string },
   ctx: Ctx,
-  change: (joined: Ctx) => Promise<StoredAnswer>,
+  change: (within: Ctx) => Promise<StoredAnswer>,
 ): Promise<{ answer: StoredAnswer; replayed: boolean }> {
   return ctx.transact(async (tx) => {
     await lockKey(tx, key, ctx)
@@ -99,9 +100,6 @@ async function store(tx: Db, key: string, hash: string, answer: StoredAnswer, ct
     .onConflict((c) => c.columns(['workspaceId', 'principal', 'key']).doUpdateSet({ ...values, xid: sql`pg_current_xact_id()` }))
     .execute()
 }
-
-/** The same context inside a transaction that is already open. */
-const joined = (ctx: Ctx, tx: Db): Ctx => ({ ...ctx, read: (work) => work(tx), transact: (work) => work(tx) })
 
 /** Forget the stored answers of this workspace that mention something: its text is gone for good, and they may hold it. */
 export async function forgetAnswers(tx: Db, mentioned: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { AppError } from './errors.ts'
 import { CursorInvalid } from './problem.ts'
+import type { Page } from './schemas.ts'
 
 /** Where a walk stands: the sort values of the last item given, and what the walk was over. */
 export type Position = readonly (string | number)[]
@@ -36,3 +37,41 @@ export function cursorCodec(secret: Uint8Array): CursorCodec {
 
 /** @returns the number of items to give: 50 without a limit, 200 at most */
 export const pageSize = (limit: number | undefined): number => Math.min(limit ?? 50, 200)
+
+/** What a caller may say of the page that it wants. */
+export type Paged = Readonly<{ limit?: number | undefined; cursor?: string | undefined; includeTotal?: boolean | undefined }>
+
+/** One step of a walk over a list, from its cursor to the next one. */
+export type Walk = Readonly<{
+  /** How many items the page has at most. */
+  size: number
+  /** How many rows to read: one more tells whether there is another page. */
+  take: number
+  /** Where the page before ended; undefined on the first one. */
+  after: Position | undefined
+  /** The page of the rows that were read. @param position where the walk stands after an item; `total` counts with `includeTotal` alone */
+  page<T>(rows: readonly T[], position: (last: T) => Position, total?: () => Promise<number>): Promise<Page<T>>
+}>
+
+/**
+ * Begin one step of a walk.
+ * @param scope names the list and its filters: a cursor of one list is refused by another
+ * @throws CursorInvalid (400)
+ */
+export function stepOf(scope: string, { limit, cursor, includeTotal }: Paged, { cursors }: { cursors: CursorCodec }): Walk {
+  const size = pageSize(limit)
+  return {
+    size,
+    take: size + 1,
+    after: cursor === undefined ? undefined : cursors.decode(scope, cursor),
+    async page(rows, position, total) {
+      const items = rows.slice(0, size)
+      const last = items.at(-1)
+      return {
+        items,
+        nextCursor: rows.length > size && last !== undefined ? cursors.encode(scope, position(last)) : null,
+        ...(includeTotal && total && { total: await total() }),
+      }
+    },
+  }
+}

@@ -5,6 +5,7 @@ import type { Db } from './db.ts'
 import type { FeedEvent } from './events.ts'
 import type { Feed } from './feed/feed.ts'
 import { newId } from './ids.ts'
+import { joined } from './joined.ts'
 import type { EventHandler, Module } from './module.ts'
 import { appendEvents } from './outbox.ts'
 import type { CursorCodec } from './page.ts'
@@ -93,11 +94,10 @@ export function createRuntime(parts: {
         return result
       },
       async visit(tx, there, work) {
-        const within = (one: Ctx): Ctx => ({ ...one, read: (look) => look(tx), transact: (change) => change(tx) })
-        if (there === workspaceId) return work(within(ctx))
+        if (there === workspaceId) return work(joined(ctx, tx))
         assertInstanceAdmin(principal)
         await enter(tx, there)
-        const result = await work(within(contextFor({ ...principal, workspaceId: there }, origin)))
+        const result = await work(joined(contextFor({ ...principal, workspaceId: there }, origin), tx))
         await enter(tx, workspaceId)
         return result
       },

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Principal } from '../../core/access.ts'
 import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
+import { keepByFeed } from '../../core/feed/keeping.ts'
 import { addressTest } from './addresses.ts'
 import { concernsRights } from './model/events.ts'
 import { type FoundKey, findKey, noKeyExists } from './queries.ts'
@@ -36,46 +37,29 @@ export function createKeyMemory(system: <T>(work: (db: Db) => Promise<T>) => Pro
   const known = new LRUCache<string, KnownKey>({ max: 50_000, dispose: ({ id, used }) => void (used && usedBefore.add(id)) })
   const unknown = new LRUCache<string, true>({ max: 10_000 })
   let open: boolean | undefined
-  /** Counts what was forgotten: an answer that was asked for before is not kept after. */
-  let generation = 0
-  feed.subscribe(({ events, everything }) => {
-    if (!everything && !events.some(concernsRights)) return
-    generation++
+  const keeping = keepByFeed(feed, concernsRights, () => {
     known.clear()
     unknown.clear()
     if (open) open = undefined
   })
 
-  /** Ask the database; keep the answer unless rights were changed meanwhile. */
-  const ask = async <T>(query: (db: Db) => Promise<T>, keep: (answer: T) => void): Promise<T> => {
-    const asked = generation
-    const answer = await system(query)
-    if (asked === generation) keep(answer)
-    return answer
-  }
-
-  /** What is remembered holds while the feed is current, and while the database is away. */
-  const refresh = async (): Promise<void> => {
-    if (!feed.isCurrent() && !feed.isAway()) await feed.confirm().catch(() => undefined)
-  }
-
   return {
     peek: (hash) => known.get(hash),
     peekOpen: () => open === true,
     async find(hash) {
-      await refresh()
+      await keeping.refresh()
       const key = known.get(hash)
       if (key || unknown.has(hash)) return key
       const remember = (found: KnownKey | undefined) => void (found ? known.set(hash, found) : unknown.set(hash, true))
-      return ask(async (db) => knownKey(await findKey(db, hash)), remember)
+      return keeping.ask(() => system(async (db) => knownKey(await findKey(db, hash))), remember)
     },
     async isOpen() {
       if (open === false) return false
-      await refresh()
+      await keeping.refresh()
       const remember = (answer: boolean) => {
         open = answer
       }
-      return open ?? ask(noKeyExists, remember)
+      return open ?? keeping.ask(() => system(noKeyExists), remember)
     },
     takeUsed() {
       for (const key of known.values()) {

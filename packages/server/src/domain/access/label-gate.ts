@@ -2,9 +2,12 @@ import { LRUCache } from 'lru-cache'
 import type { Ctx } from '../../core/context.ts'
 import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
+import { keepByFeed } from '../../core/feed/keeping.ts'
 import { labelRuleChanged, roleUpdated } from './model/events.ts'
 import { mayMove, movers, protects } from './model/label-rules.ts'
 import { type Protection, protectionsOf } from './store/label-rules.ts'
+
+const concernsRules = ({ type }: { type: string }): boolean => type === labelRuleChanged.type || type === roleUpdated.type
 
 type Asked = Readonly<{ category: string; labels: readonly string[] }>
 type Answer = ReadonlyMap<string, Readonly<{ mayMove: boolean; detail: string }>>
@@ -16,23 +19,19 @@ type Answer = ReadonlyMap<string, Readonly<{ mayMove: boolean; detail: string }>
  */
 export function createLabelGate(feed: Feed): (tx: Db, ctx: Ctx, asked: Asked) => Promise<Answer> {
   const known = new LRUCache<string, readonly Protection[]>({ max: 10_000 })
-  /** Counts what was forgotten: an answer that was asked for before is not kept after. */
-  let generation = 0
-  feed.subscribe(({ events, everything }) => {
-    const changed = events.filter(({ type }) => type === labelRuleChanged.type || type === roleUpdated.type)
-    if (!everything && changed.length === 0) return
-    generation++
-    if (everything) known.clear()
-    else for (const { workspaceId } of changed) known.delete(workspaceId)
+  const keeping = keepByFeed(feed, concernsRules, (changed) => {
+    if (changed) for (const { workspaceId } of changed) known.delete(workspaceId)
+    else known.clear()
   })
-
   const rulesOf = async (tx: Db, workspaceId: string): Promise<readonly Protection[]> => {
     const kept = feed.isCurrent() ? known.get(workspaceId) : undefined
-    if (kept) return kept
-    const before = generation
-    const rules = await protectionsOf(tx)
-    if (before === generation) known.set(workspaceId, rules)
-    return rules
+    return (
+      kept ??
+      keeping.ask(
+        () => protectionsOf(tx),
+        (rules) => known.set(workspaceId, rules),
+      )
+    )
   }
 
   return async (tx, ctx, { category, labels }) => {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
+import { keepByFeed } from '../../core/feed/keeping.ts'
 import { hashKey } from './model/keys.ts'
 import { holdsUntil, type Session } from './model/sessions.ts'
 import { findSession } from './queries/sessions.ts'
@@ -21,21 +22,15 @@ export function createSessionMemory(parts: { system: System; feed: Feed; now: ()
   const known = new LRUCache<string, Session>({ max: 20_000 })
   /** Use is noted in the database this often, so that the other instances know of it. */
   const touchMs = Math.min(60_000, idleMs / 4)
-  /** Counts what was forgotten: an answer that was asked for before is not kept after. */
-  let generation = 0
-  feed.subscribe(({ events, everything }) => {
-    if (!everything && !events.some(concerns)) return
-    generation++
-    known.clear()
-  })
+  const keeping = keepByFeed(feed, concerns, () => known.clear())
 
-  const ask = async (token: string, hash: string): Promise<Session | undefined> => {
-    const asked = generation
+  const ask = (token: string, hash: string): Promise<Session | undefined> => {
     const at = now()
     const idleSince = new Date(Date.parse(at) - idleMs).toISOString()
-    const session = await system((db) => findSession(db, token, { now: at, idleSince }), 'read')
-    if (session && asked === generation) known.set(hash, session)
-    return session
+    return keeping.ask(
+      () => system((db) => findSession(db, token, { now: at, idleSince }), 'read'),
+      (session) => session && known.set(hash, session),
+    )
   }
 
   /** In the background: a failure only makes the session end earlier. */
@@ -48,8 +43,7 @@ export function createSessionMemory(parts: { system: System; feed: Feed; now: ()
 
   return {
     async find(token) {
-      // What is remembered holds while the feed is current, and while the database is away.
-      if (!feed.isCurrent() && !feed.isAway()) await feed.confirm().catch(() => undefined)
+      await keeping.refresh()
       const hash = hashKey(token)
       const remembered = known.get(hash)
       // One that looks idle here may have been used on another instance: the database knows.

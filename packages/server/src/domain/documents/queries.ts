@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Ctx } from '../../core/context.ts'
 import type { Db } from '../../core/db.ts'
 import { AppError } from '../../core/errors.ts'
-import { pageSize } from '../../core/page.ts'
+import { type Paged, stepOf } from '../../core/page.ts'
 import { RequestInvalid } from '../../core/problem.ts'
 import type { Page } from '../../core/schemas.ts'
 import { countTokens, findStanding, findStandings } from '../prompts/index.ts'
@@ -11,7 +11,6 @@ import { DocumentNotFound } from './model/failures.ts'
 import type { Context, Document, DocumentItem, LinkedDocument, LinkingPrompt } from './model/shapes.ts'
 import './tables.ts'
 
-type Paged = { limit?: number | undefined; cursor?: string | undefined; includeTotal?: boolean | undefined }
 type Fragment = RawBuilder<unknown>
 
 const facts = sql`d.id, d.uri, d.title, d.media_type, d.text_bytes, d.metadata, d.created_by, d.created_at, d.updated_at, d.revision`
@@ -33,9 +32,9 @@ export type ListDocuments = Readonly<{ q?: string | undefined; uri?: string | un
 
 /** Documents without their texts, the newest first. */
 export async function listDocuments({ limit, cursor, includeTotal, ...filters }: ListDocuments, ctx: Ctx): Promise<Page<DocumentItem>> {
-  const size = pageSize(limit)
   const scope = `documents ${ctx.workspaceId} ${JSON.stringify(Object.entries(filters).sort())}`
-  const before = cursor === undefined ? sql`true` : sql`d.id < ${String(ctx.cursors.decode(scope, cursor)[0])}::uuid`
+  const { after, take, page } = stepOf(scope, { limit, cursor, includeTotal }, ctx)
+  const before = after ? sql`d.id < ${String(after[0])}::uuid` : sql`true`
   const { q, uri, mediaType } = filters
   const pattern = `%${(q ?? '').replace(/[\\%_]/g, '\\$&')}%`
   const wanted = sql`${q === undefined ? sql`true` : sql`(d.title ilike ${pattern} or d.uri collate "default" ilike ${pattern})`}
@@ -43,36 +42,28 @@ export async function listDocuments({ limit, cursor, includeTotal, ...filters }:
   return ctx.read(async (db) => {
     const rows = await select<DocumentItem>(
       db,
-      sql`select ${facts} from document d where ${wanted} and ${before} order by d.id desc limit ${size + 1}`,
+      sql`select ${facts} from document d where ${wanted} and ${before} order by d.id desc limit ${take}`,
     )
-    const items = rows.slice(0, size)
-    return {
-      items,
-      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null,
-      ...(includeTotal && { total: await countOf(db, sql`document d where ${wanted}`) }),
-    }
+    return page(
+      rows,
+      (last) => [last.id],
+      () => countOf(db, sql`document d where ${wanted}`),
+    )
   })
 }
 
 /** The documents of a prompt without their texts, by position and then by age. @throws PromptNotFound */
-export async function listPromptDocuments(
-  { id, limit, cursor, includeTotal }: { id: string } & Paged,
-  ctx: Ctx,
-): Promise<Page<LinkedDocument>> {
-  const size = pageSize(limit)
-  const scope = `documents of ${id}`
-  const [position, last] = cursor === undefined ? [] : ctx.cursors.decode(scope, cursor)
-  const after = cursor === undefined ? sql`true` : sql`(l.position, l.document_id) > (${Number(position)}, ${String(last)}::uuid)`
+export async function listPromptDocuments({ id, ...paged }: { id: string } & Paged, ctx: Ctx): Promise<Page<LinkedDocument>> {
+  const { after, take, page } = stepOf(`documents of ${id}`, paged, ctx)
+  const rest = after ? sql`(l.position, l.document_id) > (${Number(after[0])}, ${String(after[1])}::uuid)` : sql`true`
   return ctx.read(async (db) => {
     await findStanding(db, id)
-    const rows = await selectLinked(db, id, sql`${after} order by l.position, l.document_id limit ${size + 1}`)
-    const items = rows.slice(0, size)
-    const end = items.at(-1)
-    return {
-      items,
-      nextCursor: rows.length > size && end ? ctx.cursors.encode(scope, [end.position, end.id]) : null,
-      ...(includeTotal && { total: await countOf(db, sql`document_link l where l.prompt_id = ${id}`) }),
-    }
+    const rows = await selectLinked(db, id, sql`${rest} order by l.position, l.document_id limit ${take}`)
+    return page(
+      rows,
+      (last) => [last.position, last.id],
+      () => countOf(db, sql`document_link l where l.prompt_id = ${id}`),
+    )
   })
 }
 
@@ -99,30 +90,24 @@ export const documentContext = ({ id, maxTokens = 8_000 }: { id: string; maxToke
 type Which = { documentId?: string | undefined; uri?: string | undefined }
 
 /** The prompts that a document is linked to, as far as the caller may see them, by age. @throws DocumentNotFound; RequestInvalid (400) */
-export async function listDocumentPrompts(
-  { documentId, uri, limit, cursor, includeTotal }: Which & Paged,
-  ctx: Ctx,
-): Promise<Page<LinkingPrompt>> {
+export async function listDocumentPrompts({ documentId, uri, ...paged }: Which & Paged, ctx: Ctx): Promise<Page<LinkingPrompt>> {
   if ((documentId === undefined) === (uri === undefined))
     throw new AppError(RequestInvalid, 'Name the document by its documentId or by its uri, by one of them.', {
       errors: [{ pointer: '?documentId', code: 'query.one_of', detail: 'Either this or uri is needed, not both.' }],
     })
-  const size = pageSize(limit)
   return ctx.read(async (db) => {
     const [found] = await select<{ id: string }>(
       db,
       documentId !== undefined ? sql`select id from document where id = ${documentId}` : sql`select id from document where uri = ${uri}`,
     )
     if (!found) throw new AppError(DocumentNotFound, `There is no document ${documentId ?? `"${uri}"`}.`)
-    const scope = `prompts of ${found.id}`
-    const after = cursor === undefined ? null : String(ctx.cursors.decode(scope, cursor)[0])
-    const rows = await visiblePrompts(db, found.id, after, size + 1)
-    const items = rows.slice(0, size)
-    return {
-      items,
-      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null,
-      ...(includeTotal && { total: (await visiblePrompts(db, found.id, null, Number.POSITIVE_INFINITY)).length }),
-    }
+    const { after, take, page } = stepOf(`prompts of ${found.id}`, paged, ctx)
+    const rows = await visiblePrompts(db, found.id, after ? String(after[0]) : null, take)
+    return page(
+      rows,
+      (last) => [last.id],
+      async () => (await visiblePrompts(db, found.id, null, Number.POSITIVE_INFINITY)).length,
+    )
   })
 }
 

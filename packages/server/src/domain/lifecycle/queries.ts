@@ -1,7 +1,7 @@
 import { may } from '../../core/access.ts'
 import type { Ctx } from '../../core/context.ts'
 import type { Db } from '../../core/db.ts'
-import { pageSize } from '../../core/page.ts'
+import { type Paged, stepOf } from '../../core/page.ts'
 import type { Page } from '../../core/schemas.ts'
 import { countByStatus, findStanding, followersOf } from '../prompts/index.ts'
 import { allowedFrom, type Blocker, blockersOf, type Counts, type Lifecycle, type LifecycleMove, noneYet, type Status } from './model.ts'
@@ -27,25 +27,21 @@ export const getLifecycle = ({ id }: { id: string }, ctx: Ctx): Promise<Lifecycl
     }
   })
 
-type ListMoves = { id: string; limit?: number | undefined; cursor?: string | undefined; includeTotal?: boolean | undefined }
-
 /** The moves of a prompt, newest first. @throws PromptNotFound */
-export async function listMoves({ id, limit, cursor, includeTotal }: ListMoves, ctx: Ctx): Promise<Page<LifecycleMove>> {
-  const size = pageSize(limit)
-  const scope = `lifecycle ${id}`
-  const before = cursor === undefined ? undefined : Number(ctx.cursors.decode(scope, cursor)[0])
+export async function listMoves({ id, ...paged }: { id: string } & Paged, ctx: Ctx): Promise<Page<LifecycleMove>> {
+  const { after, take, page } = stepOf(`lifecycle ${id}`, paged, ctx)
   return ctx.read(async (db) => {
     await findStanding(db, id)
     const rows = await movesOf(db, id)
-      .$if(before !== undefined, (query) => query.where('id', '<', before!))
-      .limit(size + 1)
+      .$if(after !== undefined, (query) => query.where('id', '<', Number(after?.[0])))
+      .limit(take)
       .execute()
-    const items = rows.slice(0, size)
-    return {
-      items: items.map(({ id: _id, ...move }) => move),
-      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null,
-      ...(includeTotal && { total: await countMoves(db, id) }),
-    }
+    const found = await page(
+      rows,
+      (last) => [last.id],
+      () => countMoves(db, id),
+    )
+    return { ...found, items: found.items.map(({ id: _id, ...move }) => move) }
   })
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { type Principal, visibleCategories } from '../../core/access.ts'
+import { type Principal, sees } from '../../core/access.ts'
 import type { Db } from '../../core/db.ts'
 import { allPrompts } from '../prompts/index.ts'
 import { shortestPath, successors } from './model/graph.ts'
@@ -100,17 +100,11 @@ export async function findCycle(db: Db, { sourceId, targetId, type }: Edge): Pro
   return [sourceId, ...shortestPath(successors(links), targetId, sourceId)!]
 }
 
-/** True when the caller's rights show prompts of this category. Transactions hide nothing by themselves. */
-export function sees(actor: Principal, { category }: Pick<End, 'category'>): boolean {
-  const categories = visibleCategories(actor)
-  return categories === undefined || categories.includes(category)
-}
-
 /** Prompts as the caller may be told of them. */
 export async function tellPrompts(db: Db, ids: readonly string[], actor: Principal): Promise<PromptRef[]> {
   const ends = await findEnds(db, ids)
   return ids.map((id) => {
     const end = ends.get(id)
-    return end && sees(actor, end) ? { id, category: end.category, name: end.name } : { id: null, category: null, name: null }
+    return end && sees(actor, end.category) ? { id, category: end.category, name: end.name } : { id: null, category: null, name: null }
   })
 }

@@ -2,14 +2,12 @@ import { sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
-import { pageSize } from '../../../core/page.ts'
+import { type Paged, stepOf } from '../../../core/page.ts'
 import type { Page } from '../../../core/schemas.ts'
 import { MemberNotFound } from '../model/failures.ts'
 import type { Invitation, Member } from '../model/members.ts'
 import { invitationColumns } from '../store/members.ts'
 import '../tables.ts'
-
-type Paged = Readonly<{ limit?: number | undefined; cursor?: string | undefined; includeTotal?: boolean | undefined }>
 
 /** People are of no workspace, so this reads across them, and names the workspace. */
 const members = (db: Db, workspaceId: string) =>
@@ -20,27 +18,23 @@ const members = (db: Db, workspaceId: string) =>
     .where('m.workspaceId', '=', workspaceId)
 
 /** The members of the workspace, the first ones first. */
-export async function listMembers({ limit, cursor, includeTotal }: Paged, ctx: Ctx): Promise<Page<Member>> {
-  const size = pageSize(limit)
-  const scope = `members ${ctx.workspaceId}`
-  const after = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
+export async function listMembers(paged: Paged, ctx: Ctx): Promise<Page<Member>> {
+  const { after, take, page } = stepOf(`members ${ctx.workspaceId}`, paged, ctx)
   return ctx.system(async (db) => {
     const rows = await members(db, ctx.workspaceId)
       .$if(after !== undefined, (query) => query.where(sql<boolean>`m.id > ${after?.[0]}::uuid`))
       .orderBy('m.id')
-      .limit(size + 1)
+      .limit(take)
       .execute()
-    const items = rows.slice(0, size)
     const count = db
       .selectFrom('member')
       .select(({ fn }) => fn.countAll<number>().as('count'))
       .where('workspaceId', '=', ctx.workspaceId)
-    const total = includeTotal ? (await count.executeTakeFirstOrThrow()).count : undefined
-    return {
-      items,
-      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null,
-      ...(total !== undefined && { total }),
-    }
+    return page(
+      rows,
+      (last) => [last.id],
+      async () => (await count.executeTakeFirstOrThrow()).count,
+    )
   }, 'read')
 }
 
@@ -58,31 +52,21 @@ export async function withPerson<M extends { personId: string }>(member: M, ctx:
 }
 
 /** The invitations of the workspace, the newest first; those that were taken up too. */
-export async function listInvitations({ limit, cursor, includeTotal }: Paged, ctx: Ctx): Promise<Page<Invitation>> {
-  const size = pageSize(limit)
-  const scope = `invitations ${ctx.workspaceId}`
-  const after = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
+export async function listInvitations(paged: Paged, ctx: Ctx): Promise<Page<Invitation>> {
+  const { after, take, page } = stepOf(`invitations ${ctx.workspaceId}`, paged, ctx)
   return ctx.read(async (db) => {
     const rows = await db
       .selectFrom('invitation')
       .select(invitationColumns)
       .$if(after !== undefined, (query) => query.where(sql<boolean>`id < ${after?.[0]}::uuid`))
       .orderBy('id', 'desc')
-      .limit(size + 1)
+      .limit(take)
       .execute()
-    const items = rows.slice(0, size)
-    const total = includeTotal
-      ? (
-          await db
-            .selectFrom('invitation')
-            .select(({ fn }) => fn.countAll<number>().as('count'))
-            .executeTakeFirstOrThrow()
-        ).count
-      : undefined
-    return {
-      items,
-      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null,
-      ...(total !== undefined && { total }),
-    }
+    const count = db.selectFrom('invitation').select(({ fn }) => fn.countAll<number>().as('count'))
+    return page(
+      rows,
+      (last) => [last.id],
+      async () => (await count.executeTakeFirstOrThrow()).count,
+    )
   })
 }

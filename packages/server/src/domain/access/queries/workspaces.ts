@@ -2,24 +2,20 @@ import { sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
-import { pageSize } from '../../../core/page.ts'
+import { type Paged, stepOf } from '../../../core/page.ts'
 import type { Page } from '../../../core/schemas.ts'
 import { WorkspaceNotFound } from '../model/failures.ts'
 import type { Workspace } from '../model/workspaces.ts'
 import { workspaceColumns } from '../store/workspaces.ts'
 import '../tables.ts'
 
-type Paged = Readonly<{ limit?: number | undefined; cursor?: string | undefined; includeTotal?: boolean | undefined }>
-
 /** One's own workspace; for an administrator of the installation all of them. */
 const visible = <T>(ctx: Ctx, work: (db: Db) => Promise<T>): Promise<T> =>
   ctx.actor.instanceAdmin ? ctx.system(work, 'read') : ctx.read(work)
 
 /** The workspaces that the caller may know of, the oldest first. */
-export async function listWorkspaces({ limit, cursor, includeTotal }: Paged, ctx: Ctx): Promise<Page<Workspace>> {
-  const size = pageSize(limit)
-  const scope = `workspaces ${ctx.workspaceId}`
-  const after = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
+export async function listWorkspaces(paged: Paged, ctx: Ctx): Promise<Page<Workspace>> {
+  const { after, take, page } = stepOf(`workspaces ${ctx.workspaceId}`, paged, ctx)
   return visible(ctx, async (db) => {
     const rows = await db
       .selectFrom('workspace')
@@ -27,21 +23,14 @@ export async function listWorkspaces({ limit, cursor, includeTotal }: Paged, ctx
       .$if(after !== undefined, (query) => query.where(sql<boolean>`(created_at, id) > (${after?.[0]}::timestamptz, ${after?.[1]}::uuid)`))
       .orderBy('createdAt')
       .orderBy('id')
-      .limit(size + 1)
+      .limit(take)
       .execute()
-    const items = rows.slice(0, size)
-    const last = items.at(-1)
-    const total = includeTotal
-      ? await db
-          .selectFrom('workspace')
-          .select(({ fn }) => fn.countAll<number>().as('count'))
-          .executeTakeFirstOrThrow()
-      : undefined
-    return {
-      items,
-      nextCursor: rows.length > size && last ? ctx.cursors.encode(scope, [last.createdAt, last.id]) : null,
-      ...(total && { total: total.count }),
-    }
+    const count = db.selectFrom('workspace').select(({ fn }) => fn.countAll<number>().as('count'))
+    return page(
+      rows,
+      (last) => [last.createdAt, last.id],
+      async () => (await count.executeTakeFirstOrThrow()).count,
+    )
   })
 }
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
-import { pageSize } from '../../../core/page.ts'
+import { type Paged, stepOf } from '../../../core/page.ts'
 import type { Page } from '../../../core/schemas.ts'
 import type { AuditEntry } from '../model/entry.ts'
 import '../tables.ts'
@@ -14,29 +14,20 @@ export type AuditFilter = Readonly<{
   to?: string | undefined
   requestId?: string | undefined
 }>
-type Paged = { limit?: number | undefined; cursor?: string | undefined; includeTotal?: boolean | undefined }
-
 export const entryColumns = sql`sequence, at, actor, action, subject, encode(before_hash, 'hex') as before_hash,
   encode(after_hash, 'hex') as after_hash, request_id, data`
 
 /** Entries that match all filters, newest first. */
 export async function listEntries({ limit, cursor, includeTotal, ...filter }: AuditFilter & Paged, ctx: Ctx): Promise<Page<AuditEntry>> {
-  const size = pageSize(limit)
-  const scope = `audit ${JSON.stringify(filter)}`
-  const before = cursor === undefined ? null : Number(ctx.cursors.decode(scope, cursor)[0])
+  const { after, take, page } = stepOf(`audit ${JSON.stringify(filter)}`, { limit, cursor, includeTotal }, ctx)
+  const before = after ? Number(after[0]) : null
   const matching = conditionOf(filter)
   return ctx.read(async (db) => {
     const { rows } = await sql<AuditEntry>`select ${entryColumns} from audit_entry
-      where ${matching} and (${before}::bigint is null or sequence < ${before}) order by sequence desc limit ${size + 1}`.execute(db)
-    const items = rows.slice(0, size)
-    const total = includeTotal
-      ? (await sql<{ n: number }>`select count(*)::int as n from audit_entry where ${matching}`.execute(db)).rows[0]!.n
-      : undefined
-    return {
-      items,
-      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.sequence]) : null,
-      ...(total !== undefined && { total }),
-    }
+      where ${matching} and (${before}::bigint is null or sequence < ${before}) order by sequence desc limit ${take}`.execute(db)
+    const total = async () =>
+      (await sql<{ n: number }>`select count(*)::int as n from audit_entry where ${matching}`.execute(db)).rows[0]!.n
+    return page(rows, (last) => [last.sequence], total)
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
-import { assertVisible, changeStanding, type Standee, type Standing } from '../model/standing.ts'
+import { assertVisible } from '../model/gates.ts'
+import { changeStanding, type Standee, type Standing } from '../model/standing.ts'
 import { promptStore } from '../store/prompt-store.ts'
 import { standingStore } from '../store/standing-store.ts'
 import { applyOutcome, byOf } from './apply.ts'
@@ -19,7 +20,7 @@ export async function setStanding(
   ctx: Ctx,
 ): Promise<{ before: Standee; after: Standee }> {
   const state = await promptStore(tx).lock(id)
-  assertVisible(state, ctx.actor)
+  assertVisible(ctx.actor, state)
   const standings = standingStore(tx)
   const before: Standee = { ...(await standings.get(id)), id, category: state.category, name: state.name, revision: state.revision }
   const wanted = await decide(before)

@@ -1,4 +1,4 @@
-import { assertMay, may, type Principal } from '../../../core/access.ts'
+import { assertMay, may, type Principal, sees } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
 import { LabelProtected, PromptNotFound } from './failures.ts'
@@ -50,10 +50,10 @@ export async function labelsAtFirst(
 }
 
 /** Whether a limit keeps a caller from a prompt's texts: by its category, or because it may read by certain labels only. */
-export const isHidden = (actor: Principal, category: string, label: Label | null = null): boolean =>
+export const isHidden = (actor: Principal, category: string, label: Label): boolean =>
   may(actor, 'prompts:read') && !may(actor, 'prompts:read', { category, label })
 
-/** @throws PromptNotFound (404) for a prompt that is hidden from the caller */
+/** Commands see all prompts of the workspace; their callers may not. @throws PromptNotFound (404) for one that is hidden from the caller */
 export function assertVisible(actor: Principal, { id, category }: Readonly<{ id: string; category: string }>): void {
-  if (isHidden(actor, category)) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
+  if (!sees(actor, category)) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
 }

@@ -1,8 +1,5 @@
-import { type Principal, visibleCategories } from '../../../core/access.ts'
-import { AppError } from '../../../core/errors.ts'
 import { between } from '../../../core/events.ts'
 import { promptUpdated, statusChanged } from './events.ts'
-import { PromptNotFound } from './failures.ts'
 import { type By, called, type Outcome, type State, touched } from './prompt.ts'
 
 /** Where a prompt stands in its life, and what those who use it are told. Times are RFC 3339. */
@@ -31,10 +28,4 @@ export function changeStanding(state: State, before: Standing, wanted: Standing,
     ? statusChanged(next.id, { ...called(next), from: before.status, to: wanted.status })
     : promptUpdated(next.id, { ...called(next), fields })
   return { next, events: between({ ...state, ...before }, { ...next, ...wanted }, [event]) }
-}
-
-/** Commands see all prompts of the workspace; their callers may not. @throws PromptNotFound for a prompt of a category hidden from the actor */
-export function assertVisible({ id, category }: Pick<Standee, 'id' | 'category'>, actor: Principal): void {
-  const visible = visibleCategories(actor)
-  if (visible && !visible.includes(category)) throw new AppError(PromptNotFound, `There is no prompt ${id}.`)
 }

@@ -2,15 +2,13 @@ import { sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
-import { pageSize } from '../../../core/page.ts'
+import { type Paged, stepOf } from '../../../core/page.ts'
 import type { Page } from '../../../core/schemas.ts'
 import { diffVersions, type VersionDiff } from '../model/diff.ts'
 import { PromptNotFound, VersionNotFound } from '../model/failures.ts'
 import { assertNotRedacted } from '../model/redaction.ts'
 import type { Label, Version, VersionNumber } from '../model/shapes.ts'
 import '../tables.ts'
-
-type Paged = { limit?: number | undefined; cursor?: string | undefined; includeTotal?: boolean | undefined }
 
 const versionColumns = sql`
   v.version, v.engine, v.content, v.variables, v.config, v.change_summary, v.change_type, v.approvals, v.metadata, v.created_by, v.created_at, v.checksum, v.redaction as redacted,
@@ -26,24 +24,20 @@ async function assertLive(db: Db, id: string): Promise<void> {
 }
 
 /** The versions of a prompt, newest first. */
-export async function listVersions({ id, limit, cursor, includeTotal }: { id: string } & Paged, ctx: Ctx): Promise<Page<Version>> {
-  const size = pageSize(limit)
-  const scope = `versions ${id}`
-  const before = cursor === undefined ? null : Number(ctx.cursors.decode(scope, cursor)[0])
+export async function listVersions({ id, ...paged }: { id: string } & Paged, ctx: Ctx): Promise<Page<Version>> {
+  const { after, take, page } = stepOf(`versions ${id}`, paged, ctx)
+  const before = after ? Number(after[0]) : null
   return ctx.read(async (db) => {
     await assertLive(db, id)
     const { rows } = await sql<Row>`
       select ${versionColumns} from prompt_version v
-      where v.prompt_id = ${id} and (${before}::int is null or v.version < ${before}) order by v.version desc limit ${size + 1}`.execute(db)
-    const items = rows.slice(0, size).map(shownVersion)
-    const total = includeTotal
-      ? (await db.selectFrom('prompt').select('version').where('id', '=', id).executeTakeFirstOrThrow()).version
-      : undefined
-    return {
-      items,
-      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.version]) : null,
-      ...(total !== undefined && { total }),
-    }
+      where v.prompt_id = ${id} and (${before}::int is null or v.version < ${before}) order by v.version desc limit ${take}`.execute(db)
+    const newest = db.selectFrom('prompt').select('version').where('id', '=', id)
+    return page(
+      rows.map(shownVersion),
+      (last) => [last.version],
+      async () => (await newest.executeTakeFirstOrThrow()).version,
+    )
   })
 }
 
@@ -81,24 +75,20 @@ export type LabelMoveView = {
 
 /** The moves of one label of a prompt, newest first. */
 export async function listLabelMoves(
-  { id, label, limit, cursor }: { id: string; label: Label } & Paged,
+  { id, label, ...paged }: { id: string; label: Label } & Paged,
   ctx: Ctx,
 ): Promise<Page<LabelMoveView>> {
-  const size = pageSize(limit)
-  const scope = `moves ${id} ${label}`
-  const before = cursor === undefined ? null : Number(ctx.cursors.decode(scope, cursor)[0])
+  const { after, take, page } = stepOf(`moves ${id} ${label}`, paged, ctx)
+  const before = after ? Number(after[0]) : null
   return ctx.read(async (db) => {
     await assertLive(db, id)
     const { rows } = await sql<LabelMoveView & { id: number }>`
       select m.id, m.label, m.from_version as "from", m.to_version as "to", m.reason, m.moved_by, m.moved_at from prompt_label_move m
-      where m.prompt_id = ${id} and m.label = ${label} and (${before}::bigint is null or m.id < ${before}) order by m.id desc limit ${size + 1}`.execute(
+      where m.prompt_id = ${id} and m.label = ${label} and (${before}::bigint is null or m.id < ${before}) order by m.id desc limit ${take}`.execute(
       db,
     )
-    const items = rows.slice(0, size)
-    return {
-      items: items.map(({ id: _id, ...move }) => move),
-      nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.id]) : null,
-    }
+    const found = await page(rows, (last) => [last.id])
+    return { ...found, items: found.items.map(({ id: _id, ...move }) => move) }
   })
 }
 

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
-import { pageSize } from '../../../core/page.ts'
+import { type Paged, stepOf } from '../../../core/page.ts'
 import { RequestInvalid } from '../../../core/problem.ts'
 import type { Page } from '../../../core/schemas.ts'
 import type { PromptItem } from '../model/shapes.ts'
@@ -20,10 +20,8 @@ export type ListPrompts = Readonly<{
   deleted?: boolean | undefined
   sort?: Sort | undefined
   view?: 'full' | 'summary' | undefined
-  limit?: number | undefined
-  cursor?: string | undefined
-  includeTotal?: boolean | undefined
-}>
+}> &
+  Paged
 
 type Filter = RawBuilder<unknown>
 const columnOf = { createdAt: sql`p.created_at`, updatedAt: sql`p.updated_at`, name: sql`p.name` }
@@ -32,30 +30,22 @@ const typeOf = { createdAt: sql`timestamptz`, updatedAt: sql`timestamptz`, name:
 /** Live prompts (or deleted ones), filtered, newest first unless told; keyset pages. */
 export async function listPrompts(input: ListPrompts, ctx: Ctx): Promise<Page<PromptItem>> {
   const { limit, cursor, includeTotal, view, sort = '-createdAt', ...filters } = input
-  const size = pageSize(limit)
   const scope = `prompts ${ctx.workspaceId} ${sort} ${JSON.stringify(Object.entries(filters).sort())}`
-  const position = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
+  const step = stepOf(scope, { limit, cursor, includeTotal }, ctx)
   const conditions = conditionsOf(filters)
   const key = sort.replace('-', '') as keyof typeof columnOf
-  const after = position && afterPosition(key, sort.startsWith('-'), position)
+  const after = step.after && afterPosition(key, sort.startsWith('-'), step.after)
   const direction = sort.startsWith('-') ? sql`desc` : sql`asc`
   return ctx.read(async (db) => {
     const { rows } = await sql<Row>`
       select ${promptColumns}${view === 'summary' ? sql`` : sql`, ${bodyColumns}`}
       from prompt p join prompt_version v on v.prompt_id = p.id and v.version = p.version
       where ${sql.join([...conditions, ...(after ? [after] : [])], sql` and `)}
-      order by ${columnOf[key]} ${direction}, p.id ${direction} limit ${size + 1}`.execute(db)
-    const total = includeTotal
-      ? (await sql<{ count: number }>`select count(*)::int as count from prompt p where ${sql.join(conditions, sql` and `)}`.execute(db))
-          .rows[0]!.count
-      : undefined
-    const items = rows.slice(0, size)
-    const last = items.at(-1)
-    return {
-      items: items.map(toItem) as PromptItem[],
-      nextCursor: rows.length > size && last ? ctx.cursors.encode(scope, [String(last[key]), last.id]) : null,
-      ...(total !== undefined && { total }),
-    }
+      order by ${columnOf[key]} ${direction}, p.id ${direction} limit ${step.take}`.execute(db)
+    const total = async () =>
+      (await sql<{ count: number }>`select count(*)::int as count from prompt p where ${sql.join(conditions, sql` and `)}`.execute(db))
+        .rows[0]!.count
+    return step.page(rows.map(toItem) as PromptItem[], (last) => [String(last[key]), last.id], total)
   })
 }
 
@@ -94,22 +84,16 @@ function timeOf(updatedAfter: string): Filter {
 }
 
 /** Categories or tags of live prompts, with how many have each, by name. */
-export async function listFacet(
-  facet: 'category' | 'tag',
-  { limit, cursor }: { limit?: number | undefined; cursor?: string | undefined },
-  ctx: Ctx,
-): Promise<Page<{ name: string; count: number }>> {
-  const size = pageSize(limit)
-  const scope = `${facet} ${ctx.workspaceId}`
-  const after = cursor === undefined ? null : String(ctx.cursors.decode(scope, cursor)[0])
+export async function listFacet(facet: 'category' | 'tag', paged: Paged, ctx: Ctx): Promise<Page<{ name: string; count: number }>> {
+  const step = stepOf(`${facet} ${ctx.workspaceId}`, paged, ctx)
+  const after = step.after ? String(step.after[0]) : null
   const value = facet === 'category' ? sql`p.category` : sql`t`
   const from = facet === 'category' ? sql`prompt p` : sql`prompt p, unnest(p.tags) t`
   return ctx.read(async (db) => {
     const { rows } = await sql<{ name: string; count: number }>`
       select ${value} as name, count(*)::int as count from ${from}
       where p.deleted_at is null and (${after}::text is null or ${value} > ${after})
-      group by 1 order by 1 limit ${size + 1}`.execute(db)
-    const items = rows.slice(0, size)
-    return { items, nextCursor: rows.length > size ? ctx.cursors.encode(scope, [items.at(-1)!.name]) : null }
+      group by 1 order by 1 limit ${step.take}`.execute(db)
+    return step.page(rows, (last) => [last.name])
   })
 }

@@ -4,7 +4,8 @@ import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { PromptNotFound } from '../model/failures.ts'
-import { assertVisible, type Standee } from '../model/standing.ts'
+import { assertVisible } from '../model/gates.ts'
+import type { Standee } from '../model/standing.ts'
 import '../tables.ts'
 
 /** What neighbours ask about a prompt. @throws PromptNotFound for one that is not there, deleted, or not for the reader of `db` to see */
@@ -17,7 +18,7 @@ export async function findStanding(db: Db, id: string): Promise<Standee> {
 /** The same in a command, where `db` shows all prompts: those that the actor may not see are not there. @throws PromptNotFound */
 export async function findVisible(db: Db, id: string, actor: Principal): Promise<Standee> {
   const found = await findStanding(db, id)
-  assertVisible(found, actor)
+  assertVisible(actor, found)
   return found
 }
 

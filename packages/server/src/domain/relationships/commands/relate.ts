@@ -1,4 +1,4 @@
-import { assertMay } from '../../../core/access.ts'
+import { assertMay, sees } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
@@ -12,7 +12,7 @@ import { RelationshipExists, RelationshipNotFound, TargetNotFound } from '../mod
 import { assertFree, assertSayable, cycleRefusal } from '../model/rules.ts'
 import { defaultStrength, needs, type Relationship, type RelationshipType } from '../model/types.ts'
 import { viewOf } from '../model/view.ts'
-import { type End, findBetween, findCycle, findEnds, type Row, relationshipStore, sameAs, sees, tellPrompts } from '../store.ts'
+import { type End, findBetween, findCycle, findEnds, type Row, relationshipStore, sameAs, tellPrompts } from '../store.ts'
 
 export type Relate = Readonly<{
   id: string
@@ -55,7 +55,7 @@ export const relate = (
 /** A live prompt that the caller may see. */
 async function liveEnd(tx: Db, ctx: Ctx, id: string): Promise<End | undefined> {
   const end = (await findEnds(tx, [id])).get(id)
-  return end && !end.deleted && sees(ctx.actor, end) ? end : undefined
+  return end && !end.deleted && sees(ctx.actor, end.category) ? end : undefined
 }
 
 async function assertNoCycle(tx: Db, ctx: Ctx, row: Row): Promise<void> {
@@ -100,7 +100,7 @@ async function take(tx: Db, ctx: Ctx, id: string, ifMatch: readonly string[] | u
   const row = await relationshipStore(tx).lock(id)
   const ends = row && (await findEnds(tx, [row.sourceId, row.targetId]))
   const [source, target] = [ends?.get(row!.sourceId), ends?.get(row!.targetId)]
-  if (!row || !source || !target || !sees(ctx.actor, source) || !sees(ctx.actor, target)) throw absent(id)
+  if (!row || !source || !target || !sees(ctx.actor, source.category) || !sees(ctx.actor, target.category)) throw absent(id)
   assertMay(ctx.actor, 'relationships:write', { category: source.category })
   assertFree(row)
   assertIfMatch(ifMatch, String(row.revision))

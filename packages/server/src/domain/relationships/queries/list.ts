@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
-import { pageSize } from '../../../core/page.ts'
+import { type Paged, stepOf } from '../../../core/page.ts'
 import type { Page } from '../../../core/schemas.ts'
 import { livePrompts, PromptNotFound } from '../../prompts/index.ts'
 import { RelationshipNotFound } from '../model/failures.ts'
@@ -12,15 +12,13 @@ import type { Row } from '../store.ts'
 import '../tables.ts'
 
 export type Direction = 'both' | 'outgoing' | 'incoming'
-export type ListRelationships = Readonly<{
-  id: string
-  direction?: Direction | undefined
-  type?: readonly RelationshipType[] | undefined
-  minStrength?: number | undefined
-  limit?: number | undefined
-  cursor?: string | undefined
-  includeTotal?: boolean | undefined
-}>
+export type ListRelationships = Paged &
+  Readonly<{
+    id: string
+    direction?: Direction | undefined
+    type?: readonly RelationshipType[] | undefined
+    minStrength?: number | undefined
+  }>
 
 type JoinedRow = Row & Readonly<{ sourceCategory: string; sourceName: string; targetCategory: string; targetName: string }>
 const view = ({ sourceCategory, sourceName, targetCategory, targetName, ...row }: JoinedRow): Relationship =>
@@ -46,25 +44,17 @@ export async function assertLive(db: Db, id: string): Promise<void> {
 /** The relationships of a prompt, newest first. */
 export async function listRelationships(input: ListRelationships, ctx: Ctx): Promise<Page<Relationship>> {
   const { id, limit, cursor, includeTotal, ...filters } = input
-  const size = pageSize(limit)
   const scope = `relationships ${id} ${JSON.stringify(Object.entries(filters).sort())}`
-  const after = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
+  const { after, take, page } = stepOf(scope, { limit, cursor, includeTotal }, ctx)
   const condition = sql.join(conditionsOf(id, filters), sql` and `)
   const rest = after ? sql`and (r.created_at, r.id) < (${after[0]}::timestamptz, ${after[1]}::uuid)` : sql``
   return ctx.read(async (db) => {
     await assertLive(db, id)
     const { rows } = await sql<JoinedRow>`
-      select ${columns} from ${shown} where ${condition} ${rest} order by r.created_at desc, r.id desc limit ${size + 1}`.execute(db)
-    const total = includeTotal
-      ? (await sql<{ count: number }>`select count(*)::int as count from ${shown} where ${condition}`.execute(db)).rows[0]!.count
-      : undefined
-    const items = rows.slice(0, size)
-    const last = items.at(-1)
-    return {
-      items: items.map(view),
-      nextCursor: rows.length > size && last ? ctx.cursors.encode(scope, [last.createdAt, last.id]) : null,
-      ...(total !== undefined && { total }),
-    }
+      select ${columns} from ${shown} where ${condition} ${rest} order by r.created_at desc, r.id desc limit ${take}`.execute(db)
+    const total = async () =>
+      (await sql<{ count: number }>`select count(*)::int as count from ${shown} where ${condition}`.execute(db)).rows[0]!.count
+    return page(rows.map(view), (last) => [last.createdAt, last.id], total)
   })
 }
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { sees } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { type AppError, isAppError } from '../../../core/errors.ts'
@@ -9,7 +10,7 @@ import { cyclesOf } from '../model/graph.ts'
 import type { Problem, Validation } from '../model/problems.ts'
 import { assertSayable, cycleRefusal, spoken } from '../model/rules.ts'
 import { type Edge, isKept, needs, type PromptRef, type RelationshipType } from '../model/types.ts'
-import { type End, findBetween, findCycle, findEnds, sameAs, sees, tellPrompts } from '../store.ts'
+import { type End, findBetween, findCycle, findEnds, sameAs, tellPrompts } from '../store.ts'
 import '../tables.ts'
 
 /** The most relationships that one validation looks at, and problems that it tells. */
@@ -48,7 +49,7 @@ async function problemsOf(db: Db, plan: Plan, ctx: Ctx): Promise<Problem[]> {
   ]
 }
 
-const isShown = (end: End | undefined, ctx: Ctx): boolean => end !== undefined && !end.deleted && sees(ctx.actor, end)
+const isShown = (end: End | undefined, ctx: Ctx): boolean => end !== undefined && !end.deleted && sees(ctx.actor, end.category)
 
 function refusalOf(plan: Plan): AppError | undefined {
   try {
