@@ -5,7 +5,10 @@ import { join } from 'node:path'
 export type Wire = Readonly<{
   /** To be given to a service as DATABASE_URL. */
   databaseUrl: string
-  /** Executed statements by name (named ones) or text (cut at 80 characters), since the last `reset`. */
+  /**
+   * Executed statements by name (named ones) or text (cut at 80 characters), since the last `reset`. One that another
+   * followed in the same packet begins with "+ ": nobody waits for it alone.
+   */
   statements(): ReadonlyMap<string, number>
   /** How often a client has waited for the database, since the last `reset`. */
   roundTrips(): number
@@ -58,10 +61,10 @@ function reader(counts: Counts): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0)
   let started = false
   const texts = new Map<string, string>()
-  const message = (type: string, body: Buffer) => {
+  const message = (type: string, body: Buffer, isLast: boolean) => {
     const strings = () => body.toString('utf8').split('\0')
-    if (type === 'Q' || type === 'S') counts.roundTrips++
-    if (type === 'Q') count(counts, strings()[0]!)
+    if ((type === 'Q' || type === 'S') && isLast) counts.roundTrips++
+    if (type === 'Q') count(counts, `${isLast ? '' : '+ '}${strings()[0]}`)
     if (type === 'P') texts.set(strings()[0]!, strings()[1]!)
     if (type === 'B') count(counts, strings()[1] || (texts.get('') ?? '?'))
   }
@@ -72,7 +75,7 @@ function reader(counts: Counts): (chunk: Buffer) => void {
       if (rest.length < head + 4) return
       const end = head + rest.readUInt32BE(head)
       if (rest.length < end) return
-      if (started) message(String.fromCharCode(rest[0]!), rest.subarray(5, end))
+      if (started) message(String.fromCharCode(rest[0]!), rest.subarray(5, end), end === rest.length)
       started = true
       rest = rest.subarray(end)
     }

@@ -100,9 +100,10 @@ const roundTripsOf = ({ dataDir }: Installation): Promise<number> =>
       const ofRequests = [...wire.statements()].filter(
         ([text]) => !/^commit|ps_system|feed|pgboss|pg_notify|search_|audit_block|audit_entry/.test(text),
       )
+      const sum = (some: typeof ofRequests) => some.reduce((all, [, n]) => all + n, 0)
       // What works in the background commits too; a request does so once for each of its own beginnings.
-      const commits = ofRequests.find(([text]) => text.includes('ps_app'))?.[1] ?? 0
-      return Math.round((ofRequests.reduce((all, [, n]) => all + n, 0) + commits) / 20)
+      const commits = sum(ofRequests.filter(([text]) => /^(\+ )?begin/.test(text)))
+      return Math.round((sum(ofRequests.filter(([text]) => !text.startsWith('+ '))) + commits) / 20)
     }),
   )
 

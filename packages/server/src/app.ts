@@ -107,6 +107,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     item: PromptItem.properties,
     feed,
     within: (work) => database.within('system', 'write', work),
+    now: clock,
     log: note,
   })
   const modules: Module[] = [

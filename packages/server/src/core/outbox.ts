@@ -84,13 +84,14 @@ export async function feedHead(db: Db): Promise<number> {
   return rows[0]!.position
 }
 
+export type PlacedEvent = Readonly<{ position: number; workspaceId: string; type: string; subject: string; createdAt: string }>
+
 /** What happened after a position, in order, of all workspaces: for work that follows the feed with a position of its own. */
-export async function placedEvents(
-  db: Db,
-  { after, limit }: { after: number; limit: number },
-): Promise<{ position: number; workspaceId: string; type: string; subject: string }[]> {
-  const { rows } = await sql<{ position: number; workspaceId: string; type: string; subject: string }>`
-    select position, workspace_id, type, subject from outbox where position > ${after} order by position limit ${limit}`.execute(db)
+export async function placedEvents(db: Db, { after, limit }: { after: number; limit: number }): Promise<PlacedEvent[]> {
+  const { rows } = await sql<PlacedEvent>`
+    select position, workspace_id, type, subject, created_at from outbox where position > ${after} order by position limit ${limit}`.execute(
+    db,
+  )
   return rows
 }
 

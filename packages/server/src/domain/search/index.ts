@@ -24,12 +24,13 @@ export type SearchOptions<F extends Facts> = Readonly<{
   feed: Pick<Feed, 'subscribe' | 'onSignal' | 'position'>
   /** One transaction across workspaces. */
   within<T>(work: (db: Db) => Promise<T>): Promise<T>
+  now: () => string
   log(message: string, details?: object): void
 }>
 
 /** Search: an index that follows the prompts, and the endpoint that asks it. `following` is to be started and stopped. */
 export function search<F extends Facts>(options: SearchOptions<F>): { module: Module; following: Following } {
-  const { encoder, neighbours, feed, within, log, vectors, item } = options
+  const { encoder, neighbours, feed, within, now, log, vectors, item } = options
   const meaning = encoder && createMeaning(encoder, vectors)
   const vocabulary = createVocabulary()
   const fresh = createFreshness(feed)
@@ -38,7 +39,7 @@ export function search<F extends Facts>(options: SearchOptions<F>): { module: Mo
       name: 'search',
       endpoints: routes(item, { search: (input, ctx) => searchPrompts(input, { meaning, vocabulary, neighbours }, ctx), fresh }),
     }),
-    following: createFollowing({ within, feed, encoder, neighbours, log }),
+    following: createFollowing({ within, feed, encoder, neighbours, now, log }),
   }
 }
 

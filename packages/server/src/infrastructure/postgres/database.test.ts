@@ -46,8 +46,23 @@ test.each(['53200', '53100', '57014', '55P03', '22012'])(
     const other = '00000000-0000-7000-8000-000000000002'
     expect(await database.within({ workspaceId: other }, 'read', state)).toMatchObject({ role: 'ps_app', workspace: other })
     expect(await database.within('system', 'read', state)).toMatchObject({ role: 'ps_system' })
+    expect(await database.within({ workspaceId: other }, 'write', state)).toMatchObject({ role: 'ps_app', workspace: other })
   },
 )
+
+test('a statement that the beginning of its transaction has failed under sees nothing and changes nothing', async () => {
+  const { database, query } = await opened()
+  await query(`insert into workspace (id, name, created_at) values ($1, 'theirs', now())`, [workspaceId.replace(/1$/, '7')])
+  const pid = (await database.within({ workspaceId }, 'read', state)).pid
+  // What a session is without the preamble: the role of the pool, and no workspace.
+  const seen = await database.within({ workspaceId }, 'write', async (db) => {
+    await sql`commit`.execute(db)
+    expect((await state(db)).pid).toBe(pid)
+    const { rows } = await sql<{ n: number }>`select count(*)::int as n from workspace`.execute(db)
+    return [rows[0]!.n, await failureOf(sql`insert into document (id, title) values (gen_random_uuid(), 'x')`.execute(db))]
+  })
+  expect(seen).toEqual([0, expect.objectContaining({ code: expect.stringMatching(/^(23502|42501)$/) })])
+})
 
 test('a statement beyond its time is 503, not a 500', async () => {
   const { database } = await opened()

@@ -36,20 +36,26 @@ export function openDatabase(options: { url: string; max: number; pooled: boolea
     types: typeParsers,
     Client: options.pooled ? PatientClient : Client,
     query_timeout: patienceMs,
-    ...(!options.pooled && { statement_timeout: statementMs, idle_in_transaction_session_timeout: 60_000 }),
+    ...(!options.pooled && {
+      statement_timeout: statementMs,
+      idle_in_transaction_session_timeout: 60_000,
+      // Awaited before the connection is handed out. Outside of a transaction, without a workspace, this role sees nothing.
+      onConnect: (client: pg.ClientBase) => client.query('set role ps_app').then(() => undefined),
+    }),
   })
   pool.on('error', options.onError)
   pool.on('connect', (client) => client.on('error', options.onError))
   const queue = queueFor(pool)
   return {
-    within: (scope, mode, work) => retrying(() => inTransaction(queue.connect, begin(scope, mode), work)),
+    within: (scope, mode, work) => retrying(() => inTransaction(queue.connect, begin(scope, mode, options.pooled), work)),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     queueMs: queue.oldestMs,
     close: () => pool.end(),
   }
 }
 
-type Queue = Readonly<{ connect(): Promise<pg.PoolClient>; oldestMs(): number }>
+type PooledClient = pg.PoolClient & Pick<PatientClient, 'begin'>
+type Queue = Readonly<{ connect(): Promise<PooledClient>; oldestMs(): number }>
 
 /** The pool serves in turn, so who has waited longest stands first. */
 function queueFor(pool: pg.Pool): Queue {
@@ -59,7 +65,7 @@ function queueFor(pool: pg.Pool): Queue {
       const place = { since: performance.now() }
       waiting.add(place)
       try {
-        return await pool.connect()
+        return (await pool.connect()) as PooledClient
       } finally {
         waiting.delete(place)
       }
@@ -71,27 +77,31 @@ function queueFor(pool: pg.Pool): Queue {
   }
 }
 
-/** The whole preamble is one simple query, one round trip; role and workspace end with the transaction. */
-function begin(scope: Scope, mode: Mode): string {
+/** The whole preamble is one simple query; role and workspace end with the transaction. Behind a pooler sessions have no role of their own. */
+function begin(scope: Scope, mode: Mode, pooled: boolean): string {
   const start = mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin'
   if (scope === 'system') return `${start}; set local role ps_system`
   if (!isId(scope.workspaceId)) throw new Error('a workspace id must be a UUID')
   const limit = scope.categories ? `; set local app.categories = ${pg.escapeLiteral(JSON.stringify(scope.categories))}` : ''
-  return `${start}; set local role ps_app; set local app.workspace_id = '${scope.workspaceId}'${limit}`
+  return `${start}; ${pooled ? 'set local role ps_app; ' : ''}set local app.workspace_id = '${scope.workspaceId}'${limit}`
 }
 
 async function inTransaction<T>(connect: Queue['connect'], preamble: string, work: (db: Db) => Promise<T>): Promise<T> {
   const client = await connect()
   const handle = handleOf(client)
+  const { ready, begun } = client.begin(preamble)
   try {
-    await client.query(preamble)
+    await ready
     const result = await work(handle.db)
+    await begun
     const { command } = await client.query('commit')
     if (command === 'ROLLBACK') throw new Error('the transaction had failed before its commit')
     return result
   } catch (error) {
     // Always: a connection that lives goes back to the pool. On a dead one this fails at once.
     await client.query('rollback').catch(() => undefined)
+    // Where the beginning failed, everything after it fails for that reason.
+    await begun
     throw error
   } finally {
     handle.close()

@@ -19,22 +19,25 @@ type Parts = Readonly<{
   }>
   encoder: Encoder | undefined
   neighbours: Pick<Neighbours<never>, 'sources' | 'keys'>
+  now: () => string
   log(message: string, details?: object): void
 }>
 
 /**
- * Above so many changes a second those who make them come first, until it has been calm for a while: the indexer rests
- * nine times as long as it worked, and no vectors are made.
+ * Above so many changes a second those who make them come first, until it has been calm for a while: the indexer rests so
+ * many times as long as it worked, less when it has fallen behind, and no vectors are made.
  */
 const busyPerSecond = 50
 const calmMs = 2_000
-const busyRest = 9
+const busyRest = 30
+const behindMs = 30_000
+const behindRest = 9
 const longestRestMs = 2_000
 /** While another instance has the index, and between looks at a feed that told nothing. No query is made for nothing. */
 const lookMs = 1_000
 
 /** Follow the change feed in the background: first the words, then the vectors. One indexer works per cluster, wherever. */
-export function createFollowing({ within, feed, encoder, neighbours, log }: Parts): Following {
+export function createFollowing({ within, feed, encoder, neighbours, now, log }: Parts): Following {
   let seen = -1
   let last = { head: 0, at: performance.now() }
   let busyUntil = 0
@@ -43,11 +46,12 @@ export function createFollowing({ within, feed, encoder, neighbours, log }: Part
 
   const rested = (startedAt: number, times: number): number => Math.min(longestRestMs, (performance.now() - startedAt) * times)
   const noteLoad = ({ head }: Pass) => {
-    const now = performance.now()
-    const perSecond = (head - last.head) / Math.max(0.05, (now - last.at) / 1000)
-    if (last.head > 0 && perSecond > busyPerSecond) busyUntil = now + calmMs
-    last = { head, at: now }
+    const at = performance.now()
+    const perSecond = (head - last.head) / Math.max(0.05, (at - last.at) / 1000)
+    if (last.head > 0 && perSecond > busyPerSecond) busyUntil = at + calmMs
+    last = { head, at }
   }
+  const restOf = ({ since }: Pass): number => (since && Date.parse(now()) - Date.parse(since) > behindMs ? behindRest : busyRest)
   const index = async (): Promise<Work> => {
     const startedAt = performance.now()
     const position = feed.position()
@@ -56,7 +60,7 @@ export function createFollowing({ within, feed, encoder, neighbours, log }: Part
     noteLoad(pass)
     seen = Math.max(position, pass.head)
     if (pass.documents > 0) loops.embed.wake()
-    return { more: pass.more, restMs: rested(startedAt, isBusy() ? busyRest : 0) }
+    return { more: pass.more, restMs: rested(startedAt, isBusy() ? restOf(pass) : 0) }
   }
   const embed = async (): Promise<Work> => {
     if (!encoder) return { more: false, restMs: 0 }

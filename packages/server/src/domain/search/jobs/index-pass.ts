@@ -18,6 +18,8 @@ export type Pass = Readonly<{
   more: boolean
   /** The newest position of the feed then. */
   head: number
+  /** When the oldest change happened that this pass brought in; undefined when it followed none. */
+  since: string | undefined
 }>
 
 type Sources = Pick<Neighbours<never>, 'sources' | 'keys'>
@@ -57,23 +59,24 @@ export async function indexPass(db: Db, { sources, keys }: Sources): Promise<Pas
       walkPrompt: last?.id ?? null,
     })
     .execute()
-  return { documents: wanted.length, more: walking || followed.more, head }
+  return { documents: wanted.length, more: walking || followed.more, head, since: followed.since }
 }
 
-type Changed = Readonly<{ keys: PromptKey[]; redacted: PromptKey[]; position: number; more: boolean }>
+type Changed = Readonly<{ keys: PromptKey[]; redacted: PromptKey[]; position: number; more: boolean; since: string | undefined }>
 
 /** Prompts that events after a position are about, each once, those that lost a text for good, and the position up to which that is all. */
 async function changedSince(db: Db, position: number): Promise<Changed> {
   const events = await placedEvents(db, { after: position, limit: eventsAtOnce })
   const keys = new Map<string, PromptKey>()
   const redacted: PromptKey[] = []
+  const since = events[0]?.createdAt
   for (const event of events) {
-    if (keys.size >= batch) return { keys: [...keys.values()], redacted, position: event.position - 1, more: true }
+    if (keys.size >= batch) return { keys: [...keys.values()], redacted, position: event.position - 1, more: true, since }
     const key = { workspaceId: event.workspaceId, id: event.subject }
     if (event.type.startsWith('prompt.')) keys.set(event.subject, key)
     if (event.type === 'prompt.redacted') redacted.push(key)
   }
-  return { keys: [...keys.values()], redacted, position: events.at(-1)?.position ?? position, more: events.length === eventsAtOnce }
+  return { keys: [...keys.values()], redacted, position: events.at(-1)?.position ?? position, more: events.length === eventsAtOnce, since }
 }
 
 async function bring(db: Db, keys: readonly PromptKey[], sourcesOf: Sources['sources']): Promise<void> {
