@@ -2,11 +2,17 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { isAppError } from '../../core/errors.ts'
 import { ExpressionInvalid } from '../../core/expressions.ts'
+import { createEvaluator } from './evaluator.ts'
 import { createExpressions } from './index.ts'
+import { pack } from './pack.ts'
+import type { Packed } from './tasks.ts'
+import { violationOf } from './violation.ts'
 
 // A shared machine may be slow; what is slow on purpose takes seconds.
 const engine = createExpressions({ timeoutMs: 400 })
 afterAll(() => engine.close())
+/** What the thread does, without a thread. */
+const evaluateHere = createEvaluator()
 
 const event = {
   type: 'prompt.label_moved',
@@ -74,7 +80,10 @@ describe('evaluating', () => {
     ['data.nothing == 1 || true', true],
     ['false && data.nothing == 1', false],
     ['data.version == "3"', false],
-  ])('%s is %s', async (source, value) => expect(await engine.evaluate(source, event)).toEqual({ value }))
+  ])('%s is %s', async (source, value) => {
+    expect(await engine.evaluate(source, event)).toEqual({ value })
+    expect(evaluateHere({ ...(pack(event) as Packed), sources: [source] }, () => undefined)).toEqual([{ value }])
+  })
 
   test.each<[string, string, RegExp]>([
     ['data.nothing == 1', 'error', /nothing/],
@@ -92,9 +101,11 @@ describe('evaluating', () => {
     ['data.version', 'not_boolean', /compare/],
     ['data.missing', 'not_boolean', /compare/],
     ['data.labels', 'not_boolean', /compare/],
-  ])('%s has no answer: %s', async (source, failed, detail) =>
-    expect(await engine.evaluate(source, event)).toEqual({ failed, detail: expect.stringMatching(detail) }),
-  )
+  ])('%s has no answer: %s', async (source, failed, detail) => {
+    const outcome = { failed, detail: expect.stringMatching(detail) }
+    expect(await engine.evaluate(source, event)).toEqual(outcome)
+    expect(evaluateHere({ ...(pack(event) as Packed), sources: [source] }, () => undefined)).toEqual([outcome])
+  })
 
   test('many at once have one outcome each, in their order, whether or not some are the same', async () => {
     const sources = Array.from({ length: 300 }, (_, i) => `data.version == ${i % 150}`)
@@ -172,7 +183,10 @@ describe('checking', () => {
     '{"a": data.version}["a"] == 1',
     `data.version == 1${' || data.version == 1'.repeat(80)}`,
     'data.ready',
-  ])('%s may be saved', async (source) => expect(await engine.check(source, shape)).toBeUndefined())
+  ])('%s may be saved', async (source) => {
+    expect(await engine.check(source, shape)).toBeUndefined()
+    expect(violationOf(source, shape.variables)).toBeUndefined()
+  })
 
   test.each<[string, string, string, RegExp]>([
     ['nothing', '', 'syntax', /^Line 1, column 1: found end of input/],
@@ -205,6 +219,7 @@ describe('checking', () => {
     expect(isAppError(error, ExpressionInvalid)).toBe(true)
     expect(error.kind.status).toBe(422)
     expect(error.extras.errors).toEqual([{ pointer: '/filter', code, detail: expect.stringMatching(detail) }])
+    if (code !== 'too_long') expect(violationOf(source, shape.variables)).toEqual({ code, detail: expect.stringMatching(detail) })
   })
 
   test('what may be saved and what may not is told of any text', () =>
