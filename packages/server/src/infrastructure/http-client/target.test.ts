@@ -1,9 +1,11 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { OutboundUrlRefused } from '../../core/outbound.ts'
 import { addressFault } from './addresses.ts'
 import { parseAllowList } from './allow-list.ts'
 import { httpClient } from './http-client.ts'
 import { DnsError } from './resolver.ts'
+import { isRefused, readTarget } from './target.ts'
 
 const strict = { loopback: false, allow: [] }
 const development = { loopback: true, allow: [] }
@@ -300,3 +302,27 @@ test.each(['8.8.8.8', '1.1.1.1', '223.255.255.254', '2a00:1450:4001::1', '2606:4
     expect(addressFault(address)).toBeUndefined()
   },
 )
+
+test('an IPv4 address is judged alike however it is written, and never passes inside an IPv6 one', () => {
+  const notation = fc.constantFrom<(part: number) => string>(
+    String,
+    (part) => `0x${part.toString(16)}`,
+    (part) => `0${part.toString(8)}`,
+  )
+  const special = fc.constantFrom([10, 1], [127, 0], [169, 254], [192, 168], [172, 20], [100, 64], [0, 0], [224, 0], [255, 255])
+  const octet = fc.nat(255)
+  const address = fc.tuple(fc.oneof(special, fc.tuple(octet, octet)), octet, octet).map(([two, ...rest]) => [...two, ...rest])
+  const written = fc.tuple(address, fc.integer({ min: 1, max: 4 }), notation, notation, notation, notation)
+  fc.assert(
+    fc.property(written, ([octets, parts, ...notations]) => {
+      // Of fewer than four parts the last holds all the rest: 127.1, 2130706433.
+      const last = octets.slice(parts - 1).reduce((sum, part) => sum * 256 + part, 0)
+      const host = [...octets.slice(0, parts - 1), last].map((part, index) => notations[index]!(part)).join('.')
+      const plain = octets.join('.')
+      expect([host, isRefused(readTarget(`https://${host}/`, strict))]).toEqual([host, addressFault(plain) !== undefined])
+      for (const prefix of ['::', '::ffff:', '::ffff:0:', '64:ff9b::', '64:ff9b:1::'])
+        expect([prefix, isRefused(readTarget(`https://[${prefix}${plain}]/`, strict))]).toEqual([prefix, true])
+    }),
+    { numRuns: 300 },
+  )
+})
