@@ -35,6 +35,7 @@ const wrong: [name: string, values: string[]][] = [
   ['SESSION_HOURS', ['0', '721', '1.5', '12h']],
   ['SESSION_IDLE_MINUTES', ['0', '-1', '43201']],
   ['AUDIT', ['yes', '1', 'true', 'ON']],
+  ['OUTBOUND_ALLOW', ['*', 'example.com', '10.0.0.0/33', '10.1.2.3/8', '10.0.0.0/8:0', '10.0.0.0/8,', '[fd00::', `${'9'.repeat(500)}`]],
 ]
 
 test.each(wrong.flatMap(([name, values]) => values.map((value) => [name, value])))(
@@ -54,6 +55,16 @@ test.each(wrong.flatMap(([name, values]) => values.map((value) => [name, value])
 test('a message never holds a secret, nor a URL, in which there may be one', () => {
   for (const name of ['BOOTSTRAP_API_KEY', 'ENCRYPTION_KEY', 'AUDIT_SIGNING_KEY', 'DATABASE_URL', 'DATABASE_DIRECT_URL', 'REDIS_URL'])
     expect(() => readConfig({ [name]: 'Hunter2' })).toThrow(/^(?!.*Hunter2)/)
+})
+
+test('OUTBOUND_ALLOW is read into networks and ports; without it nothing more is open', () => {
+  expect(
+    readConfig({ OUTBOUND_ALLOW: '10.0.0.0/8:9000,[fd00::]/8' }).outboundAllow.map(({ network: [, bits], port }) => [bits, port]),
+  ).toEqual([
+    [8, 9000],
+    [8, undefined],
+  ])
+  for (const env of [{}, { OUTBOUND_ALLOW: '' }]) expect(readConfig(env).outboundAllow).toEqual([])
 })
 
 test('a long wrong value does not make a long message', () => {
@@ -163,6 +174,7 @@ test('an empty environment gives the defaults, and an empty value counts as none
     auditSigningKey: undefined,
     login: undefined,
     audit: true,
+    outboundAllow: [],
   })
   expect(readConfig(Object.fromEntries(wrong.map(([name]) => [name, ''])))).toEqual(defaults)
 })

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, write
 import { isIP } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import type { RateLimit } from './core/limits/exchange.ts'
+import { type AllowedNetwork, AllowListError, parseAllowList } from './infrastructure/http-client/allow-list.ts'
 
 /** A wrong environment: one line that names the variable. The process ends with code 2. */
 export class ConfigError extends Error {}
@@ -35,6 +36,8 @@ export type Config = Readonly<{
   login: LoginConfig | undefined
   /** Whether changes leave audit entries. */
   audit: boolean
+  /** Networks besides the public ones to which workspaces may have requests sent. */
+  outboundAllow: readonly AllowedNetwork[]
 }>
 
 /** How people log in: the OpenID provider, and who is what from then on. */
@@ -170,6 +173,16 @@ function embeddingsOf(read: Read): Config['embeddings'] {
   return { url: endpoint, model, apiKey }
 }
 
+/** @throws ConfigError with the entry that is wrong */
+function outboundAllowOf({ OUTBOUND_ALLOW: text }: Env): readonly AllowedNetwork[] {
+  try {
+    return text ? parseAllowList(text) : []
+  } catch (error) {
+    if (!(error instanceof AllowListError)) throw error
+    throw new ConfigError(`OUTBOUND_ALLOW must be networks with commas between; ${error.message}.`)
+  }
+}
+
 /** Read the environment, once. @throws ConfigError */
 export function readConfig(env: Env): Config {
   const read: Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string): T | D => {
@@ -202,6 +215,7 @@ export function readConfig(env: Env): Config {
     auditSigningKey: read('AUDIT_SIGNING_KEY', secret, undefined, 'at least 32 characters long'),
     login: readLogin(read),
     audit: read('AUDIT', onOff, true, 'on or off'),
+    outboundAllow: outboundAllowOf(env),
   }
   if (config.databaseDirectUrl && !config.databaseUrl)
     throw new ConfigError('DATABASE_DIRECT_URL stands beside DATABASE_URL; set that one too.')
