@@ -42,7 +42,7 @@ async function decide(
   const next = plan(id, standee, move, at)
   if (next.successorId !== null && next.successorId !== standee.successorId) await assertSuccessor(next.successorId, tx, ctx)
   if (next.status !== status) {
-    const followers = move.force ? [] : await followersOf(tx, id)
+    const followers = move.force ? [] : (await followersOf(tx, { id, actor: ctx.actor })).told
     const blockers = blockersOf(status, next.status, { mayMove: true, followers })
     if (blockers.length > 0) throw new AppError(MoveBlocked, blockers.map(({ detail }) => detail).join(' '), { members: { blockers } })
   }
