@@ -5,6 +5,7 @@ import { noteKeyUse, openLogin } from './app/callers.ts'
 import { checksOf } from './app/checks.ts'
 import type { AppOptions } from './app/options.ts'
 import { createWeb } from './app/web.ts'
+import { callerAddress, trustIn } from './core/addresses.ts'
 import { type Cache, noSharedCache } from './core/cache.ts'
 import { createErrorGroups } from './core/error-groups.ts'
 import { createFeed, type Feed } from './core/feed/feed.ts'
@@ -82,12 +83,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   const caches = openCaches(options.cacheBytes)
   const store = createServing({ ...caches, shared }, feed)
   const login = openLogin(options, { database, feed, clock, contextFor: (principal, origin) => runtime.contextFor(principal, origin) })
+  const trust = options.trustProxy === undefined ? undefined : trustIn(options.trustProxy)
   const authenticator = createAuthenticator({
     system: (work) => database.within('system', 'read', work),
     feed,
     clock,
     bootstrapKey: options.bootstrapApiKey,
     sessions: login.gate,
+    addressOf: (caller) => callerAddress(caller, trust),
   })
   const audit = createAudit({
     system: (work, mode) => database.within('system', mode, work),
@@ -144,6 +147,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     limits: limiting.limits,
     shedding,
     checks: checksOf({ database, feed, queue, shared }),
+    trust,
     closing: () => closing,
   })
   return {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
+import { parseNetwork } from './core/addresses.ts'
 import type { RateLimit } from './core/limits/exchange.ts'
 
 /** A wrong environment: one line that names the variable. The process ends with code 2. */
@@ -149,12 +149,7 @@ function readLogin(read: Read): LoginConfig | undefined {
 const proxies: Reader<string[] | number> = (text) => {
   if (/^[1-9]$/.test(text)) return Number(text)
   const networks = text.split(',').map((part) => part.trim())
-  return networks.every(isNetwork) ? networks : undefined
-}
-const isNetwork = (text: string): boolean => {
-  const [address = '', bits, ...more] = text.split('/')
-  const version = isIP(address)
-  return version > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
+  return networks.every(parseNetwork) ? networks : undefined
 }
 
 /** An endpoint when EMBEDDINGS_URL names one, else the encoder that comes with npm; EMBEDDINGS=off turns both off. */
