@@ -18,7 +18,7 @@ import { createRuntime, type Runtime } from './core/runtime.ts'
 import { type Authenticator, access, createAuthenticator, createLabelGate, ensureDefaultWorkspace } from './domain/access/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
-import { documents } from './domain/documents/index.ts'
+import { documents, sharedDocuments } from './domain/documents/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
 import {
   categoryOf,
@@ -120,7 +120,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
-    relationships({ sharedUse: [sharedTags] }),
+    relationships({ sharedUse: [sharedTags, sharedDocuments] }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
     ...(options.extraModules ?? []),

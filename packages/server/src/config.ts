@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import type { LoginOptions } from './app/options.ts'
 import { parseNetwork } from './core/addresses.ts'
 import type { RateLimit } from './core/limits/exchange.ts'
 
@@ -32,25 +33,10 @@ export type Config = Readonly<{
   vectorBytes: number
   encryptionKey: string | undefined
   auditSigningKey: string | undefined
-  login: LoginConfig | undefined
+  /** How people log in: the OpenID provider, and who is what from then on. */
+  login: LoginOptions | undefined
   /** Whether changes leave audit entries. */
   audit: boolean
-}>
-
-/** How people log in: the OpenID provider, and who is what from then on. */
-export type LoginConfig = Readonly<{
-  issuer: string
-  clientId: string
-  clientSecret: string
-  scopes: string
-  /** The origin under which people reach the service. */
-  publicUrl: string
-  allowedDomains: readonly string[]
-  ownerEmails: readonly string[]
-  trustEmail: boolean
-  /** How long a session lasts at most, and how long without a request. */
-  sessionMs: number
-  idleMs: number
 }>
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -104,7 +90,7 @@ const addresses = listOf(/^[^\s@]+@[^\s@]+$/)
 type Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string) => T | D
 
 /** @throws ConfigError when only a part of it is set */
-function readLogin(read: Read): LoginConfig | undefined {
+function readLogin(read: Read): LoginOptions | undefined {
   const text: Reader<string> = (value) => value
   const needed = {
     OIDC_CLIENT_ID: read('OIDC_CLIENT_ID', text, undefined, 'a text'),
@@ -121,6 +107,7 @@ function readLogin(read: Read): LoginConfig | undefined {
     OIDC_ALLOWED_DOMAINS: read('OIDC_ALLOWED_DOMAINS', domains, undefined, 'domains separated by commas, such as example.com,example.org'),
     OIDC_OWNER_EMAILS: read('OIDC_OWNER_EMAILS', addresses, undefined, 'e-mail addresses separated by commas'),
     OIDC_TRUST_EMAIL: read('OIDC_TRUST_EMAIL', flag, undefined, '1 or 0'),
+    OIDC_POST_LOGOUT_URL: read('OIDC_POST_LOGOUT_URL', issuerForm, undefined, 'an address such as https://prompts.example.com/'),
   }
   const sessionMs = read('SESSION_HOURS', integer(1, 720), 12, 'a number of hours from 1 to 720') * 3_600_000
   const idleMs = read('SESSION_IDLE_MINUTES', integer(1, 43_200), 60, 'a number of minutes from 1 to 43200') * 60_000
@@ -142,6 +129,7 @@ function readLogin(read: Read): LoginConfig | undefined {
     allowedDomains: optional.OIDC_ALLOWED_DOMAINS ?? [],
     ownerEmails: optional.OIDC_OWNER_EMAILS ?? [],
     trustEmail: optional.OIDC_TRUST_EMAIL ?? false,
+    postLogoutUrl: optional.OIDC_POST_LOGOUT_URL,
   }
 }
 

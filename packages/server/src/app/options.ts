@@ -8,6 +8,9 @@ import type { Telemetry } from '../infrastructure/telemetry/otel.ts'
 
 export const version = '0.1.0'
 
+/** The OpenID provider, and who is what once they have logged in there. */
+export type LoginOptions = LoginRules & Omit<ProviderSettings, 'redirectUri'>
+
 export type AppOptions = Readonly<{
   databaseUrl: string
   /** A session connection, when `databaseUrl` goes through a transaction pooler. */
@@ -23,7 +26,7 @@ export type AppOptions = Readonly<{
   encryptionKey: string
   bootstrapApiKey?: string | undefined
   /** How people log in; without it they do not. */
-  login?: (LoginRules & Omit<ProviderSettings, 'redirectUri'>) | undefined
+  login?: LoginOptions | undefined
   /** Requests a second for each key, and a tenth of it for each address without one; absent: no limit. */
   rateLimit?: RateLimit
   trustProxy?: string[] | number | undefined

@@ -10,3 +10,5 @@ export const relationships = ({ sharedUse }: { sharedUse: readonly SharedUse[] }
     endpoints: routes(sharedUse),
     on: { 'prompt.includes_changed': keepIncludes, 'prompt.forked': keepDerivation },
   })
+
+export { replacementsOf } from './queries/list.ts'

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { aKeyWith } from '../access/testing/rights-kit.ts'
 import { aPrompt, sharedApp, verdict } from '../prompts/testing/prompt-kit.ts'
 import type { Related } from './model/related.ts'
 
@@ -37,6 +38,30 @@ test('prompts are recommended for relationships, content and shared use, each wi
   expect(items.map(({ score }) => score)).toEqual(items.map(({ score }) => score).sort((a, b) => b - a))
   expect(await related(own.id, 'limit=1')).toEqual(items.slice(0, 1))
   expect(await related(own.id), 'the same question has the same answer').toEqual(items)
+})
+
+test('documents in common count by how many of all they are, also across categories, and name the prompts that the caller may see alone', async () => {
+  const documents: string[] = []
+  for (const title of ['Handbook', 'Glossary', 'Tone', 'Law', 'Other'])
+    documents.push((await t().owner('POST', '/documents', { title, text: title })).body.id)
+  const linked = async (category: string, content: string, which: readonly number[]) => {
+    const prompt = await aPrompt(t().owner, { category, content })
+    for (const i of which) expect((await t().owner('PUT', `/prompts/${prompt.id}/documents/${documents[i]}`, {})).status).toBe(200)
+    return prompt
+  }
+  const own = await linked('d1', 'Greet.', [0, 1, 2, 3])
+  const most = await linked('d2', 'Bake bread.', [0, 1, 2, 3, 4])
+  const one = await linked('d3', 'Plan a voyage.', [1])
+  const gone = await linked('d3', 'Write a sonnet.', [0])
+  await linked('d4', 'Sing.', [4])
+  await t().owner('DELETE', `/prompts/${gone.id}`)
+  const items = await related(own.id)
+  expect(items.map(({ id, parts, reasons }) => [id, parts.sharedUse, reasons])).toEqual([
+    [most.id, 0.8, [{ kind: 'documents', score: 0.8, detail: 'Documents in common: Handbook, Glossary, Tone and 1 more.' }]],
+    [one.id, 0.25, [{ kind: 'documents', score: 0.25, detail: 'Documents in common: Glossary.' }]],
+  ])
+  const limited = await aKeyWith(t(), { permissions: ['prompts:read', 'relationships:read'], categories: ['d1', 'd3'] })
+  expect((await limited('GET', `/prompts/${own.id}/related`)).body.items.map(({ id }: Related) => id)).toEqual([one.id])
 })
 
 test('a prompt that is gone has none, and a lonely one has an empty list', async () => {

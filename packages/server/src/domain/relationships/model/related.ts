@@ -19,7 +19,7 @@ export const Related = Strict(
     }),
     reasons: Type.Array(
       Strict({
-        kind: Type.String({ description: 'relationship, content, includers, tags, …' }),
+        kind: Type.String({ description: 'relationship, content, includers, tags, documents, …' }),
         score: Score,
         detail: Type.String(),
       }),
