@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import type { LoginOptions } from './app/options.ts'
 import { parseNetwork } from './core/addresses.ts'
 import type { RateLimit } from './core/limits/exchange.ts'
+import type { LoginRules } from './domain/access/index.ts'
+import type { ProviderSettings } from './infrastructure/oidc/identity-provider.ts'
 
 /** A wrong environment: one line that names the variable. The process ends with code 2. */
 export class ConfigError extends Error {}
@@ -33,11 +34,13 @@ export type Config = Readonly<{
   vectorBytes: number
   encryptionKey: string | undefined
   auditSigningKey: string | undefined
-  /** How people log in: the OpenID provider, and who is what from then on. */
-  login: LoginOptions | undefined
+  login: LoginConfig | undefined
   /** Whether changes leave audit entries. */
   audit: boolean
 }>
+
+/** How people log in: the OpenID provider, and who is what from then on. */
+export type LoginConfig = LoginRules & Omit<ProviderSettings, 'redirectUri'>
 
 type Env = Readonly<Record<string, string | undefined>>
 type Reader<T> = (text: string) => T | undefined
@@ -90,7 +93,7 @@ const addresses = listOf(/^[^\s@]+@[^\s@]+$/)
 type Read = <T, D>(name: string, reader: Reader<T>, fallback: D, wanted: string) => T | D
 
 /** @throws ConfigError when only a part of it is set */
-function readLogin(read: Read): LoginOptions | undefined {
+function readLogin(read: Read): LoginConfig | undefined {
   const text: Reader<string> = (value) => value
   const needed = {
     OIDC_CLIENT_ID: read('OIDC_CLIENT_ID', text, undefined, 'a text'),

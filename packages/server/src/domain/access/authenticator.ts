@@ -1,10 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../../core/access.ts'
-import type { Db } from '../../core/db.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { Unauthenticated } from '../../core/problem.ts'
+import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import { createKeyMemory, type KnownKey } from './key-memory.ts'
 import { concernsRights } from './model/events.ts'
 import { AddressRefused } from './model/failures.ts'
@@ -36,7 +36,7 @@ const bootstrap: KnownKey = { id: 'bootstrap', principal: bootstrapPrincipal, un
 
 /** The bootstrap key is known by itself; every other one by the memory of the instance; no key at all means open mode. */
 export function createAuthenticator(parts: {
-  system: <T>(work: (db: Db) => Promise<T>) => Promise<T>
+  system: AcrossWorkspaces
   feed: Feed
   clock: () => string
   bootstrapKey: string | undefined
@@ -46,7 +46,7 @@ export function createAuthenticator(parts: {
   addressOf?: (caller: Caller) => string | undefined
 }): Authenticator {
   const { system, feed, clock, bootstrapKey, sessions, addressOf = ({ socket }) => socket.remoteAddress } = parts
-  const memory = createKeyMemory(system, feed)
+  const memory = createKeyMemory((work) => system(work, 'read'), feed)
   const bootstrapHash = bootstrapKey === undefined ? undefined : Buffer.from(hashKey(bootstrapKey))
   const isBootstrap = (hash: string): boolean => bootstrapHash !== undefined && timingSafeEqual(Buffer.from(hash), bootstrapHash)
 

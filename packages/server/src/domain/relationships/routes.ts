@@ -190,10 +190,7 @@ const ofRelationships: AnyEndpoint[] = [
     summary: 'Take a relationship away',
     params: AtRelationship,
     errors: [RelationshipNotFound, RelationshipKept, PreconditionFailed],
-    handle: async ({ params, ifMatch }, ctx) => {
-      await unrelate({ ...params, ifMatch }, ctx)
-      return {}
-    },
+    handle: ({ params, ifMatch }, ctx) => unrelate({ ...params, ifMatch }, ctx),
   }),
 ]
 
