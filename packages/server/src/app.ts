@@ -126,7 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
-    relationships({ sharedUse: [sharedTags, sharedDocuments] }),
+    relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
     ...(options.extraModules ?? []),

@@ -39,6 +39,9 @@ export type Shared = Readonly<{ promptId: string; kind: string; score: number; d
 /** A source of such evidence: for a prompt others, at most some hundred. Contexts that know of uses give one; `app.ts` passes it. */
 export type SharedUse = (promptId: string, ctx: Ctx) => Promise<readonly Shared[]>
 
+/** Finds prompts by their words: the ids of those most like a text, best first. Search knows; `app.ts` passes it. */
+export type Similar = (text: string, limit: number, ctx: Ctx) => Promise<readonly string[]>
+
 export type Candidate = Readonly<{ id: string; category: string; name: string; description: string; text: string }>
 export type Explicit = Readonly<{ promptId: string; type: RelationshipType; strength: number; outgoing: boolean }>
 type Evidence = Readonly<{ explicit: readonly Explicit[]; content: Similarity; shared: readonly Shared[] }>
