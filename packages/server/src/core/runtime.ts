@@ -17,6 +17,8 @@ export type Scope = Readonly<{ workspaceId: string; categories?: readonly string
 export type Transactions = Readonly<{
   within<T>(scope: Scope | 'system', mode: 'read' | 'write', work: (db: Db) => Promise<T>): Promise<T>
 }>
+/** One transaction across all workspaces: for what belongs to none, or spans them. */
+export type AcrossWorkspaces = <T>(work: (db: Db) => Promise<T>, mode: 'read' | 'write') => Promise<T>
 /** What core asks of the queue: a job row in the caller's transaction, and a nudge after the commit. */
 export type JobSender = Readonly<{ send(tx: Db, name: string, payload: object, by: JobOrigin): Promise<void>; wake(): void }>
 export type JobOrigin = Readonly<{ workspaceId: string; actor: string; requestId: string; traceparent?: string }>

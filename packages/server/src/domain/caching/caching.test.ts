@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { bootstrapKey, type Call, clientOf, startTestApp, type TestApp } from '../../testing/index.ts'
 import { startRedis, testWithRedis } from '../../testing/redis.ts'
+import { aKeyWith } from '../access/testing/rights-kit.ts'
 
 const make = async (call: Call, name: string, fields: Record<string, unknown> = {}) =>
   (await call('POST', '/prompts', { category: 'c', name, content: `text of ${name}`, ...fields })).body
@@ -46,6 +47,29 @@ describe('the cache of an instance', () => {
       expect((await reader('GET', '/cache/stats')).status).toBe(200)
       expect((await reader('POST', '/cache/invalidate', {})).body).toMatchObject({ status: 403, permission: 'cache:write' })
       expect((await reader('POST', '/cache/warmup', {})).body).toMatchObject({ status: 403, permission: 'cache:write' })
+    }))
+
+  test('names nothing of categories that a caller may not see, nor counts it', () =>
+    withApp(async (t) => {
+      const { id } = await make(t.owner, 'one')
+      await make(t.owner, 'two', { category: 'hidden' })
+      const both = ['prompts:read', 'cache:read', 'cache:write']
+      const limited = await aKeyWith(t, { permissions: both, categories: ['c'] })
+      const blind = await aKeyWith(t, { permissions: ['cache:read', 'cache:write'], categories: ['c'] })
+      await serve(t.owner, 'one')
+      await t.owner('POST', `/prompts/${id}/render`, {})
+      for (const path of ['hidden/two', 'hidden/nothing']) await t.owner('GET', `/prompts/search/${path}`)
+      await t.owner('POST', '/prompts/01900000-0000-7000-8000-000000000000/render', {})
+      for (const call of [limited, blind]) {
+        expect(await entries(call)).toEqual([`${id}@production`, 'c/one@production'].sort())
+        expect(await entries(call, 'bodies')).toEqual([])
+        expect((await call('POST', '/cache/invalidate', { pattern: 'hidden/*' })).body).toEqual({ invalidated: 0 })
+      }
+      expect((await limited('POST', '/cache/invalidate', { promptId: id })).body).toEqual({ invalidated: 2 })
+      expect((await limited('POST', '/cache/warmup', { items: [{ category: 'hidden', name: 'two' }] })).body).toEqual({
+        warmed: 0,
+        failed: 1,
+      })
     }))
 
   test('forgets what is named, in its own workspace only, and says how much', () =>
