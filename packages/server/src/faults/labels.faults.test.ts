@@ -67,7 +67,7 @@ async function killTheLeader(instances: Process[], asks: readonly Ask[], restart
 }
 
 test('labels moved at random on two instances are never seen older than one’s own write, nor than a second, while the feed’s leader is killed', {
-  timeout: 60_000 + rounds * 30_000,
+  timeout: 120_000 + rounds * 30_000,
 }, async () => {
   await using here = installation()
   const instances = [await here.start(), await here.start()]

@@ -13,7 +13,7 @@ import { startDebian, testWithDebian } from './testing/debian.ts'
 import { contentOf, filledStore, freshPath, migratedDatabase } from './testing/stores.ts'
 
 const rounds = Number(process.env.FAULT_ROUNDS ?? 2)
-const timeout = 60_000 + rounds * 30_000
+const timeout = 120_000 + rounds * 30_000
 const admin = (env: Record<string, string>, ...args: string[]): Process => launchProcess(`${import.meta.dirname}/../../admin.ts`, env, args)
 const program = `"${process.execPath}" "${import.meta.dirname}/../../admin.ts"`
 const shell = (command: string, env: Record<string, string>) =>

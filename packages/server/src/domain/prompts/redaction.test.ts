@@ -280,9 +280,7 @@ describe('a redacted version', () => {
   })
 })
 
-test('afterwards the whole database holds neither the text nor a checksum of it, nor a stored answer with it', {
-  timeout: 90_000,
-}, async () => {
+test('afterwards the whole database holds neither the text nor a checksum of it, nor a stored answer with it', async () => {
   const made = await withSecret('blackthorn')
   await owner('PUT', `/prompts/${made.id}`, { description: 'x' }, { 'idempotency-key': 'k1' })
   await owner('POST', `/prompts/${made.id}/versions/1/rollback`, {}, { 'idempotency-key': 'k2' })
