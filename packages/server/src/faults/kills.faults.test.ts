@@ -12,7 +12,7 @@ const timeout = 120_000 + rounds * 30_000
 /** Let the writers come so far, and then a random bit further. */
 async function writesGoOn(writers: Ledger, atLeast: number): Promise<void> {
   const goal = writers.acknowledged + atLeast
-  await until(`${atLeast} more writes are acknowledged`, () => writers.acknowledged >= goal, 20_000)
+  await until(`${atLeast} more writes are acknowledged`, () => writers.acknowledged >= goal)
   await sleep(Math.random() * 100)
 }
 

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { until } from '../infrastructure/embedded-postgres/testing/sandbox.ts'
+import { killIfThere, until } from '../infrastructure/embedded-postgres/testing/sandbox.ts'
 import { askerOf } from './testing/ask.ts'
 import { installation, ownerKey } from './testing/installation.ts'
 import { assertAcknowledged, assertIntegrity } from './testing/integrity.ts'
@@ -84,7 +84,8 @@ test('a second signal ends the service at once, and nothing acknowledged is lost
   await assertIntegrity(here)
 })
 
-test('SIGTERM at any moment of the start leaves nothing that the next start cannot take up', async () => {
+// These wait more than they work: together.
+test.concurrent('SIGTERM at any moment of the start leaves nothing that the next start cannot take up', async () => {
   await using here = installation()
   for (const afterMs of [50, 200, 400, 700, 1_100, 1_600]) {
     const started = here.launch('main.ts')
@@ -99,18 +100,18 @@ test('SIGTERM at any moment of the start leaves nothing that the next start cann
   await assertIntegrity(here)
 })
 
-test('a database that is frozen does not keep the service from ending: after 25 s it gives up waiting', async () => {
+test.concurrent('a database that is frozen does not keep the service from ending: after 25 s it gives up waiting', async () => {
   await using here = installation()
   const service = await here.start()
   const frozen = here.backends()
-  for (const pid of frozen) process.kill(pid, 'SIGSTOP')
+  for (const pid of frozen) killIfThere(pid, 'SIGSTOP')
   service.signal('SIGTERM')
   expect(await service.ended).toEqual({ code: 1, signal: null })
   expect(service.log()).toContain('the service could not close in time')
-  for (const pid of frozen) process.kill(pid, 'SIGCONT')
+  for (const pid of frozen) killIfThere(pid, 'SIGCONT')
 })
 
-test('the service ends when it cannot listen, with one line that says why', async () => {
+test.concurrent('the service ends when it cannot listen, with one line that says why', async () => {
   await using here = installation()
   const first = await here.start()
   const second = here.launch('main.ts', { PORT: new URL(first.url).port, LOG_LEVEL: 'silent' })

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { inject } from 'vitest'
 
@@ -26,6 +27,9 @@ export async function cloneDatabase(): Promise<TestDatabase> {
     query: async <R extends object>(text: string, values?: unknown[]) => (await pool.query<R>(text, values)).rows,
     async drop() {
       await pool.end()
+      // Who has hung up is gone in a moment; the drop itself would look again only after 100 ms.
+      const held = async () => (await admin.query('select 1 from pg_stat_activity where datname = $1', [name])).rows.length > 0
+      for (let looks = 0; looks < 20 && (await held()); looks++) await sleep(5)
       await admin.query(`drop database ${name} with (force)`)
       await admin.end()
     },
