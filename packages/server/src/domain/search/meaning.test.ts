@@ -17,7 +17,7 @@ beforeAll(async () => {
   await aPrompt(t.owner, { name: 'kitchen', content: 'Propose a dinner recipe with vegetables.', category: 'food' })
   await indexed(t.owner)
   await vi.waitFor(async () => expect(await due()).toBe(0), patience)
-}, 60_000)
+})
 afterAll(() => t.stop())
 
 const codes = ({ body }: { body: { warnings: { code: string }[] } }) => body.warnings.map(({ code }) => code)
