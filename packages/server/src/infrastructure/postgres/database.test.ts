@@ -97,12 +97,14 @@ test('two transactions that wait for each other both come through: the databaseâ
   await query('create table counter (id int primary key, n int not null)')
   await query('insert into counter values (1, 0), (2, 0)')
   await query('grant all on counter to ps_system')
-  let tries = 0
+  let [tries, holding] = [0, 0]
+  const { promise: eachHoldsOne, resolve } = Promise.withResolvers<void>()
   const bump = (first: number, second: number) =>
     database.within('system', 'write', async (db) => {
       tries++
       await sql`update counter set n = n + 1 where id = ${first}`.execute(db)
-      await sql`select pg_sleep(0.2)`.execute(db)
+      if (++holding === 2) resolve()
+      await eachHoldsOne
       await sql`update counter set n = n + 1 where id = ${second}`.execute(db)
     })
   await Promise.all([bump(1, 2), bump(2, 1)])

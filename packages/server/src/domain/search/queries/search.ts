@@ -120,7 +120,7 @@ async function byMeaning(db: Db, { filters, depth, ctx }: Asked, { meaning, vect
 
 /** Without an encoder words alone answer a hybrid search, and say so. @throws EncoderUnavailable (503) */
 function degraded(words: Ranking | undefined, meaning: Meaning | undefined): Ranking {
-  if (!words) throw new AppError(EncoderUnavailable, semanticAway, { headers: { 'Retry-After': '5' } })
+  if (!words) throw new AppError(EncoderUnavailable, semanticAway, meaning && { headers: { 'Retry-After': '5' } }) // one that is off stays so
   return { ...words, warnings: [...words.warnings, meaning ? encoderAway : encoderOff] }
 }
 
