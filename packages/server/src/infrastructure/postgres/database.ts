@@ -118,15 +118,19 @@ async function inTransaction<T>(connect: Queue['connect'], mode: Mode, preamble:
   const handle = handleOf(going)
   const end = mode === 'read' ? endRead : endWrite
   if (mode === 'read') reads.set(handle.db, going)
+  const close = () => {
+    handle.close()
+    reads.delete(handle.db)
+  }
   try {
     await sendAhead(going, preamble)
     const result = await work(handle.db)
     await going.ahead
-    handle.close()
+    close()
     await end(client)
     return result
   } catch (error) {
-    handle.close()
+    close()
     await rollBack(client)
     // Where the beginning failed, everything after it fails for that reason.
     await going.ahead
