@@ -92,7 +92,7 @@ async function assertSameRows(installation: Installation): Promise<void> {
 /** Round trips of one create: those of 20 in a row, without what works in the background. */
 const roundTripsOf = ({ dataDir }: Installation): Promise<number> =>
   withWire(dataDir, (wire) =>
-    withAnother(dataDir, { DATABASE_URL: wire.databaseUrl, DATABASE_DIRECT_URL: wire.databaseUrl }, async ({ port }) => {
+    withAnother(dataDir, { DATABASE_URL: wire.databaseUrl }, async ({ port }) => {
       const create = (n: number) => call(port, 'POST', '/api/v1/prompts', body(`counted ${n}`))
       await create(0)
       wire.reset()
