@@ -30,7 +30,9 @@ describe('words', () => {
       }),
     ))
 
-  const pieces = 'cat Cats concat fooBar BARs bar stories story Story4 flies y ies _ é 日本 ca ba ’ … • ‼ — 🎉 ｃａｔ Café'.split(' ').concat(' ', ' ')
+  const pieces = 'cat Cats concat fooBar BARs bar stories story Story4 flies y ies _ é 日本 ca ba ’ … • ‼ — 🎉 ｃａｔ Café'
+    .split(' ')
+    .concat(' ', ' ')
   test('looking for some terms gives the same as looking at all tokens', () =>
     fc.assert(
       fc.property(

@@ -25,7 +25,12 @@ export async function rankByWords(
   const conditions = conditionsOf(filters, ctx)
   const isRare = plan.needed[0]!.documents <= maxCandidates
   const ranking: Ranking = { terms: plan.terms, total, limit, isNamed: !isLimited(filters, ctx) && plan.terms.length <= namedTerms }
-  const found = await rank(db, isRare ? 'rare' : 'common', isRare ? withAny(plan.needed, conditions) : withCommon(plan, conditions), ranking)
+  const found = await rank(
+    db,
+    isRare ? 'rare' : 'common',
+    isRare ? withAny(plan.needed, conditions) : withCommon(plan, conditions),
+    ranking,
+  )
   if (found.length >= limit || plan.complete) return found
   // The rarest words stand in few documents that the filters let through: now any word will do.
   return rank(db, 'any', withAny(plan.terms, conditions), ranking)

@@ -91,7 +91,8 @@ async function prepare(asked: Asked, meaning: Meaning | undefined): Promise<(db:
   if (mode === 'keyword') return (db) => byWords(db, asked, asked.depth)
   // Begun before the words are looked for, so that both take their time at once; a failure is a value, looked at later.
   const encoding = meaning?.encode(query).catch((error: Error) => error)
-  const words = mode === 'hybrid' ? await asked.ctx.system((db) => byWords(db, asked, Math.max(mixedOfEach, asked.depth)), 'read') : undefined
+  const words =
+    mode === 'hybrid' ? await asked.ctx.system((db) => byWords(db, asked, Math.max(mixedOfEach, asked.depth)), 'read') : undefined
   const vector = await encoding
   if (!meaning || !vector || vector instanceof Error) return async () => degraded(words, meaning)
   return (db) => byMeaning(db, asked, { meaning, vector, words })
