@@ -1,13 +1,20 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './scripts/longest-first.ts'
 
 export default defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.ts', 'scripts/**/*.test.ts'],
     globalSetup: ['packages/server/src/testing/global-setup.ts'],
     reporters: ['default', './scripts/plain-reporter.ts'],
-    testTimeout: 30_000,
+    sequence: { sequencer: LongestFirst },
+    // A machine may be slow: nothing is told wrong for being late, only for not coming at all.
+    testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
+    // For the programs that tests start: compiled once, not each time.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url)) },
     coverage: {
       provider: 'v8',
       include: ['packages/server/src/**/*.ts', 'packages/sdk/src/**/*.ts'],

@@ -5,7 +5,9 @@ export const termsOf = (text: string): string[] => queryTerms(text).map(({ term 
 
 /**
  * The ten best prompts by BM25 over the same tables, as one statement: the words' statistics, the documents with one of the
- * rarest words (at most 1,000), their scores, and of the best what a list shows with the text. $1 workspace, $2 terms.
+ * rarest words (at most 1,000; where those are too few any word will do, and where all words are common also those with one
+ * in name or tags and those with all of them), their scores, and of the best what a list shows with the text. Words that
+ * there are not are passed over: it looks for no likely spelling. $1 workspace, $2 terms.
  */
 export const rivalSql = `
 with asked as materialized (
@@ -14,9 +16,24 @@ with asked as materialized (
     sum(documents) over (order by documents, id) as running, row_number() over (order by documents, id) as rank
   from search_term t, (select documents as n from search_statistics where workspace_id = $1) s
   where t.workspace_id = $1 and term = any ($2::text[]) and documents > 0
-), found as materialized (
+), needed as materialized (
   select d.prompt_id, d.weights from search_document d
   where d.terms && (select array_agg(id) from asked where rank = 1 or running <= 1000) and d.workspace_id = $1 limit 1000
+), kind as materialized (
+  select min(documents) > 1000 as common, max(running) > 1000 and (select count(*) from needed) < 11 as few from asked
+), titled as materialized (
+  select d.prompt_id, d.weights from search_document d
+  where (select common from kind) and d.title_terms && (select array_agg(id) from asked) and d.workspace_id = $1 limit 1000
+), whole as materialized (
+  select d.prompt_id, d.weights from search_document d
+  where (select common from kind) and d.terms @> (select array_agg(id) from asked) and d.workspace_id = $1 limit 1000
+), wider as materialized (
+  select d.prompt_id, d.weights from search_document d
+  where (select few from kind) and d.terms && (select array_agg(id) from asked) and d.workspace_id = $1 limit 1000
+), found as (
+  select * from needed where not (select few from kind) union all select * from wider
+  union all select * from titled where prompt_id not in (select prompt_id from needed)
+  union all select * from whole where prompt_id not in (select prompt_id from needed) and prompt_id not in (select prompt_id from titled)
 ), best as (
   select prompt_id, sum(idf * get_byte(weights, position(key in weights) + 3)) as score
   from found, asked group by prompt_id order by score desc, prompt_id limit 10

@@ -320,7 +320,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How the text changed from each version to the next, the latest change first */
+        /** How the text changed from each version to the next, the latest change first, and how use changed */
         get: operations["prompts.drift"];
         put?: never;
         post?: never;
@@ -1118,7 +1118,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What this instance keeps for the workspace, most recently used first */
+        /** What this instance keeps for the workspace, as far as the caller may see the prompts, most recently used first */
         get: operations["cache.entries"];
         put?: never;
         post?: never;
@@ -1721,6 +1721,37 @@ export interface components {
                     delta: number;
                 };
             };
+        };
+        DriftInUse: {
+            /**
+             * @description How much use has changed, as far as can be told
+             * @enum {unknown}
+             */
+            verdict: "none" | "minor" | "major" | "not_enough_data";
+            /** @description What the verdict rests on */
+            detail: string;
+            /** @description Of the metrics that were measured */
+            metrics: {
+                /** @enum {unknown} */
+                metric: "successRate" | "latencyMs" | "costUsd" | "satisfaction" | "outputTokens";
+                recent: {
+                    uses: number;
+                    mean: number | null;
+                };
+                baseline: {
+                    uses: number;
+                    mean: number | null;
+                };
+                /** @description The statistical test */
+                test: string;
+                /** @description Corrected for the number of metrics (false discovery rate) */
+                pValue: number | null;
+                /**
+                 * @description How much use has changed, as far as can be told
+                 * @enum {unknown}
+                 */
+                verdict: "none" | "minor" | "major" | "not_enough_data";
+            }[];
         };
         Suggestion: {
             /** @description unused_variable, undefined_variable, missing_output_format, over_long, duplicated_paragraph, vague_word, … */
@@ -2425,7 +2456,7 @@ export interface components {
             };
             /** @description What each part was made of, the strongest first */
             reasons: {
-                /** @description relationship, content, includers, tags, … */
+                /** @description relationship, content, includers, tags, documents, … */
                 kind: string;
                 score: number;
                 detail: string;
@@ -4119,6 +4150,7 @@ export interface operations {
                         /** @description Send it as `cursor` for the next page; null on the last */
                         nextCursor: string | null;
                         overall?: components["schemas"]["Drift"];
+                        inUse?: components["schemas"]["DriftInUse"];
                     };
                 };
             };
@@ -4149,6 +4181,8 @@ export interface operations {
                 version?: number;
                 /** @description Such as production; `latest` is reserved */
                 label?: string;
+                /** @description Ask a language model too, where one is set up; else `warnings` says that there is none */
+                llm?: boolean;
             };
             header?: never;
             path: {
@@ -4170,6 +4204,11 @@ export interface operations {
                         version: number;
                         /** @description The gravest first, then the surest */
                         items: components["schemas"]["Suggestion"][];
+                        /** @description What to know about this answer, such as that there is no model to ask */
+                        warnings?: {
+                            code: string;
+                            detail: string;
+                        }[];
                     };
                 };
             };

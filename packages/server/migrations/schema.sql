@@ -350,11 +350,12 @@ create table prompt (
   constraint prompt_type_check CHECK ((type = ANY (ARRAY['text'::text, 'chat'::text]))),
   constraint prompt_version_check CHECK ((version >= 1))
 );
-CREATE INDEX prompt_by_created ON public.prompt USING btree (workspace_id, created_at, id);
-CREATE INDEX prompt_by_name_sorted ON public.prompt USING btree (workspace_id, name, id);
+CREATE INDEX prompt_by_created ON public.prompt USING btree (workspace_id, created_at, id) WHERE (deleted_at IS NULL);
+CREATE INDEX prompt_by_name_sorted ON public.prompt USING btree (workspace_id, name, id) WHERE (deleted_at IS NULL);
 CREATE INDEX prompt_by_status ON public.prompt USING btree (workspace_id, status, created_at, id) WHERE ((deleted_at IS NULL) AND (status <> 'draft'::text));
 CREATE INDEX prompt_by_tag ON public.prompt USING gin (tags);
-CREATE INDEX prompt_by_updated ON public.prompt USING btree (workspace_id, updated_at, id);
+CREATE INDEX prompt_by_updated ON public.prompt USING btree (workspace_id, updated_at, id) WHERE (deleted_at IS NULL);
+CREATE INDEX prompt_deleted ON public.prompt USING btree (workspace_id, deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE UNIQUE INDEX prompt_by_name ON public.prompt USING btree (workspace_id, category, name) WHERE (deleted_at IS NULL);
 alter table prompt enable row level security;
 alter table prompt force row level security;

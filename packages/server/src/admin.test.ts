@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { parseCommand, run, UsageError } from './admin/commands.ts'
+import { bare } from './faults/testing/installation.ts'
 import { startEmbeddedPostgres } from './infrastructure/embedded-postgres/index.ts'
 import { migrations } from './infrastructure/postgres/migrate.ts'
 import { clientOf, cloneDatabase, startTestApp, type TestDatabase } from './testing/index.ts'
@@ -14,7 +15,7 @@ type Ended = { code: number | null; out: string; err: string }
 function admin(args: string[], env: Record<string, string>): Promise<Ended> {
   return new Promise((done) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, 'admin.ts'), ...args], {
-      env: { PATH: process.env.PATH ?? '', ...env },
+      env: { ...bare(), ...env },
     })
     const ended: Ended = { code: null, out: '', err: '' }
     child.stdout.on('data', (data) => (ended.out += data))
@@ -69,7 +70,7 @@ test('the first key ends open mode of a running instance, owns the default works
   onTestFinished(() => service.stop())
   expect((await service.anonymous('GET', '/prompts')).status).toBe(200)
   const [key] = await lines(['keys', 'bootstrap', '--name', 'first'], service.database.url)
-  await expect.poll(async () => (await service.anonymous('GET', '/prompts')).status, { timeout: 10_000 }).toBe(401)
+  await expect.poll(async () => (await service.anonymous('GET', '/prompts')).status, { timeout: 30_000 }).toBe(401)
   expect((await clientOf(service.url, key)('POST', '/prompts', { content: 'Hello', category: 'admin' })).status).toBe(201)
   const kept = await service.database.query<{ name: string; permissions: string[]; instance_admin: boolean; row: string }>(
     'select *, api_key::text as row from api_key',

@@ -5,6 +5,7 @@ import { noteKeyUse, openLogin } from './app/callers.ts'
 import { checksOf } from './app/checks.ts'
 import type { AppOptions } from './app/options.ts'
 import { createWeb } from './app/web.ts'
+import { callerAddress, trustIn } from './core/addresses.ts'
 import { type Cache, noSharedCache } from './core/cache.ts'
 import { createErrorGroups } from './core/error-groups.ts'
 import { createFeed, type Feed } from './core/feed/feed.ts'
@@ -13,11 +14,11 @@ import { startLimits } from './core/limits/exchange.ts'
 import { createShedding } from './core/limits/shedding.ts'
 import type { Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
-import { createRuntime, type Runtime } from './core/runtime.ts'
+import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
 import { type Authenticator, access, createAuthenticator, createLabelGate, ensureDefaultWorkspace } from './domain/access/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
-import { documents } from './domain/documents/index.ts'
+import { documents, sharedDocuments } from './domain/documents/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
 import {
   categoryOf,
@@ -73,6 +74,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     pooled: options.directUrl !== undefined,
     onError,
   })
+  const acrossWorkspaces: AcrossWorkspaces = (work, mode) => database.within('system', mode, work)
   const system = openSystemPool(direct, onError)
   const feed = createFeed({ connect: () => system.connect(), log: note })
   const errors = createErrorGroups()
@@ -81,16 +83,23 @@ export async function createApp(options: AppOptions): Promise<App> {
   const shared = options.redisUrl ? connectSharedCache(options.redisUrl, note) : noSharedCache
   const caches = openCaches(options.cacheBytes)
   const store = createServing({ ...caches, shared }, feed)
-  const login = openLogin(options, { database, feed, clock, contextFor: (principal, origin) => runtime.contextFor(principal, origin) })
+  const login = openLogin(options, {
+    system: acrossWorkspaces,
+    feed,
+    clock,
+    contextFor: (principal, origin) => runtime.contextFor(principal, origin),
+  })
+  const trust = options.trustProxy === undefined ? undefined : trustIn(options.trustProxy)
   const authenticator = createAuthenticator({
-    system: (work) => database.within('system', 'read', work),
+    system: acrossWorkspaces,
     feed,
     clock,
     bootstrapKey: options.bootstrapApiKey,
     sessions: login.gate,
+    addressOf: (caller) => callerAddress(caller, trust),
   })
   const audit = createAudit({
-    system: (work, mode) => database.within('system', mode, work),
+    system: acrossWorkspaces,
     feed,
     secret: options.auditSigningKey,
     checkpoints: options.auditCheckpoints === undefined ? undefined : lineFile(options.auditCheckpoints),
@@ -106,7 +115,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     neighbours: { sources: searchSources, keys: promptKeys, find: findPrompts },
     item: PromptItem.properties,
     feed,
-    within: (work) => database.within('system', 'write', work),
+    within: (work) => acrossWorkspaces(work, 'write'),
     now: clock,
     log: note,
   })
@@ -118,7 +127,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
-    relationships({ sharedUse: [sharedTags] }),
+    relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
     ...(options.extraModules ?? []),
@@ -132,7 +141,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const connect = redisUrl ? () => connectRateExchange(redisUrl, derived('limits').toString('hex', 0, 8)) : undefined
   const limiting = startLimits(options.rateLimit ?? 'off', connect)
   const shedding = createShedding(database.queueMs, options.shedding ?? true)
-  const keyUse = noteKeyUse({ database, authenticator, feed, clock })
+  const keyUse = noteKeyUse({ system: acrossWorkspaces, authenticator, feed, clock })
   const http = await createWeb({
     options,
     modules,
@@ -145,6 +154,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     limits: limiting.limits,
     shedding,
     checks: checksOf({ database, feed, queue, shared }),
+    trust,
     closing: () => closing,
   })
   return {
@@ -156,7 +166,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     database,
     audit,
     async start() {
-      await database.within('system', 'write', (db) => ensureDefaultWorkspace(db, clock()))
+      await acrossWorkspaces((db) => ensureDefaultWorkspace(db, clock()), 'write')
       await feed.start()
       await audit.start()
       keyUse.start()

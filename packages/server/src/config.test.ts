@@ -32,6 +32,7 @@ const wrong: [name: string, values: string[]][] = [
   ['OIDC_ALLOWED_DOMAINS', ['example', '@example.com', 'a.b,,c.d', 'a b.c']],
   ['OIDC_OWNER_EMAILS', ['ada', 'ada@', 'a@b c@d', 'a@b,']],
   ['OIDC_TRUST_EMAIL', ['yes']],
+  ['OIDC_POST_LOGOUT_URL', ['prompts.example.com', 'http://prompts.example.com', 'https://x?y=z', '/goodbye']],
   ['SESSION_HOURS', ['0', '721', '1.5', '12h']],
   ['SESSION_IDLE_MINUTES', ['0', '-1', '43201']],
   ['AUDIT', ['yes', '1', 'true', 'ON']],
@@ -103,6 +104,7 @@ describe('logging in', () => {
       OIDC_ALLOWED_DOMAINS: 'Example.com, example.org',
       OIDC_OWNER_EMAILS: 'Ada@Example.com',
       OIDC_TRUST_EMAIL: '1',
+      OIDC_POST_LOGOUT_URL: 'https://prompts.example.com/goodbye',
     }
     expect(readConfig({ ...whole, ...more, SESSION_HOURS: '1', SESSION_IDLE_MINUTES: '5' }).login).toEqual({
       ...defaults,
@@ -110,6 +112,7 @@ describe('logging in', () => {
       allowedDomains: ['example.com', 'example.org'],
       ownerEmails: ['ada@example.com'],
       trustEmail: true,
+      postLogoutUrl: 'https://prompts.example.com/goodbye',
       sessionMs: 3_600_000,
       idleMs: 300_000,
     })
@@ -132,6 +135,7 @@ describe('logging in', () => {
     ['OIDC_ALLOWED_DOMAINS', 'a.b'],
     ['OIDC_OWNER_EMAILS', 'a@b'],
     ['OIDC_TRUST_EMAIL', '0'],
+    ['OIDC_POST_LOGOUT_URL', 'https://x/'],
   ])('%s alone is half set: one line names it, and no secret', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`^${name} stands beside OIDC_ISSUER(?!.*Hunter2)[^\\n]*$`))
   })

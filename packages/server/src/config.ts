@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
+import { parseNetwork } from './core/addresses.ts'
 import type { RateLimit } from './core/limits/exchange.ts'
+import type { LoginRules } from './domain/access/index.ts'
 import { type AllowedNetwork, AllowListError, parseAllowList } from './infrastructure/http-client/allow-list.ts'
+import type { ProviderSettings } from './infrastructure/oidc/identity-provider.ts'
 
 /** A wrong environment: one line that names the variable. The process ends with code 2. */
 export class ConfigError extends Error {}
@@ -41,20 +43,7 @@ export type Config = Readonly<{
 }>
 
 /** How people log in: the OpenID provider, and who is what from then on. */
-export type LoginConfig = Readonly<{
-  issuer: string
-  clientId: string
-  clientSecret: string
-  scopes: string
-  /** The origin under which people reach the service. */
-  publicUrl: string
-  allowedDomains: readonly string[]
-  ownerEmails: readonly string[]
-  trustEmail: boolean
-  /** How long a session lasts at most, and how long without a request. */
-  sessionMs: number
-  idleMs: number
-}>
+export type LoginConfig = LoginRules & Omit<ProviderSettings, 'redirectUri'>
 
 type Env = Readonly<Record<string, string | undefined>>
 type Reader<T> = (text: string) => T | undefined
@@ -124,6 +113,7 @@ function readLogin(read: Read): LoginConfig | undefined {
     OIDC_ALLOWED_DOMAINS: read('OIDC_ALLOWED_DOMAINS', domains, undefined, 'domains separated by commas, such as example.com,example.org'),
     OIDC_OWNER_EMAILS: read('OIDC_OWNER_EMAILS', addresses, undefined, 'e-mail addresses separated by commas'),
     OIDC_TRUST_EMAIL: read('OIDC_TRUST_EMAIL', flag, undefined, '1 or 0'),
+    OIDC_POST_LOGOUT_URL: read('OIDC_POST_LOGOUT_URL', issuerForm, undefined, 'an address such as https://prompts.example.com/'),
   }
   const sessionMs = read('SESSION_HOURS', integer(1, 720), 12, 'a number of hours from 1 to 720') * 3_600_000
   const idleMs = read('SESSION_IDLE_MINUTES', integer(1, 43_200), 60, 'a number of minutes from 1 to 43200') * 60_000
@@ -145,6 +135,7 @@ function readLogin(read: Read): LoginConfig | undefined {
     allowedDomains: optional.OIDC_ALLOWED_DOMAINS ?? [],
     ownerEmails: optional.OIDC_OWNER_EMAILS ?? [],
     trustEmail: optional.OIDC_TRUST_EMAIL ?? false,
+    postLogoutUrl: optional.OIDC_POST_LOGOUT_URL,
   }
 }
 
@@ -152,12 +143,7 @@ function readLogin(read: Read): LoginConfig | undefined {
 const proxies: Reader<string[] | number> = (text) => {
   if (/^[1-9]$/.test(text)) return Number(text)
   const networks = text.split(',').map((part) => part.trim())
-  return networks.every(isNetwork) ? networks : undefined
-}
-const isNetwork = (text: string): boolean => {
-  const [address = '', bits, ...more] = text.split('/')
-  const version = isIP(address)
-  return version > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
+  return networks.every(parseNetwork) ? networks : undefined
 }
 
 /** An endpoint when EMBEDDINGS_URL names one, else the encoder that comes with npm; EMBEDDINGS=off turns both off. */

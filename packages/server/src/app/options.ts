@@ -1,9 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { LoginConfig } from '../config.ts'
 import type { RateLimit } from '../core/limits/exchange.ts'
 import type { Module } from '../core/module.ts'
-import type { LoginRules } from '../domain/access/index.ts'
 import type { Embeddings } from '../infrastructure/embeddings/index.ts'
-import type { ProviderSettings } from '../infrastructure/oidc/identity-provider.ts'
 import type { Telemetry } from '../infrastructure/telemetry/otel.ts'
 
 export const version = '0.1.0'
@@ -23,7 +22,7 @@ export type AppOptions = Readonly<{
   encryptionKey: string
   bootstrapApiKey?: string | undefined
   /** How people log in; without it they do not. */
-  login?: (LoginRules & Omit<ProviderSettings, 'redirectUri'>) | undefined
+  login?: LoginConfig | undefined
   /** Requests a second for each key, and a tenth of it for each address without one; absent: no limit. */
   rateLimit?: RateLimit
   trustProxy?: string[] | number | undefined

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Trust } from '../core/addresses.ts'
 import type { ErrorGroups } from '../core/error-groups.ts'
 import { admission } from '../core/http/admission.ts'
 import { errorDocs } from '../core/http/docs.ts'
@@ -34,12 +35,14 @@ type Web = Readonly<{
   limits: Limits | undefined
   shedding: Shedding
   checks: readonly Check[]
+  /** Which proxies are believed when they say whom they ask for. */
+  trust: Trust | undefined
   closing: () => boolean
 }>
 
 /** Everything on the wire: hot reads, endpoints, pages, health, metrics, and how failures leave. */
 export async function createWeb(web: Web): Promise<FastifyInstance> {
-  const { options, modules, runtime, authenticator, store, audit, metrics, errors, limits, shedding, checks, closing } = web
+  const { options, modules, runtime, authenticator, store, audit, metrics, errors, limits, shedding, checks, trust, closing } = web
   const { telemetry } = options
   const tracing = telemetry?.tracing
   const observe = (request: Observed) => {
@@ -57,7 +60,7 @@ export async function createWeb(web: Web): Promise<FastifyInstance> {
       if (tracing) traceHotRead(tracing, route, status, startedAt, headers)
     },
   })
-  const http = createHttp({ logger: options.log, fastLane, trustProxy: options.trustProxy })
+  const http = createHttp({ logger: options.log, fastLane, trust })
   if (tracing) traceRequests(http, tracing)
   http.addHook('onSend', async (_request, reply) => {
     if (closing()) reply.header('Connection', 'close')

@@ -22,6 +22,8 @@ export type Ctx = Readonly<{
   transact<T>(work: (tx: Db) => Promise<T>): Promise<T>
   /** Work across all workspaces: for background jobs, and for reads whose index row-level security would bar; those name the workspace. */
   system<T>(work: (db: Db) => Promise<T>, mode?: 'read' | 'write'): Promise<T>
+  /** What is left of a read across workspaces is the caller's own: one workspace, under row-level security, within the caller's limits. */
+  narrowed(db: Db): Promise<Ctx>
   /** Go on in another workspace, in the same transaction, as the same caller. @throws Forbidden (403) unless it administers the installation */
   visit<T>(tx: Db, workspaceId: string, work: (there: Ctx) => Promise<T>): Promise<T>
   /** Tell what happened: outbox rows and audit entries in the same transaction, and the `on` handlers of other contexts. */

@@ -5,6 +5,8 @@ import type { ErrorKind } from './errors.ts'
 import type { Load } from './limits/load.ts'
 
 const Nothing = Type.Object({}, { additionalProperties: false })
+/** What an endpoint without a reply answers. */
+const NoReply = Type.Void()
 
 export type Input<P extends TObject, Q extends TObject, B extends TSchema> = Readonly<{
   params: Static<P>
@@ -71,7 +73,7 @@ export type AnyEndpoint = AnyContract & {
 }
 
 export const endpoint = <
-  R extends TSchema = typeof Nothing,
+  R extends TSchema = typeof NoReply,
   P extends TObject = typeof Nothing,
   Q extends TObject = typeof Nothing,
   B extends TSchema = typeof Nothing,
@@ -80,7 +82,7 @@ export const endpoint = <
 ): AnyEndpoint => spec as unknown as AnyEndpoint
 
 export const serve = <
-  R extends TSchema = typeof Nothing,
+  R extends TSchema = typeof NoReply,
   P extends TObject = typeof Nothing,
   Q extends TObject = typeof Nothing,
   B extends TSchema = typeof Nothing,

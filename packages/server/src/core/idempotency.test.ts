@@ -1,6 +1,8 @@
 import { Type } from 'typebox'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { aKeyWith } from '../domain/access/testing/rights-kit.ts'
 import { type Call, cloneDatabase, startTestApp, type TestAnswer, type TestApp, type TestDatabase } from '../testing/index.ts'
+import type { Db } from './db.ts'
 import { endpoint } from './endpoint.ts'
 import { AppError } from './errors.ts'
 import { eventType } from './events.ts'
@@ -50,6 +52,27 @@ const look = endpoint({
   reply: Strict({ call: Type.Integer() }),
   handle: async () => ({ call: ++behaviour.calls }),
 })
+/** Sees prompts before, during and after overlapping reads, and as what callers share. */
+const see = endpoint({
+  name: 'probe.see',
+  method: 'POST',
+  path: '/probe/see',
+  access: 'prompts:write',
+  summary: 'See prompts',
+  reply: Strict({ read: Type.Array(Type.String()), all: Type.Array(Type.String()), within: Type.Array(Type.String()) }),
+  handle: async (_, ctx) => {
+    const categories = async (db: Db) =>
+      (await db.selectFrom('prompt').select('category').distinct().orderBy('category').execute()).map(({ category }) => category)
+    const reads = [1, 2, 3].map((n) =>
+      ctx.read(async (db) => {
+        for (let i = 0; i < n; i++) await categories(db)
+        return categories(db)
+      }),
+    )
+    const [read] = (await Promise.all(reads)).toSorted((a, b) => b.length - a.length)
+    return { read: read!, all: await ctx.readAll(categories), within: await ctx.transact(categories) }
+  },
+})
 
 let database: TestDatabase
 let t: TestApp
@@ -59,7 +82,7 @@ beforeAll(async () => {
   t = await startTestApp({
     database,
     clock: () => new Date(now).toISOString(),
-    extraModules: [defineModule({ name: 'probe', endpoints: [change, look] })],
+    extraModules: [defineModule({ name: 'probe', endpoints: [change, look, see] })],
   })
 })
 afterAll(async () => {
@@ -183,6 +206,19 @@ describe('a key', () => {
       expect([key, status, body.code]).toEqual([key, 400, 'request.invalid'])
     }
     expect(await effects('refused')).toBe(0)
+  })
+
+  test('show a caller who is limited to categories no other prompts, as without a key', async () => {
+    for (const category of ['open', 'secret']) await t.owner('POST', '/prompts', { content: 'c', category })
+    const permissions = ['prompts:read', 'prompts:write']
+    const limited = await aKeyWith(t, { permissions, categories: ['open'] })
+    for (const headers of [{}, { 'idempotency-key': 'limited' }] as Record<string, string>[]) {
+      const { body } = await limited('POST', '/probe/see', undefined, headers)
+      expect(body.read).toEqual(['open'])
+      for (const shared of [body.all, body.within]) expect(shared).toEqual(expect.arrayContaining(['open', 'secret']))
+      const everything = (await t.owner('POST', '/probe/see', undefined, headers)).body
+      expect(everything.read).toEqual(everything.all)
+    }
   })
 
   test('means nothing to a POST that only reads', async () => {

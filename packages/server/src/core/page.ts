@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import { AppError } from './errors.ts'
 import { CursorInvalid } from './problem.ts'
 import type { Page } from './schemas.ts'
@@ -15,8 +15,9 @@ export type CursorCodec = Readonly<{
 
 /** Cursors are signed (HMAC-SHA-256 cut to 128 bits), so that nobody can make one that reads elsewhere. */
 export function cursorCodec(secret: Uint8Array): CursorCodec {
+  const key = createSecretKey(secret)
   const sign = (scope: string, body: string) =>
-    createHmac('sha256', secret).update(`cursor\n${scope}\n${body}`).digest().subarray(0, 16).toString('base64url')
+    createHmac('sha256', key).update(`cursor\n${scope}\n${body}`).digest().subarray(0, 16).toString('base64url')
   const refuse = () =>
     new AppError(CursorInvalid, 'Start again without a cursor, and keep the filters and the sort as they were while walking.')
   return {

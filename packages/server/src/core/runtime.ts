@@ -16,7 +16,11 @@ export type Scope = Readonly<{ workspaceId: string; categories?: readonly string
 /** What core asks of the database: one transaction of one workspace. */
 export type Transactions = Readonly<{
   within<T>(scope: Scope | 'system', mode: 'read' | 'write', work: (db: Db) => Promise<T>): Promise<T>
+  /** What is left of a read across workspaces goes on in this scope alone. */
+  narrow(db: Db, scope: Scope): Promise<void>
 }>
+/** One transaction across all workspaces: for what belongs to none, or spans them. */
+export type AcrossWorkspaces = <T>(work: (db: Db) => Promise<T>, mode: 'read' | 'write') => Promise<T>
 /** What core asks of the queue: a job row in the caller's transaction, and a nudge after the commit. */
 export type JobSender = Readonly<{ send(tx: Db, name: string, payload: object, by: JobOrigin): Promise<void>; wake(): void }>
 export type JobOrigin = Readonly<{ workspaceId: string; actor: string; requestId: string; traceparent?: string }>
@@ -38,6 +42,7 @@ const currentTransaction = async (tx: Db): Promise<string> =>
 
 /** The same transactions, each with a span. */
 const tracedTransactions = (database: Transactions, tracing: Tracing, parent: string): Transactions => ({
+  ...database,
   within: (scope, mode, work) => {
     const attributes = { 'db.system.name': 'postgresql', 'db.operation.name': mode }
     return traced(tracing, { name: `transaction ${mode}`, kind: 'client', parent, attributes }, () => database.within(scope, mode, work))
@@ -67,6 +72,7 @@ export function createRuntime(parts: {
     const database =
       parts.tracing && origin.traceparent ? tracedTransactions(parts.database, parts.tracing, origin.traceparent) : parts.database
     const categories = visibleCategories(principal)
+    const own: Scope = { workspaceId, ...(categories && { categories }) }
     const ctx: Ctx = {
       workspaceId,
       actor: principal,
@@ -75,9 +81,13 @@ export function createRuntime(parts: {
       now: clock,
       newId,
       cursors,
-      read: (work) => database.within({ workspaceId, ...(categories && { categories }) }, 'read', work),
+      read: (work) => database.within(own, 'read', work),
       readAll: (work) => database.within({ workspaceId }, 'read', work),
       system: (work, mode = 'write') => database.within('system', mode, work),
+      async narrowed(db) {
+        await database.narrow(db, own)
+        return joined(ctx, db)
+      },
       async transact(work) {
         let committed: Emitted = { events: [], jobs: 0 }
         let xid = ''

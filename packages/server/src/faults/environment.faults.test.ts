@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { installation, launchProcess } from './testing/installation.ts'
 
-const timeout = 60_000
+const timeout = 120_000
 const source = join(import.meta.dirname, '..')
 const open = { BOOTSTRAP_API_KEY: '' }
 

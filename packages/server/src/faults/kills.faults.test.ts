@@ -7,12 +7,12 @@ import { assertAcknowledged, assertIntegrity } from './testing/integrity.ts'
 import { type Ledger, startWriters } from './testing/writers.ts'
 
 const rounds = Number(process.env.FAULT_ROUNDS ?? 3)
-const timeout = 60_000 + rounds * 30_000
+const timeout = 120_000 + rounds * 30_000
 
 /** Let the writers come so far, and then a random bit further. */
 async function writesGoOn(writers: Ledger, atLeast: number): Promise<void> {
   const goal = writers.acknowledged + atLeast
-  await until(`${atLeast} more writes are acknowledged`, () => writers.acknowledged >= goal, 20_000)
+  await until(`${atLeast} more writes are acknowledged`, () => writers.acknowledged >= goal)
   await sleep(Math.random() * 100)
 }
 

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { until } from '../infrastructure/embedded-postgres/testing/sandbox.ts'
+import { killIfThere, until } from '../infrastructure/embedded-postgres/testing/sandbox.ts'
 import { askerOf } from './testing/ask.ts'
 import { installation, ownerKey } from './testing/installation.ts'
 import { assertAcknowledged, assertIntegrity } from './testing/integrity.ts'
@@ -36,7 +36,7 @@ const once = (agent: Agent, url: string): Promise<Outcome> =>
   })
 
 test('at SIGTERM no request in flight fails, on the hot path or beside it, and the service ends with 0', {
-  timeout: 60_000 + rounds * 20_000,
+  timeout: 120_000 + rounds * 20_000,
 }, async () => {
   await using here = installation()
   let requests = 0
@@ -56,7 +56,7 @@ test('at SIGTERM no request in flight fails, on the hot path or beside it, and t
   console.log(`SIGTERM under load, ${rounds} rounds: ${requests} requests, none failed`)
 })
 
-test('at SIGTERM writes in flight are finished and told', { timeout: 60_000 }, async () => {
+test('at SIGTERM writes in flight are finished and told', async () => {
   await using here = installation()
   const service = await here.start()
   const writers = startWriters(() => service.url)
@@ -70,7 +70,7 @@ test('at SIGTERM writes in flight are finished and told', { timeout: 60_000 }, a
   await assertIntegrity(here)
 })
 
-test('a second signal ends the service at once, and nothing acknowledged is lost', { timeout: 60_000 }, async () => {
+test('a second signal ends the service at once, and nothing acknowledged is lost', async () => {
   await using here = installation()
   const service = await here.start()
   const writers = startWriters(() => service.url)
@@ -84,7 +84,8 @@ test('a second signal ends the service at once, and nothing acknowledged is lost
   await assertIntegrity(here)
 })
 
-test('SIGTERM at any moment of the start leaves nothing that the next start cannot take up', { timeout: 120_000 }, async () => {
+// These wait more than they work: together.
+test.concurrent('SIGTERM at any moment of the start leaves nothing that the next start cannot take up', async () => {
   await using here = installation()
   for (const afterMs of [50, 200, 400, 700, 1_100, 1_600]) {
     const started = here.launch('main.ts')
@@ -99,18 +100,18 @@ test('SIGTERM at any moment of the start leaves nothing that the next start cann
   await assertIntegrity(here)
 })
 
-test('a database that is frozen does not keep the service from ending: after 25 s it gives up waiting', { timeout: 90_000 }, async () => {
+test.concurrent('a database that is frozen does not keep the service from ending: after 25 s it gives up waiting', async () => {
   await using here = installation()
   const service = await here.start()
   const frozen = here.backends()
-  for (const pid of frozen) process.kill(pid, 'SIGSTOP')
+  for (const pid of frozen) killIfThere(pid, 'SIGSTOP')
   service.signal('SIGTERM')
   expect(await service.ended).toEqual({ code: 1, signal: null })
   expect(service.log()).toContain('the service could not close in time')
-  for (const pid of frozen) process.kill(pid, 'SIGCONT')
+  for (const pid of frozen) killIfThere(pid, 'SIGCONT')
 })
 
-test('the service ends when it cannot listen, with one line that says why', { timeout: 60_000 }, async () => {
+test.concurrent('the service ends when it cannot listen, with one line that says why', async () => {
   await using here = installation()
   const first = await here.start()
   const second = here.launch('main.ts', { PORT: new URL(first.url).port, LOG_LEVEL: 'silent' })

@@ -33,6 +33,7 @@ async function openServer(): Promise<{ adminUrl: string; release: () => Promise<
   const dataDir = mkdtempSync(join(tmpdir(), 'prompt-store-test-'))
   chmodSync(dataDir, 0o755) // root's server runs as another user, who must get in
   const server = await startEmbeddedPostgres({ dataDir, log: () => undefined })
+  await withoutDisk(server.connectionString)
   return {
     adminUrl: server.connectionString,
     async release() {
@@ -40,4 +41,13 @@ async function openServer(): Promise<{ adminUrl: string; release: () => Promise<
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+/** What is thrown away afterwards need not reach the disk; the tests of what a crash leaves have servers of their own. */
+async function withoutDisk(adminUrl: string): Promise<void> {
+  const admin = new pg.Client(adminUrl)
+  await admin.connect()
+  for (const setting of ['fsync', 'full_page_writes', 'synchronous_commit']) await admin.query(`alter system set ${setting} = off`)
+  await admin.query('select pg_reload_conf()')
+  await admin.end()
 }

@@ -40,9 +40,9 @@ export type TestRedis = Readonly<{
 
 /** A Redis of the test's own on a free port of the loopback; it keeps nothing on the disk. */
 export async function startRedis(): Promise<TestRedis> {
-  const port = await freePort()
+  const { port, ...started } = await launchAnywhere()
+  let { server } = started
   const url = `redis://127.0.0.1:${port}`
-  let server = await launch(port)
   const client = new Redis(url, { retryStrategy: () => 50 })
   client.on('error', () => undefined)
   const kill = async () => {
@@ -68,24 +68,36 @@ export async function startRedis(): Promise<TestRedis> {
   }
 }
 
+/** A port that was free may be taken by somebody else before the server has it: then another one. */
+async function launchAnywhere(tries = 5): Promise<{ port: number; server: ChildProcess }> {
+  const port = await freePort()
+  try {
+    return { port, server: await launch(port) }
+  } catch (error) {
+    if (tries > 1) return launchAnywhere(tries - 1)
+    throw error
+  }
+}
+
 async function launch(port: number): Promise<ChildProcess> {
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()]
   const server = spawn(program!, options, { stdio: 'ignore' })
-  for (let waited = 0; waited < 10_000; waited += 20) {
+  for (const end = Date.now() + 30_000; Date.now() < end; ) {
     if (server.exitCode !== null) throw new Error(`redis-server ended with code ${server.exitCode}`)
-    if (await answers(port)) return server
+    if (await answers(port, server.pid)) return server
     await sleep(20)
   }
   server.kill('SIGKILL')
-  throw new Error('redis-server does not answer within 10 s')
+  throw new Error('redis-server does not answer within 30 s')
 }
 
-async function answers(port: number): Promise<boolean> {
+/** Whether this very server answers, and not another that has the port. */
+async function answers(port: number, pid: number | undefined): Promise<boolean> {
   const probe = new Redis(port, '127.0.0.1', { lazyConnect: true, retryStrategy: () => null, connectTimeout: 500 })
   probe.on('error', () => undefined)
   try {
     await probe.connect()
-    return (await probe.ping()) === 'PONG'
+    return (await probe.info('server')).includes(`process_id:${pid}\r\n`)
   } catch {
     return false
   } finally {

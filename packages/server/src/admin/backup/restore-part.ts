@@ -112,7 +112,7 @@ type Told = Readonly<{ type: string; subject: string; data: Readonly<Record<stri
 /** Through the outbox, as every change: so caches, search and the audit trail hear of it. */
 async function tell(client: pg.Client, workspaceId: string, events: readonly Told[]): Promise<void> {
   const by = { workspaceId, actor: 'prompt-store-admin', requestId: newId(), at: new Date().toISOString(), explicitWorkspace: true }
-  await appendEvents(handleOf(client).db, events, by)
+  await appendEvents(handleOf({ client }).db, events, by)
 }
 
 /** Keys of the workspace, and its live prompts, a thousand at a time. */

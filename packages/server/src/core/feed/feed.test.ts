@@ -82,11 +82,7 @@ test('while nobody can lead, changes are known everywhere all the same', async (
   const token = (await apps[0].owner('PUT', `/prompts/${id}/content`, { content: 'two' })).headers.get('x-consistency-token')!
   expect((await apps[1].owner('GET', `/prompts/${id}`, undefined, { 'x-consistency-token': token })).body.version).toBe(2)
   const moved = await apps[0].owner('PUT', `/prompts/${id}/labels/production`, { version: 2 })
-  await until(
-    'the other instance has it',
-    async () => (await apps[1].owner('GET', '/prompts/search/feed/leaderless')).body.version === 2,
-    3_000,
-  )
+  await until('the other instance has it', async () => (await apps[1].owner('GET', '/prompts/search/feed/leaderless')).body.version === 2)
   expect([moved.status, apps.map(({ app }) => app.feed.isLeader())]).toEqual([200, [false, false]])
   expect((await database.query('select 1 from outbox where position is null')).length).toBeGreaterThan(0)
   await usurper.end()
@@ -106,7 +102,7 @@ test('a change on an instance that does not lead pokes the leader, and nobody an
   await settled(database)
   await new Promise((resolve) => setTimeout(resolve, 1_000))
   expect(pokes).toBeGreaterThanOrEqual(1)
-  expect(pokes).toBeLessThanOrEqual(2)
+  expect(pokes).toBeLessThanOrEqual(5) // answered, they would have come ten times a second from each
 })
 
 test('when the database was set back to an earlier state, as from a backup, what is cached is forgotten', async () => {
@@ -157,7 +153,6 @@ test('an instance that was stopped leaves no connection behind, even when it was
             `select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`,
           )
         ).length === 0,
-      5_000,
     )
   }
 })

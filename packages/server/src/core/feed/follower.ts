@@ -45,8 +45,8 @@ const remembered = 20_000
  */
 export function createFollower(read: (since: number) => Promise<Confirmation>, now: () => number): Follower {
   const listeners: Listener[] = []
-  const seen = new Set<number>()
-  const transactions = new Set<string>()
+  const seen = recent<number>()
+  const transactions = recent<string>()
   let position = -1
   let horizon = 0n
   let away = false
@@ -56,8 +56,8 @@ export function createFollower(read: (since: number) => Promise<Confirmation>, n
   const tell = (events: readonly FeedEvent[], everything: boolean) => {
     const fresh = events.filter((event) => !seen.has(event.id))
     for (const event of fresh) {
-      remember(seen, event.id)
-      remember(transactions, event.xid)
+      seen.add(event.id)
+      transactions.add(event.xid)
     }
     if (fresh.length > 0 || everything) for (const listener of listeners) listener({ events: fresh, everything })
   }
@@ -114,8 +114,19 @@ function coalesced(run: () => Promise<void>): () => Promise<void> {
   }
 }
 
-/** Keep the newest entries only; a Set gives them in the order they came. */
-function remember<T>(set: Set<T>, value: T): void {
-  set.add(value)
-  if (set.size > remembered) set.delete(set.values().next().value as T)
+/** The newest entries. They stand in a ring beside the set, since to find a set's oldest entry again and again costs more with each that has left. */
+function recent<T>(): Readonly<{ has(value: T): boolean; add(value: T): void }> {
+  const known = new Set<T>()
+  const ring: T[] = []
+  let next = 0
+  return {
+    has: (value) => known.has(value),
+    add(value) {
+      if (known.has(value)) return
+      if (ring.length === remembered) known.delete(ring[next]!)
+      ring[next] = value
+      next = (next + 1) % remembered
+      known.add(value)
+    },
+  }
 }

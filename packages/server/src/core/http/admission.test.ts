@@ -43,7 +43,7 @@ describe('a key', () => {
       expect(headers.get('ratelimit')).toMatch(/^"key";r=0;t=1$/)
     }
     expect((await neighbour('GET', '/prompts')).status).toBe(200)
-    await expect.poll(async () => (await reader('GET', '/prompts')).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await reader('GET', '/prompts')).status, { timeout: 30_000 }).toBe(200)
   })
 
   test('is told on every usual answer what is left', async () => {
@@ -86,7 +86,6 @@ describe('a key', () => {
 describe('an address without a valid key', () => {
   test('has a tenth: guessing keys ends in 429, before the database is asked', async () => {
     const t = await open({ rateLimit: { perSecond: 50 } })
-    const unknownHere = await t.as('prompts:read')
     const wrong = () => t.anonymous('GET', '/prompts', undefined, { authorization: `Bearer ps_${Math.random()}` })
     const answers = await Promise.all(Array.from({ length: 60 }, wrong))
     const later = await times(5, wrong)
@@ -95,15 +94,21 @@ describe('an address without a valid key', () => {
     expect(refused.length).toBeGreaterThan(0)
     expect(refused.at(-1)!.headers.get('ratelimit-policy')).toBe('"address";q=5;w=1')
     expect(Number(refused.at(-1)!.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
-    expect((await unknownHere('GET', '/prompts')).status).toBe(429) // nor is a key looked up that this instance does not know yet
-    await expect.poll(async () => (await unknownHere('GET', '/prompts')).status, { timeout: 10_000 }).toBe(200)
+    // Nor is a key looked up that this instance does not know yet; a fifth of a second after the guesses it would be.
+    const besideGuesses = async () => {
+      const unknownHere = await t.as('prompts:read')
+      return (await Promise.all([...Array.from({ length: 20 }, wrong), unknownHere('GET', '/prompts')])).at(-1)!.status
+    }
+    await expect.poll(besideGuesses).toBe(429)
+    const unknownHere = await t.as('prompts:read')
+    await expect.poll(async () => (await unknownHere('GET', '/prompts')).status).toBe(200)
   })
 
   test('does not take a key along that is known: who has one is served beside a guesser on the same address', async () => {
     const t = await open({ rateLimit: { perSecond: 50 } })
     await withPrompt(t)
     const reader = await t.as('prompts:read')
-    await expect.poll(async () => (await reader('GET', hot)).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await reader('GET', hot)).status, { timeout: 30_000 }).toBe(200)
     await reader('GET', hot)
     const guesses = await Promise.all(Array.from({ length: 40 }, () => t.anonymous('GET', '/prompts')))
     expect(count(guesses, 401)).toBeGreaterThan(0)

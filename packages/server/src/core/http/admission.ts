@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Principal } from '../access.ts'
+import { limitedAs } from '../addresses.ts'
 import { AppError, isAppError } from '../errors.ts'
-import { networkOf } from '../limits/address.ts'
 import type { Limits } from '../limits/exchange.ts'
 import type { Load } from '../limits/load.ts'
 import type { Shedding } from '../limits/shedding.ts'
@@ -58,7 +58,7 @@ export function admission(
     request.answered = shedding.begin()
     reply.raw.once('close', request.answered) // who hangs up is not answered
     if (load || !limits) return // an endpoint asks who is calling
-    const network = networkOf(request.ip)
+    const network = limitedAs(request.ip)
     if (!limits.address.take(network, performance.now())) refuse('address', request, network)
   })
   app.addHook('onSend', async (request, reply) => {
@@ -73,7 +73,7 @@ export function admission(
     counts,
     async authenticate(request) {
       if (!limits) return authenticate(request)
-      const network = networkOf(request.ip)
+      const network = limitedAs(request.ip)
       // Before the key is looked up in the database; a key that is remembered does not suffer from its neighbours.
       if (!peek(request) && !limits.address.has(network, performance.now())) refuse('address', request, network)
       const principal = await authenticate(request).catch((error: unknown) => {

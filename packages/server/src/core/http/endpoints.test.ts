@@ -233,6 +233,18 @@ describe('another workspace', () => {
   test('an id of a wrong form is 404 too, and so is one in capitals', async () => {
     for (const id of ['1', 'null', `${mine.id}x`, mine.id.toUpperCase()]) expect(await walkIds({ ...mine, id })).toEqual([])
   })
+  test.each([
+    ['/prompts/x/documents/x', 'prompt.not_found'],
+    ['/prompts/:id/documents/x', 'document.not_found'],
+    ['/prompts/:id/versions/0', 'version.not_found'],
+    ['/prompts/:id/labels/Upper/history', 'prompt.not_found'],
+    ['/relationships/x', 'relationship.not_found'],
+    ['/prompts/lifecycle/nowhere', 'route.not_found'],
+  ])('%s says of which thing there is none: %s', async (path, code) => {
+    const method = path.endsWith('/documents/x') ? 'PUT' : 'GET'
+    const answer = await t.owner(method, path.replace(':id', mine.id), method === 'PUT' ? {} : undefined)
+    expect([answer.status, answer.body.code]).toEqual([404, code])
+  })
   const walkIds = (fixtures: Fixtures) =>
     walk(
       (e) => t.owner(e.method, e.path.includes(':id') ? addressOf(e, fixtures) : '/nothing', bodyOf(e, fixtures)),

@@ -110,15 +110,24 @@ function validated(e: AnyEndpoint, validators: Validators, request: FastifyReque
   const { params, query, body } = request as { params: Record<string, string>; query: Record<string, unknown>; body: unknown }
   for (const [name, value] of Object.entries(params)) assertText(value, `:${name}`)
   for (const [name, value] of Object.entries(query)) for (const text of [name, value].flat()) assertText(String(text), `?${name}`)
-  if (validators.params(params).length > 0) {
-    const missing: ErrorKind = e.errors?.find((kind) => kind.status === 404) ?? RouteNotFound
-    throw new AppError(missing, `Nothing can have the address ${request.url.split('?')[0]}. Check the id, name or number in it.`)
+  const [misformed] = validators.params(params)
+  if (misformed) {
+    throw new AppError(
+      absenceOf(e, misformed.pointer.slice(1)),
+      `Nothing can have the address ${request.url.split('?')[0]}. Check the id, name or number in it.`,
+    )
   }
   const sent = body === undefined ? {} : body
   const wrong = [...validators.query(query), ...validators.body(sent)]
   if (wrong.length > 0) throw new AppError(RequestInvalid, `${wrong[0]!.pointer || 'The body'}: ${wrong[0]!.detail}`, { errors: wrong })
   const ifMatch = entityTags(request.headers['if-match'])
   return { params, query, body: sent, ...(ifMatch && { ifMatch }) } as never
+}
+
+/** What an endpoint says when there is no such thing: of the thing that a path parameter names, else of the first. */
+function absenceOf({ errors = [] }: AnyEndpoint, param: string): ErrorKind {
+  const absences = errors.filter(({ status }) => status === 404)
+  return absences.find(({ code }) => code === `${param.replace(/Id$/, '')}.not_found`) ?? absences[0] ?? RouteNotFound
 }
 
 /** A read that shows a token never answers with anything older: wait until this instance has applied that write. */

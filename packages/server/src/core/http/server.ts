@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { Trust } from '../addresses.ts'
 import { AppError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { parseJson } from '../json.ts'
@@ -18,21 +19,19 @@ const maxParamLength = 4_000
 /** How long a sender may take, in milliseconds: for all headers, and for the whole request; looked at every `check`. */
 const patience = { headers: 10_000, request: 60_000, check: 1_000 }
 
-const firstHops = (hops: number) => (_address: string, hop: number) => hop < hops
-
 /** The HTTP server: Fastify, with the fast lane in front of it. Slow senders are cut off (408). */
 export function createHttp(options: {
   logger: FastifyBaseLogger
   fastLane: FastLane
-  /** Proxies whose `X-Forwarded-For` is believed: addresses and networks, or how many stand in front. Absent: none. */
-  trustProxy?: string[] | number | undefined
+  /** Proxies whose `X-Forwarded-For` is believed. Absent: none. */
+  trust?: Trust | undefined
   patience?: typeof patience
 }): FastifyInstance {
   const { headers: headersTimeout, request: requestTimeout, check: connectionsCheckingInterval } = options.patience ?? patience
   const app = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: typeof options.trustProxy === 'number' ? firstHops(options.trustProxy) : (options.trustProxy ?? false),
+    trustProxy: options.trust ?? false,
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     routerOptions: { maxParamLength, ignoreTrailingSlash: false },
     onProtoPoisoning: 'ignore',

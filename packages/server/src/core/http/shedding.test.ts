@@ -105,7 +105,7 @@ test('under too much load exports are refused first, then measurements, then wri
     [2_000, 'xxxx'],
   ] as const) {
     answered.push(held(t, more))
-    await expect.poll(picture, { timeout: 20_000, interval: 100 }).toMatch(new RegExp(`${expected}$`))
+    await expect.poll(picture, { timeout: 30_000, interval: 100 }).toMatch(new RegExp(`${expected}$`))
   }
   const { status, headers, body } = await t.owner('GET', '/probe/all/export')
   expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'service.overloaded', '10'])
@@ -114,6 +114,6 @@ test('under too much load exports are refused first, then measurements, then wri
   expect((await t.owner('GET', '//metrics')).text).toMatch(/promptstore_shed_total\{load="export"\} [1-9]/)
   letGo()
   await expect.poll(() => answered.reduce((sum, count) => sum + count(), 0), { timeout: 30_000 }).toBe(4_000)
-  await expect.poll(picture, { timeout: 20_000, interval: 100 }).toBe('....')
+  await expect.poll(picture, { timeout: 30_000, interval: 100 }).toBe('....')
   expect((await t.owner('GET', '//metrics')).text).toContain('promptstore_load_level 0')
 }, 120_000)

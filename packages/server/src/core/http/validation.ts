@@ -25,11 +25,16 @@ const anonymous = (schema: unknown): unknown => {
   )
 }
 
-/** @returns a function that lists what is wrong with a value (empty: nothing); query and path values are coerced in place */
+/**
+ * @returns a function that lists what is wrong with a value (empty: nothing); query and path values are coerced in place.
+ * It is compiled when it is first called: all of them together take half a second, by which a start would be longer.
+ */
 export function compile(schema: TSchema, part: Part): Validator {
-  const validate: ValidateFunction = (part === 'body' ? strict : coercing).compile(anonymous(schema) as object)
-  return (value) =>
-    validate(value) ? [] : (validate.errors ?? []).filter((error) => error.keyword !== 'if').map((error) => fieldError(error, part))
+  let compiled: ValidateFunction | undefined
+  return (value) => {
+    compiled ??= (part === 'body' ? strict : coercing).compile(anonymous(schema) as object)
+    return compiled(value) ? [] : (compiled.errors ?? []).filter((error) => error.keyword !== 'if').map((error) => fieldError(error, part))
+  }
 }
 
 function fieldError(error: ErrorObject, part: Part): FieldError {

@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest'
-import { clientOf, type TestAnswer } from '../../testing/index.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { AppOptions } from '../../app.ts'
+import { clientOf, cloneDatabase, startTestApp, type TestAnswer, type TestDatabase } from '../../testing/index.ts'
 import { aPrompt, servePath, sharedApp, verdict } from '../prompts/testing/prompt-kit.ts'
 import { aKey, aRole, walked } from './testing/rights-kit.ts'
 
@@ -123,6 +124,42 @@ describe('the address that a key is used from', () => {
         expect([answer.status, answer.body.code]).toEqual([status, status === 403 ? 'auth.address_refused' : undefined])
         await t.owner('GET', servePath(prompt)) // so that the answer is at hand
       }
+  })
+})
+
+describe('behind a proxy', () => {
+  const from = (address: string) => ({ 'x-forwarded-for': `203.0.113.9, ${address}` })
+  const uses = async (trustProxy: AppOptions['trustProxy'], address: string): Promise<number[]> => {
+    const t = await startTestApp({ database, trustProxy })
+    try {
+      const prompt = await aPrompt(t.owner)
+      const key = await aKey(t, { role: 'viewer', allowedCidrs: ['198.51.100.0/24'] })
+      const statuses: number[] = []
+      for (let n = 0; n < 3; n++)
+        for (const path of ['/prompts?limit=1', servePath(prompt)]) {
+          statuses.push((await key('GET', path, undefined, from(address))).status)
+          await t.owner('GET', servePath(prompt))
+        }
+      return [...new Set(statuses)]
+    } finally {
+      await t.stop()
+    }
+  }
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await cloneDatabase()
+  })
+  afterAll(() => database.drop())
+
+  test.each<[string, AppOptions['trustProxy'], string, number]>([
+    ['that is named, a key is used from where the proxy says', ['127.0.0.1'], '198.51.100.7', 200],
+    ['that is named, a key is used from nowhere else', ['127.0.0.0/8'], '203.0.113.1', 403],
+    ['of which there is one, the last address counts', 1, '198.51.100.7', 200],
+    ['of which there is one, what the caller says of itself does not count', 1, '203.0.113.1', 403],
+    ['that nobody named, its own address counts', undefined, '198.51.100.7', 403],
+    ['that is not the one that is named, its own address counts', ['192.0.2.1'], '198.51.100.7', 403],
+  ])('%s, on the hot path too', async (_what, trustProxy, address, status) => {
+    expect(await uses(trustProxy, address)).toEqual([status])
   })
 })
 

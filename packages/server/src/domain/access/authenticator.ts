@@ -1,10 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../../core/access.ts'
-import type { Db } from '../../core/db.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { Unauthenticated } from '../../core/problem.ts'
+import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import { createKeyMemory, type KnownKey } from './key-memory.ts'
 import { concernsRights } from './model/events.ts'
 import { AddressRefused } from './model/failures.ts'
@@ -36,15 +36,17 @@ const bootstrap: KnownKey = { id: 'bootstrap', principal: bootstrapPrincipal, un
 
 /** The bootstrap key is known by itself; every other one by the memory of the instance; no key at all means open mode. */
 export function createAuthenticator(parts: {
-  system: <T>(work: (db: Db) => Promise<T>) => Promise<T>
+  system: AcrossWorkspaces
   feed: Feed
   clock: () => string
   bootstrapKey: string | undefined
   /** Known where people log in; then the service is not open, key or no key. */
   sessions?: SessionGate | undefined
+  /** Where a caller calls from, for keys that work from some networks alone; the socket's address unless told. */
+  addressOf?: (caller: Caller) => string | undefined
 }): Authenticator {
-  const { system, feed, clock, bootstrapKey, sessions } = parts
-  const memory = createKeyMemory(system, feed)
+  const { system, feed, clock, bootstrapKey, sessions, addressOf = ({ socket }) => socket.remoteAddress } = parts
+  const memory = createKeyMemory((work) => system(work, 'read'), feed)
   const bootstrapHash = bootstrapKey === undefined ? undefined : Buffer.from(hashKey(bootstrapKey))
   const isBootstrap = (hash: string): boolean => bootstrapHash !== undefined && timingSafeEqual(Buffer.from(hash), bootstrapHash)
 
@@ -65,13 +67,14 @@ export function createAuthenticator(parts: {
   return {
     isOpen,
     takeUsed: memory.takeUsed,
-    async authenticate({ headers, socket, method = 'POST' }) {
+    async authenticate(caller) {
+      const { headers, method = 'POST' } = caller
       const token = bearer(headers)
       if (token !== undefined) {
         const key = await find(token)
         if (!key) throw refuse('The key is not valid: unknown or revoked. Check it, or ask for a new one.', 'invalid_token')
         if (isOver(key)) throw refuse(`The key ended at ${key.until}. Ask for a new one.`, 'invalid_token')
-        if (key.admits && !key.admits(socket.remoteAddress)) throw refuseAddress(socket.remoteAddress)
+        if (key.admits && !key.admits(addressOf(caller))) throw refuseAddress(addressOf(caller))
         key.used = true
         return key.principal
       }
@@ -81,8 +84,9 @@ export function createAuthenticator(parts: {
       assertOpenModeServes(headers)
       return openPrincipal
     },
-    peek({ headers, socket }) {
+    peek(caller) {
       if (!feed.isCurrent()) return undefined
+      const { headers } = caller
       const { authorization } = headers
       if (sessions && typeof authorization !== 'string') return undefined
       if (typeof authorization !== 'string')
@@ -94,7 +98,7 @@ export function createAuthenticator(parts: {
         if (!key) return undefined
         recent.set(authorization, key)
       }
-      if (isOver(key) || (key.admits && !key.admits(socket.remoteAddress))) return undefined
+      if (isOver(key) || (key.admits && !key.admits(addressOf(caller)))) return undefined
       key.used = true
       return key.principal
     },

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../../core/access.ts'
+import { addressTest } from '../../core/addresses.ts'
 import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { keepByFeed } from '../../core/feed/keeping.ts'
-import { addressTest } from './addresses.ts'
 import { concernsRights } from './model/events.ts'
 import { type FoundKey, findKey, noKeyExists } from './queries.ts'
 

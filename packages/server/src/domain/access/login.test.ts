@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cloneDatabase, startTestApp, type TestApp, type TestDatabase } from '../../testing/index.ts'
 import { loginCookie, sessionCookie } from './model/sessions.ts'
+import type { Browser } from './testing/browser.ts'
 import {
   begin,
   browserOf,
+  clientId,
   failureOn,
   fromOurPage,
   logIn,
   logInAt,
+  postLogoutUrl,
   publicUrl,
   redirectUri,
   startLoginApp,
@@ -97,6 +100,36 @@ describe('at a real identity provider', () => {
     expect((await logIn(browser, 'ada')).status).toBe(302)
   })
 
+  test('who logs out is shown where to log out at the provider too, and is asked there who they are at the next login', async () => {
+    const returning = await startLoginApp(provider.url, { database: t.database, login: { postLogoutUrl } })
+    for (const [at, told] of [
+      [t, null],
+      [returning, postLogoutUrl],
+    ] as const) {
+      const browser = browserOf(at)
+      const asksWho = async () =>
+        /name="login"/.test((await browser.follow(await browser.ask('GET', `${publicUrl}/auth/login`), isOurs)).text)
+      await logIn(browser, 'ada')
+      expect(await asksWho(), 'the provider knows the browser').toBe(false)
+      const out = await fromOurPage(browser, 'POST', '/auth/logout')
+      expect([out.status, browser.cookie(publicUrl, sessionCookie)]).toEqual([200, undefined])
+      const { endSessionUrl } = out.body as { endSessionUrl: string }
+      const { origin, searchParams } = new URL(endSessionUrl)
+      expect([origin, searchParams.get('client_id'), searchParams.get('post_logout_redirect_uri')]).toEqual([provider.url, clientId, told])
+      const question = await browser.ask('GET', endSessionUrl)
+      const action = /<form[^>]* action="([^"]+)"/.exec(question.text)![1]!
+      const xsrf = /name="xsrf" value="([^"]+)"/.exec(question.text)![1]!
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+      const done = await browser.follow(await browser.ask('POST', action, { headers, body: `xsrf=${xsrf}&logout=yes` }), isOurs)
+      expect(done.headers.get('location')).toBe(told)
+      expect(await asksWho(), 'the provider has forgotten').toBe(true)
+      expect((await fromNowhere(browser)).status, 'who is out has nothing to end').toBe(204)
+    }
+    await returning.stop()
+  })
+  const isOurs = ({ origin }: URL): boolean => origin === publicUrl
+  const fromNowhere = (browser: Browser) => browser.ask('POST', `${publicUrl}/auth/logout`)
+
   test('only people of the allowed domains log in, where there are such', async () => {
     const strict = await startLoginApp(provider.url, { database: t.database, login: { allowedDomains: ['example.com'] } })
     for (const [account, expected] of [
@@ -132,6 +165,8 @@ test('a provider that is away hinders nothing but logging in, and need not be th
   expect((await logIn(browser, 'ada')).status).toBe(302)
   await provider.close()
   expect((await whoAmI(browser)).person.name).toBe('Ada')
+  expect((await fromOurPage(browser, 'POST', '/auth/logout')).status).toBeLessThan(300)
+  expect(browser.cookie(publicUrl, sessionCookie)).toBeUndefined()
   await t.stop()
 })
 

@@ -1,11 +1,10 @@
 import { Type } from 'typebox'
 import type { Principal } from '../../core/access.ts'
 import type { Ctx } from '../../core/context.ts'
-import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { job } from '../../core/jobs.ts'
 import { defineModule, type Module } from '../../core/module.ts'
-import type { Origin } from '../../core/runtime.ts'
+import type { AcrossWorkspaces, Origin } from '../../core/runtime.ts'
 import { purgeLogins } from './commands/log-in.ts'
 import type { IdentityProvider, LoginRules } from './model/login.ts'
 import { closedRoutes, loginRoutes } from './routes/login.ts'
@@ -15,7 +14,7 @@ import { createSessionMemory } from './session-memory.ts'
 export type LoginSetup = Readonly<{
   rules: LoginRules
   provider: IdentityProvider
-  system: <T>(work: (db: Db) => Promise<T>, mode: 'read' | 'write') => Promise<T>
+  system: AcrossWorkspaces
   feed: Feed
   clock: () => string
   contextFor: (principal: Principal, origin: Origin) => Ctx

@@ -1,13 +1,11 @@
 import { LRUCache } from 'lru-cache'
-import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { keepByFeed } from '../../core/feed/keeping.ts'
+import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import { hashKey } from './model/keys.ts'
 import { holdsUntil, type Session } from './model/sessions.ts'
 import { findSession } from './queries/sessions.ts'
 import { loginStore } from './store/logins.ts'
-
-type System = <T>(work: (db: Db) => Promise<T>, mode: 'read' | 'write') => Promise<T>
 
 /** What this instance remembers of sessions and of their people's rights; events of these make it forget. */
 export type SessionMemory = Readonly<{
@@ -17,7 +15,7 @@ export type SessionMemory = Readonly<{
 
 const concerns = ({ type }: { type: string }): boolean => /^(session|member|role|workspace)\./.test(type)
 
-export function createSessionMemory(parts: { system: System; feed: Feed; now: () => string; idleMs: number }): SessionMemory {
+export function createSessionMemory(parts: { system: AcrossWorkspaces; feed: Feed; now: () => string; idleMs: number }): SessionMemory {
   const { system, feed, now, idleMs } = parts
   const known = new LRUCache<string, Session>({ max: 20_000 })
   /** Use is noted in the database this often, so that the other instances know of it. */

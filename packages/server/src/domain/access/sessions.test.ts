@@ -11,7 +11,7 @@ import { browserOf, fromOurPage, logInAt, publicUrl, startLoginApp, whoAmI } fro
 import { type ForgedProvider, startForgedProvider } from './testing/providers.ts'
 
 /** Rights may be served from memory for a second; the rest is for a busy machine. */
-const patience = { timeout: 10_000, interval: 50 }
+const patience = { timeout: 30_000, interval: 50 }
 const theDefault = '00000000-0000-7000-8000-000000000001'
 
 let database: TestDatabase
@@ -321,6 +321,7 @@ test('while the database is away known sessions go on, and others are told to wa
   const door = await openDoor(database.url)
   const far = await startLoginApp(provider.url, { database, databaseUrl: door.url })
   const [known, unknown] = [await newPerson(), await newPerson()]
+  await far.app.feed.confirm() // of the events of the two, which make it forget sessions
   expect((await look(far, known.token, '/auth/session')).status).toBe(200)
   door.close()
   await expect.poll(async () => (await look(far, unknown.token, '/auth/session')).status, patience).toBe(503)

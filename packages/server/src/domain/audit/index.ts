@@ -1,6 +1,6 @@
-import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { defineModule, type Module } from '../../core/module.ts'
+import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import { keepSealing } from './background.ts'
 import type { CheckpointLog, CheckpointSink } from './model/checkpoint.ts'
 import type { Attempt } from './model/refusal.ts'
@@ -12,7 +12,7 @@ import { addRefusals } from './store.ts'
 import { createWitness } from './witness.ts'
 
 export type AuditParts = Readonly<{
-  system: <T>(work: (db: Db) => Promise<T>, mode: 'read' | 'write') => Promise<T>
+  system: AcrossWorkspaces
   feed: Pick<Feed, 'onSignal' | 'isLeader'>
   /** The installation's AUDIT_SIGNING_KEY. */
   secret: string

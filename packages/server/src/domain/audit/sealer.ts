@@ -1,4 +1,5 @@
 import type { Db } from '../../core/db.ts'
+import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import { type Block, sealBlock } from './model/blocks.ts'
 import type { Signer } from './model/signing.ts'
 import { oneAtATime } from './one-at-a-time.ts'
@@ -8,7 +9,7 @@ import { addBlocks, entriesBetween, isOnlySealer, isSettled, lastBlock, type Mar
 const maxSealed = 5_000
 
 export type SealerParts = Readonly<{
-  system: <T>(work: (db: Db) => Promise<T>, mode: 'read' | 'write') => Promise<T>
+  system: AcrossWorkspaces
   signer: Signer
   clock: () => string
 }>

@@ -1,11 +1,12 @@
 import type { Ctx } from '../../core/context.ts'
-import { type Areas, cacheInvalidated, matcher, type Neighbours, type Selection, selectedAreas } from './model.ts'
+import { type Areas, cacheInvalidated, matcher, mayKnow, type Neighbours, type Selection, selectedAreas } from './model.ts'
 
-/** Forget entries on all instances. @returns how many this instance had */
+/** Forget entries on all instances. @returns how many this instance had, of those that the caller may know of */
 export async function invalidate(selection: Selection, areas: Areas, neighbours: Neighbours, ctx: Ctx): Promise<{ invalidated: number }> {
   const test = matcher(ctx.workspaceId, selection, neighbours)
+  const isKnown = (key: string, tags: readonly string[]) => mayKnow(ctx.actor, 'cache:write', neighbours.describe(key, tags).names)
   const counts = selectedAreas(areas, selection).map(
-    ([, cache]) => cache.entries(Number.POSITIVE_INFINITY).filter(({ key, tags }) => test(key, tags)).length,
+    ([, cache]) => cache.entries(Number.POSITIVE_INFINITY).filter(({ key, tags }) => test(key, tags) && isKnown(key, tags)).length,
   )
   const invalidated = counts.reduce((sum, count) => sum + count, 0)
   const { area, promptId, pattern } = selection

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { may, type Principal, sees } from '../../core/access.ts'
 import type { Cache } from '../../core/cache.ts'
 import type { Ctx } from '../../core/context.ts'
 import { eventType } from '../../core/events.ts'
@@ -43,6 +44,16 @@ export function matchesPattern(text: string, pattern: string): boolean {
     at = found + part.length
   }
   return true
+}
+
+/**
+ * May a caller be told of an entry? Who is limited to categories is told of answers about prompts of these alone. Checksums,
+ * and ids under which nothing was found, have no category: such a caller is not told of them.
+ * @param names the entry was asked for by, and those its prompt has
+ */
+export function mayKnow(actor: Principal, permission: string, names: readonly { category: string }[]): boolean {
+  if (!actor.limits?.has('prompts:read') && !actor.limits?.has(permission)) return true
+  return names.length > 0 && names.every(({ category }) => sees(actor, category) && may(actor, permission, { category }))
 }
 
 /** Which entries are meant; none named means all. */

@@ -4,7 +4,7 @@ import { type AnyEndpoint, endpoint } from '../../core/endpoint.ts'
 import { pageSize } from '../../core/page.ts'
 import { Id, PageQuery, ShortText, Strict } from '../../core/schemas.ts'
 import { invalidate, warmUp } from './commands.ts'
-import { AreaName, type Areas, type Neighbours, selectedAreas } from './model.ts'
+import { AreaName, type Areas, mayKnow, type Neighbours, selectedAreas } from './model.ts'
 
 const Count = Type.Integer({ minimum: 0 })
 const AreaStats = Strict({
@@ -40,7 +40,7 @@ export const routes = (areas: Areas, shared: SharedCache, neighbours: Neighbours
     method: 'GET',
     path: '/cache/entries',
     access: 'cache:read',
-    summary: 'What this instance keeps for the workspace, most recently used first',
+    summary: 'What this instance keeps for the workspace, as far as the caller may see the prompts, most recently used first',
     query: Strict({ area: Type.Optional(AreaName), limit: PageQuery.limit }),
     reply: Strict({
       items: Type.Array(
@@ -55,7 +55,9 @@ export const routes = (areas: Areas, shared: SharedCache, neighbours: Neighbours
       const items = selectedAreas(areas, query).flatMap(([area, cache]) =>
         cache
           .entries(Number.POSITIVE_INFINITY)
-          .filter(({ key }) => key.startsWith(ctx.workspaceId))
+          .filter(
+            ({ key, tags }) => key.startsWith(ctx.workspaceId) && mayKnow(ctx.actor, 'cache:read', neighbours.describe(key, tags).names),
+          )
           .map(({ key, bytes }) => ({ area, entry: entryName(key), bytes })),
       )
       return { items: items.slice(0, pageSize(query.limit)) }

@@ -87,6 +87,39 @@ export const documentContext = ({ id, maxTokens = 8_000 }: { id: string; maxToke
     return joinTexts(linked, read, maxTokens, countTokens)
   })
 
+/** How many prompts of each document are compared, the last ones, and how many of the prompts are told. */
+const [linkedCompared, linkedTold] = [1_000, 100]
+
+/** Prompts that are linked to the same documents as one, with the Jaccard index of the two sets: evidence of shared use. */
+export async function sharedDocuments(
+  id: string,
+  ctx: Ctx,
+): Promise<{ promptId: string; kind: 'documents'; score: number; detail: string }[]> {
+  // What the caller may not see falls out where the prompts are read.
+  const found = await ctx.read((db) =>
+    select<{ promptId: string; common: number; own: number; theirs: number; titles: string[] }>(
+      db,
+      sql`with mine as materialized (select document_id from document_link where prompt_id = ${id}),
+      other as (
+        select l.prompt_id, array_agg(mine.document_id order by mine.document_id) as documents from mine
+        cross join lateral (
+          select prompt_id from document_link where document_id = mine.document_id and prompt_id <> ${id}
+          order by prompt_id desc limit ${linkedCompared}) l
+        group by 1 order by cardinality(array_agg(mine.document_id)) desc, 1 limit ${linkedTold})
+      select o.prompt_id, cardinality(o.documents) as common, (select count(*)::int from mine) as own,
+        (select count(*)::int from document_link t where t.prompt_id = o.prompt_id) as theirs,
+        array(select d.title from document d where d.id = any(o.documents[1:3]) order by d.id) as titles
+      from other o order by common desc, o.prompt_id`,
+    ),
+  )
+  return found.map(({ promptId, common, own, theirs, titles }) => ({
+    promptId,
+    kind: 'documents',
+    score: common / (own + theirs - common),
+    detail: `Documents in common: ${titles.join(', ')}${common > titles.length ? ` and ${common - titles.length} more` : ''}.`,
+  }))
+}
+
 type Which = { documentId?: string | undefined; uri?: string | undefined }
 
 /** The prompts that a document is linked to, as far as the caller may see them, by age. @throws DocumentNotFound; RequestInvalid (400) */

@@ -130,10 +130,7 @@ const documents: AnyEndpoint[] = [
     params: DocumentId,
     query: Strict({ force: Type.Optional(Type.Boolean({ description: 'Take its links away too' })) }),
     errors: [DocumentNotFound, DocumentInUse, PreconditionFailed],
-    handle: async ({ params, query, ifMatch }, ctx) => {
-      await deleteDocument({ id: params.documentId, ...query, ifMatch }, ctx)
-      return {}
-    },
+    handle: ({ params, query, ifMatch }, ctx) => deleteDocument({ id: params.documentId, ...query, ifMatch }, ctx),
   }),
   endpoint({
     name: 'documents.prompts',
@@ -197,10 +194,7 @@ const links: AnyEndpoint[] = [
     summary: 'Take a document away from a prompt; the document stays',
     params: Both,
     errors: [PromptNotFound, LinkNotFound],
-    handle: async ({ params }, ctx) => {
-      await unlinkDocument(params, ctx)
-      return {}
-    },
+    handle: ({ params }, ctx) => unlinkDocument(params, ctx),
   }),
 ]
 

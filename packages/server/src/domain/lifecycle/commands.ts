@@ -6,6 +6,7 @@ import { assertIfMatch } from '../../core/http/headers.ts'
 import { prefix } from '../../core/http/mount.ts'
 import { type ProblemBody, problemOf } from '../../core/problem.ts'
 import { findStandings, followersOf, type Standee, setStanding } from '../prompts/index.ts'
+import { replacementsOf } from '../relationships/index.ts'
 import { allowedFrom, BulkRefused, blockersOf, invalid, type Lifecycle, MoveBlocked, plan, type Standing, type Wanted } from './model.ts'
 import { lifecycleStore } from './store.ts'
 
@@ -39,21 +40,32 @@ async function decide(
   assertMay(ctx.actor, 'lifecycle:write', { category })
   if (move.force) assertMay(ctx.actor, 'prompts:force', { category })
   assertIfMatch(ifMatch, String(revision))
-  const next = plan(id, standee, move, at)
+  const next = plan(id, standee, await withSuccessor(standee, move, tx, ctx), at)
   if (next.successorId !== null && next.successorId !== standee.successorId) await assertSuccessor(next.successorId, tx, ctx)
   if (next.status !== status) {
-    const followers = move.force ? [] : await followersOf(tx, id)
+    const followers = move.force ? [] : (await followersOf(tx, { id, actor: ctx.actor })).told
     const blockers = blockersOf(status, next.status, { mayMove: true, followers })
     if (blockers.length > 0) throw new AppError(MoveBlocked, blockers.map(({ detail }) => detail).join(' '), { members: { blockers } })
   }
   return next
 }
 
+/** Who deprecates a prompt and says nothing of a successor announces the one that replaces it, where there is such a relationship. */
+async function withSuccessor({ id, status }: Standee, move: Move, tx: Db, ctx: Ctx): Promise<Move> {
+  if (move.status !== 'deprecated' || status === 'deprecated' || move.successorId !== undefined) return move
+  const ids = await replacementsOf(tx, id)
+  const standings = await findStandings(tx, ids)
+  const successorId = ids.find((one) => standings.some((standing) => standing.id === one && canSucceed(standing, ctx)))
+  return successorId === undefined ? move : { ...move, successorId }
+}
+
+const isReadable = ({ category }: Standee, { actor }: Ctx): boolean => may(actor, 'prompts:read', { category })
+const canSucceed = (standing: Standee, ctx: Ctx): boolean => isReadable(standing, ctx) && standing.status !== 'archived'
+
 /** A successor can be read by whoever names it, and served. @throws DeprecationInvalid (422) */
 async function assertSuccessor(successorId: string, tx: Db, ctx: Ctx): Promise<void> {
   const [successor] = await findStandings(tx, [successorId])
-  if (!successor || !may(ctx.actor, 'prompts:read', { category: successor.category }))
-    throw invalid('successorId', `There is no prompt ${successorId} to be its successor.`)
+  if (!successor || !isReadable(successor, ctx)) throw invalid('successorId', `There is no prompt ${successorId} to be its successor.`)
   if (successor.status === 'archived') throw invalid('successorId', 'An archived prompt cannot be a successor. Name one that is served.')
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { aKeyWith } from '../access/testing/rights-kit.ts'
 import { aPrompt, sharedApp, verdict } from '../prompts/testing/prompt-kit.ts'
 import { moveMany, movePrompt } from './commands.ts'
 import { allowedFrom, type Status } from './model.ts'
@@ -158,6 +159,41 @@ test('limits of permissions to categories hold: what is hidden is not there, wha
   expect([items[0]?.status, items[1], errors.map(({ problem }) => problem.code)]).toEqual(['published', null, ['prompt.not_found']])
   expect(await codeOf(movePrompt({ id: open.id, status: 'deprecated', successorId: shut.id }, blind))).toBe('lifecycle.deprecation_invalid')
   expect(await countPrompts({ category: 'shut' }, blind)).toMatchObject({ total: 0 })
+})
+
+describe('the successor of a prompt that others are said to replace', () => {
+  const replaces = async (sourceId: string, targetId: string, strength: number) =>
+    expect((await t().owner('POST', `/prompts/${sourceId}/relationships`, { targetId, type: 'replaces', strength })).status).toBe(201)
+  const successorOf = async (id: string, told: object = {}) => {
+    await moved(id, 'published')
+    return (await move(id, 'deprecated', told)).body.successorId
+  }
+
+  test('is the strongest of them that is served, unless another one or none is named', async () => {
+    const [old, weak, strong, archived, deleted] = await Promise.all([0, 1, 2, 3, 4].map(() => aPrompt(t().owner)))
+    await replaces(weak!.id, old!.id, 0.2)
+    await replaces(strong!.id, old!.id, 0.6)
+    await replaces(archived!.id, old!.id, 0.8)
+    await replaces(deleted!.id, old!.id, 1)
+    await replaces(old!.id, (await aPrompt(t().owner)).id, 1)
+    await moved(archived!.id, 'archived')
+    await t().owner('DELETE', `/prompts/${deleted!.id}`)
+    expect(await successorOf(old!.id)).toBe(strong!.id)
+    expect(verdict(await move(old!.id, 'deprecated')), 'once told, it stays').toEqual([409, 'lifecycle.move_not_allowed'])
+    expect(await successorOf(old!.id, { successorId: weak!.id })).toBe(weak!.id)
+    expect(await successorOf(old!.id, { successorId: null })).toBeNull()
+    expect(await successorOf((await aPrompt(t().owner)).id)).toBeNull()
+  })
+
+  test('is none that the caller may not see', async () => {
+    const old = await aPrompt(t().owner, { category: 'open' })
+    const hidden = await aPrompt(t().owner, { category: 'secret' })
+    await replaces(hidden.id, old.id, 1)
+    await moved(old.id, 'published')
+    const limited = await aKeyWith(t(), { permissions: ['prompts:read', 'lifecycle:write'], categories: ['open'] })
+    const answer = await limited('PUT', `/prompts/${old.id}/lifecycle`, { status: 'deprecated' })
+    expect([...verdict(answer), answer.body.successorId]).toEqual([200, null])
+  })
 })
 
 describe('what is told of a deprecated prompt', () => {

@@ -64,13 +64,14 @@ export async function countPrompts(filter: { category?: string | undefined }, ct
 }
 
 /** What would happen to a move by this caller, without a force: allowed, or what stands in its way. @throws PromptNotFound */
-export const validateMove = (
+export async function validateMove(
   { id, status }: { id: string; status: Status },
   ctx: Ctx,
-): Promise<{ allowed: boolean; blockers: Blocker[] }> =>
-  ctx.read(async (db) => {
-    const prompt = await findStanding(db, id)
-    const mayMove = may(ctx.actor, 'lifecycle:write', { category: prompt.category })
-    const blockers = blockersOf(prompt.status, status, { mayMove, followers: await followersOf(db, id) })
-    return { allowed: blockers.length === 0, blockers }
-  })
+): Promise<{ allowed: boolean; blockers: Blocker[] }> {
+  const prompt = await ctx.read((db) => findStanding(db, id))
+  const mayMove = may(ctx.actor, 'lifecycle:write', { category: prompt.category })
+  // Followers that the caller may not see stand in the way too.
+  const { told: followers } = await ctx.readAll((db) => followersOf(db, { id, actor: ctx.actor }))
+  const blockers = blockersOf(prompt.status, status, { mayMove, followers })
+  return { allowed: blockers.length === 0, blockers }
+}

@@ -20,7 +20,13 @@ const move = {
     ),
   ),
   successorId: Type.Optional(
-    Nullable(Type.String({ ...Id, description: 'With `deprecated`: the prompt to use instead. Absent: as it is; null: none' })),
+    Nullable(
+      Type.String({
+        ...Id,
+        description:
+          'With `deprecated`: the prompt to use instead. Absent: as it is, and at first the one that a relationship says `replaces` it; null: none',
+      }),
+    ),
   ),
   force: Type.Optional(Type.Boolean({ description: 'Archive it although prompts include it by a label; needs prompts:force' })),
 }

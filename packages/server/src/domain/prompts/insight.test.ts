@@ -12,7 +12,15 @@ describe('drift', () => {
 
   test('of a prompt that never changed is empty', async () => {
     const { id } = await aPrompt(t().owner)
-    expect((await drift(id)).body).toEqual({ items: [], nextCursor: null })
+    expect((await drift(id)).body).toMatchObject({ items: [], nextCursor: null })
+  })
+
+  test('in use has no verdict where nothing was measured, and is told on the first page alone', async () => {
+    const prompt = await aPrompt(t().owner, { content: 'one' })
+    for (const content of ['two', 'three']) await aVersion(t().owner, prompt, content)
+    const { body } = await drift(prompt.id, 'limit=1')
+    expect(body.inUse).toEqual({ verdict: 'not_enough_data', detail: expect.stringContaining('measured'), metrics: [] })
+    expect((await drift(prompt.id, `limit=1&cursor=${body.nextCursor}`)).body.inUse).toBeUndefined()
   })
 
   test('goes from each version to the next, the latest first, with the whole way beside it', async () => {
@@ -57,7 +65,7 @@ describe('drift', () => {
     expect(verdict(await drift(prompt.id))).toEqual([404, 'prompt.not_found'])
   })
 
-  test('of very long texts comes in shorter pages, and others are answered meanwhile', { timeout: 60_000 }, async () => {
+  test('of very long texts comes in shorter pages, and others are answered meanwhile', async () => {
     const long = (n: number) => `${n} ${'word and sign, '.repeat(50_000)}`
     const prompt = await aPrompt(t().owner, { content: long(0) })
     for (let n = 1; n <= 4; n++) await aVersion(t().owner, prompt, long(n))
@@ -119,6 +127,14 @@ describe('suggestions', () => {
     expect(verdict(await failing('version=1&label=production'))).toEqual([400, 'request.invalid'])
     await t().owner('DELETE', `/prompts/${prompt.id}`)
     expect(verdict(await failing(''))).toEqual([404, 'prompt.not_found'])
+  })
+
+  test('of a language model are asked for by llm, and who has none set up is told so', async () => {
+    const prompt = await aPrompt(t().owner, { content: `Print \${a}.` })
+    const plain = await suggestions(prompt.id)
+    expect(await suggestions(prompt.id, 'llm=false')).toEqual(plain)
+    expect(await suggestions(prompt.id, 'llm=true')).toEqual({ ...plain, warnings: [{ code: 'llm.off', detail: expect.any(String) }] })
+    expect(verdict(await t().owner('GET', `/prompts/${prompt.id}/suggestions?llm=perhaps`))).toEqual([400, 'request.invalid'])
   })
 
   test('of a chat name the message and the text in it', async () => {

@@ -92,7 +92,7 @@ describe('derived_from', () => {
   })
 })
 
-test('what was there before the upgrade is found in it', { timeout: 60_000 }, async () => {
+test('what was there before the upgrade is found in it', async () => {
   const database = await cloneDatabase()
   const app = await startTestApp({ database })
   const a = await aPrompt(app.owner, { content: 'a part' })

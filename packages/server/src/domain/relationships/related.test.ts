@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { aKeyWith } from '../access/testing/rights-kit.ts'
 import { aPrompt, sharedApp, verdict } from '../prompts/testing/prompt-kit.ts'
+import { indexed } from '../search/testing/search-kit.ts'
 import type { Related } from './model/related.ts'
 
 const t = sharedApp()
@@ -18,6 +20,7 @@ test('prompts are recommended for relationships, content and shared use, each wi
     await t().owner('POST', `/prompts/${own.id}/relationships`, { targetId: id, type: 'references', strength: 0.6 })
   await aPrompt(t().owner, { content: `{{> reports/${own.name}}} {{> parts/${partner.name}}}`, category: 'wholes' })
 
+  await indexed(t().owner)
   const items = await related(own.id)
   const byId = new Map(items.map((item) => [item.id, item]))
   expect([byId.has(stranger.id), byId.has(template.id), byId.has(own.id)]).toEqual([false, false, false])
@@ -39,8 +42,46 @@ test('prompts are recommended for relationships, content and shared use, each wi
   expect(await related(own.id), 'the same question has the same answer').toEqual(items)
 })
 
+test('prompts of any category are found by what they say, those that the caller may see alone', async () => {
+  const own = await aPrompt(t().owner, { category: 'w1', content: 'Estimate the tidal currents of a harbour for a pilot.' })
+  const twin = await aPrompt(t().owner, { category: 'w2', content: 'Estimate tidal currents in the harbour at noon.' })
+  const hidden = await aPrompt(t().owner, { category: 'w3', content: 'Tidal currents: estimate them for the harbour.' })
+  for (let n = 0; n < 60; n++) await aPrompt(t().owner, { category: 'w1', content: `Something else, number ${n}.` })
+  await indexed(t().owner)
+  const found = await related(own.id)
+  expect(new Set(found.slice(0, 2).map(({ id }) => id))).toEqual(new Set([twin.id, hidden.id]))
+  expect(found[0]!.reasons[0]).toMatchObject({ kind: 'content', detail: expect.stringContaining('tidal') })
+  const limited = await aKeyWith(t(), { permissions: ['prompts:read', 'relationships:read'], categories: ['w1', 'w2'] })
+  const shown = (await limited('GET', `/prompts/${own.id}/related`)).body.items.map(({ id }: Related) => id)
+  expect([shown[0], shown.includes(hidden.id)]).toEqual([twin.id, false])
+})
+
+test('documents in common count by how many of all they are, also across categories, and name the prompts that the caller may see alone', async () => {
+  const documents: string[] = []
+  for (const title of ['Handbook', 'Glossary', 'Tone', 'Law', 'Other'])
+    documents.push((await t().owner('POST', '/documents', { title, text: title })).body.id)
+  const linked = async (category: string, content: string, which: readonly number[]) => {
+    const prompt = await aPrompt(t().owner, { category, content })
+    for (const i of which) expect((await t().owner('PUT', `/prompts/${prompt.id}/documents/${documents[i]}`, {})).status).toBe(200)
+    return prompt
+  }
+  const own = await linked('d1', 'Applaud.', [0, 1, 2, 3])
+  const most = await linked('d2', 'Boil rice.', [0, 1, 2, 3, 4])
+  const one = await linked('d3', 'Climb mountains.', [1])
+  const gone = await linked('d3', 'Dance.', [0])
+  await linked('d4', 'Sing.', [4])
+  await t().owner('DELETE', `/prompts/${gone.id}`)
+  const items = await related(own.id)
+  expect(items.map(({ id, parts, reasons }) => [id, parts.sharedUse, reasons])).toEqual([
+    [most.id, 0.8, [{ kind: 'documents', score: 0.8, detail: 'Documents in common: Handbook, Glossary, Tone and 1 more.' }]],
+    [one.id, 0.25, [{ kind: 'documents', score: 0.25, detail: 'Documents in common: Glossary.' }]],
+  ])
+  const limited = await aKeyWith(t(), { permissions: ['prompts:read', 'relationships:read'], categories: ['d1', 'd3'] })
+  expect((await limited('GET', `/prompts/${own.id}/related`)).body.items.map(({ id }: Related) => id)).toEqual([one.id])
+})
+
 test('a prompt that is gone has none, and a lonely one has an empty list', async () => {
-  const lonely = await aPrompt(t().owner, { category: 'alone', content: 'x' })
+  const lonely = await aPrompt(t().owner, { category: 'alone', content: 'Xylophone.' })
   expect(await related(lonely.id)).toEqual([])
   await t().owner('DELETE', `/prompts/${lonely.id}`)
   expect(verdict(await t().owner('GET', `/prompts/${lonely.id}/related`))).toEqual([404, 'prompt.not_found'])

@@ -42,7 +42,7 @@ test('a caller who is limited to a category sees no relationship to prompts of o
   const graph = await getGraph({ id: open.id, depth: 5 }, ctx)
   expect([graph.nodes.map(({ id }) => id).sort(), graph.edges.map(({ id }) => id)]).toEqual([[open.id, mate.id].sort(), [seen]])
   expect(await getStats(ctx)).toMatchObject({ total: 1, prompts: 2, connected: 2 })
-  expect((await getRelated({ id: open.id }, [], ctx)).items.map(({ id }) => id)).toEqual([mate.id])
+  expect((await getRelated({ id: open.id }, { sharedUse: [], similar: async () => [] }, ctx)).items.map(({ id }) => id)).toEqual([mate.id])
   expect((await validateGraph(ctx)).checked).toBe(1)
   await expect(listRelationships({ id: secret.id }, ctx)).rejects.toThrow('prompt.not_found')
   await expect(unrelate({ relationshipId: hidden }, ctx)).rejects.toThrow('relationship.not_found')

@@ -17,11 +17,11 @@ import {
   TypeKept,
 } from './model/failures.ts'
 import { Validation } from './model/problems.ts'
-import { Related, type SharedUse } from './model/related.ts'
+import { Related } from './model/related.ts'
 import { Metadata, Relationship, RelationshipKind, Strength } from './model/types.ts'
 import { getGraph, getStats, maxDepth } from './queries/graph.ts'
 import { getRelationship, listRelationships } from './queries/list.ts'
-import { getRelated } from './queries/related.ts'
+import { getRelated, type Sources } from './queries/related.ts'
 import { type Plan, validateGraph, validatePlan } from './queries/validate.ts'
 
 const PromptId = Strict({ id: Id })
@@ -50,10 +50,10 @@ const StatsReply = Strict(
   { $id: 'RelationshipStats' },
 )
 
-/** @param sharedUse where `related` learns of use that prompts have in common */
-export const routes = (sharedUse: readonly SharedUse[]): AnyEndpoint[] => [...ofPrompts(sharedUse), ...ofRelationships]
+/** @param sources where `related` learns of use that prompts have in common, and of prompts with alike words */
+export const routes = (sources: Sources): AnyEndpoint[] => [...ofPrompts(sources), ...ofRelationships]
 
-const ofPrompts = (sharedUse: readonly SharedUse[]): AnyEndpoint[] => [
+const ofPrompts = (sources: Sources): AnyEndpoint[] => [
   endpoint({
     name: 'relationships.create',
     method: 'POST',
@@ -124,7 +124,7 @@ const ofPrompts = (sharedUse: readonly SharedUse[]): AnyEndpoint[] => [
       compared: Type.Integer({ minimum: 0, description: 'How many prompts were looked at, 300 at most' }),
     }),
     errors: [PromptNotFound],
-    handle: ({ params, query }, ctx) => getRelated({ ...params, ...query }, sharedUse, ctx),
+    handle: ({ params, query }, ctx) => getRelated({ ...params, ...query }, sources, ctx),
   }),
 ]
 
@@ -190,10 +190,7 @@ const ofRelationships: AnyEndpoint[] = [
     summary: 'Take a relationship away',
     params: AtRelationship,
     errors: [RelationshipNotFound, RelationshipKept, PreconditionFailed],
-    handle: async ({ params, ifMatch }, ctx) => {
-      await unrelate({ ...params, ifMatch }, ctx)
-      return {}
-    },
+    handle: ({ params, ifMatch }, ctx) => unrelate({ ...params, ifMatch }, ctx),
   }),
 ]
 

@@ -8,7 +8,7 @@ import { indexPass } from './jobs/index-pass.ts'
 import { find, indexed, names } from './testing/search-kit.ts'
 
 const t = sharedApp()
-const patience = { timeout: 15_000, interval: 50 }
+const patience = { timeout: 30_000, interval: 50 }
 
 describe('the index follows', () => {
   test('a new prompt, a new version, a rename, a move, a deletion and a restore', async () => {

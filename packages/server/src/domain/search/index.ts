@@ -1,4 +1,5 @@
 import type { TProperties } from 'typebox'
+import type { Ctx } from '../../core/context.ts'
 import type { Db } from '../../core/db.ts'
 import type { Encoder } from '../../core/encoder.ts'
 import type { Feed } from '../../core/feed/feed.ts'
@@ -8,6 +9,7 @@ import type { Neighbours } from './neighbours.ts'
 import { createFreshness } from './queries/freshness.ts'
 import { createMeaning } from './queries/meaning.ts'
 import { searchPrompts } from './queries/search.ts'
+import { similarTo } from './queries/similar.ts'
 import { createVocabulary } from './queries/terms.ts'
 import { routes } from './routes.ts'
 
@@ -28,8 +30,16 @@ export type SearchOptions<F extends Facts> = Readonly<{
   log(message: string, details?: object): void
 }>
 
-/** Search: an index that follows the prompts, and the endpoint that asks it. `following` is to be started and stopped. */
-export function search<F extends Facts>(options: SearchOptions<F>): { module: Module; following: Following } {
+export type Searching = Readonly<{
+  module: Module
+  /** To be started and stopped. */
+  following: Following
+  /** The ids of prompts that are most like a text in their words, best first. */
+  similar(text: string, limit: number, ctx: Ctx): Promise<string[]>
+}>
+
+/** Search: an index that follows the prompts, and the endpoint that asks it. */
+export function search<F extends Facts>(options: SearchOptions<F>): Searching {
   const { encoder, neighbours, feed, within, now, log, vectors, item } = options
   const meaning = encoder && createMeaning(encoder, vectors)
   const vocabulary = createVocabulary()
@@ -40,6 +50,7 @@ export function search<F extends Facts>(options: SearchOptions<F>): { module: Mo
       endpoints: routes(item, { search: (input, ctx) => searchPrompts(input, { meaning, vocabulary, neighbours }, ctx), fresh }),
     }),
     following: createFollowing({ within, feed, encoder, neighbours, now, log }),
+    similar: (text, limit, ctx) => similarTo(text, limit, vocabulary, ctx),
   }
 }
 

@@ -85,10 +85,16 @@ export function installation() {
 
 export type Installation = ReturnType<typeof installation>
 
+/** An environment with nothing in it but how programs are found, and where Node keeps what it has compiled. */
+export const bare = (): Record<string, string> => {
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
+  return { PATH, NODE_COMPILE_CACHE }
+}
+
 /** A process with this environment alone, in a process group of its own. An unhandled rejection ends it. */
 export function launchProcess(file: string, env: Environment, args: readonly string[] = []): Process {
   const child: ChildProcess = spawn(process.execPath, ['--unhandled-rejections=strict', file, ...args], {
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { ...bare(), ...env },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

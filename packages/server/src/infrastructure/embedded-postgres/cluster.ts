@@ -172,6 +172,8 @@ export function serverCommand(home: string, bin: string, socketDir: string): str
     max_connections: 100,
     shared_buffers: '128MB',
     wal_compression: 'pglz', // full pages are most of the WAL, and text shrinks well; lz4 and zstd are not in these binaries
+    // Statements that were planned while a table was empty are planned anew once it has been analyzed: soon after it has grown.
+    autovacuum_naptime: '15s',
     timezone: 'UTC',
     log_timezone: 'UTC',
     log_line_prefix: '%m [%p] ',

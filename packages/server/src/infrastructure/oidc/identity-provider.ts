@@ -9,9 +9,17 @@ export type ProviderSettings = Readonly<{
   /** Separated by spaces; `openid` among them. */
   scopes: string
   redirectUri: string
+  /** Where the provider sends people after they logged out there, if it knows the address; absent: it keeps them. */
+  postLogoutUrl?: string | undefined
   /** The longest wait for one answer of the provider, in milliseconds; 5 s unless told. */
   patienceMs?: number
 }>
+
+/** Where a browser ends the provider's own session; undefined for a provider that knows no such address. */
+function endSessionUrlOf({ client }: Provider, { postLogoutUrl }: ProviderSettings): string | undefined {
+  if (client.serverMetadata().end_session_endpoint === undefined) return undefined
+  return oidc.buildEndSessionUrl(client, postLogoutUrl === undefined ? {} : { post_logout_redirect_uri: postLogoutUrl }).href
+}
 
 type Secrets = Readonly<{ state: string; nonce: string; verifier: string }>
 type Identity = Readonly<{ issuer: string; subject: string; email?: string; emailVerified?: boolean; name?: string }>
@@ -39,6 +47,11 @@ export function createIdentityProvider(settings: ProviderSettings, log: Log) {
       throw away(error, log)
     })
   return {
+    /** Our own session has ended already, so a provider that is away, or names no good address, is no failure. */
+    endSessionUrl: (): Promise<string | undefined> =>
+      provider()
+        .then((known) => endSessionUrlOf(known, settings))
+        .catch(() => undefined),
     async authorizationUrl({ state, nonce, verifier }: Secrets): Promise<string> {
       const { client } = await provider()
       const parameters = {

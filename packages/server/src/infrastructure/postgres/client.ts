@@ -15,10 +15,10 @@ const hotName = (text: string): string | undefined => (text.startsWith('/*hot:')
 
 /** A client whose query ran into its time limit is busy for an unknown time: it is closed, and so never goes back to a pool. */
 export class PatientClient extends pg.Client {
-  /** Send the statements that begin a transaction; others may be sent once `ready` is there, and have failed if `begun` does. */
-  begin(preamble: string): { ready: Promise<unknown> | undefined; begun: Promise<unknown> } {
-    const begun = this.query(preamble)
-    return { ready: begun, begun }
+  /** Send a text that a statement is to follow: the statement may go when `ready` is there, and counts only if `sent` comes about. */
+  sendAhead(text: string): { ready: Promise<unknown> | undefined; sent: Promise<unknown> } {
+    const sent = this.query(text)
+    return { ready: sent, sent }
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: pg's overloads cannot be restated
@@ -47,16 +47,13 @@ export class Client extends PatientClient {
   }
 
   /**
-   * Should the preamble fail, the statement behind it runs outside of any transaction: whoever uses this gives the session a
-   * role that can do nothing without one.
+   * In one packet with all that follows without I/O in between: usually the next statement. Should the beginning of a
+   * transaction fail, that statement runs outside of any: whoever uses this gives the session a role that can do nothing then.
    */
-  override begin(preamble: string): { ready: undefined; begun: Promise<unknown> } {
+  override sendAhead(text: string): { ready: undefined; sent: Promise<unknown> } {
     const { stream } = (this as unknown as { connection: { stream: Writable } }).connection
     stream.cork()
-    // After all that follows without I/O in between: usually the first statement, which then goes out in the same packet.
     process.nextTick(() => stream.uncork())
-    const begun: Promise<unknown> = this.query(preamble)
-    begun.catch(() => undefined)
-    return { ready: undefined, begun }
+    return { ready: undefined, sent: this.query(text) }
   }
 }

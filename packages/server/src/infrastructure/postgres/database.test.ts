@@ -83,7 +83,7 @@ test('a connection that is ended in the midst of a transaction is 503, and the n
   })
   expect(isAppError(await failureOf(work), Unavailable)).toBe(true)
   expect((await database.within({ workspaceId }, 'read', state)).pid).not.toBe(ended)
-  expect(database.pool()).toEqual({ total: 1, idle: 1, waiting: 0 })
+  await expect.poll(database.pool, { timeout: 10_000 }).toEqual({ total: 1, idle: 1, waiting: 0 })
 })
 
 test('a caller that swallows the failure of a statement is told that nothing was committed', async () => {
@@ -97,12 +97,14 @@ test('two transactions that wait for each other both come through: the databaseâ
   await query('create table counter (id int primary key, n int not null)')
   await query('insert into counter values (1, 0), (2, 0)')
   await query('grant all on counter to ps_system')
-  let tries = 0
+  let [tries, holding] = [0, 0]
+  const { promise: eachHoldsOne, resolve } = Promise.withResolvers<void>()
   const bump = (first: number, second: number) =>
     database.within('system', 'write', async (db) => {
       tries++
       await sql`update counter set n = n + 1 where id = ${first}`.execute(db)
-      await sql`select pg_sleep(0.2)`.execute(db)
+      if (++holding === 2) resolve()
+      await eachHoldsOne
       await sql`update counter set n = n + 1 where id = ${second}`.execute(db)
     })
   await Promise.all([bump(1, 2), bump(2, 1)])
@@ -124,6 +126,45 @@ test('reads see one snapshot and can change nothing', async () => {
   expect(
     ((await failureOf(database.within('system', 'read', (db) => sql`insert into fact values (2)`.execute(db)))) as { code: string }).code,
   ).toBe('25006')
+})
+
+test('a read whose beginning failed hands on nothing, and its failure is what is told', async () => {
+  const { url, query, drop } = await cloneDatabase()
+  const login = `stranger_${Date.now()}`
+  await query(`create role ${login} login`)
+  const limited = openDatabase({ url: url.replace('//postgres@', `//${login}@`), max: 1, pooled: false, onError: () => undefined })
+  onTestFinished(async () => {
+    await limited.close()
+    await query(`drop role ${login}`)
+    await drop()
+  })
+  let told: unknown
+  const read = limited.within({ workspaceId }, 'read', async (db) => {
+    told = await state(db)
+  })
+  expect(((await failureOf(read)) as { code: string }).code).toBe('42501')
+  expect(told).toBeUndefined()
+})
+
+test.each([false, true])('a read across workspaces goes on in one of them, and stays there (behind a pooler: %s)', async (pooled) => {
+  const { url, drop } = await cloneDatabase()
+  const database = openDatabase({ url, max: 1, pooled, onError: () => undefined })
+  onTestFinished(async () => {
+    await database.close()
+    await drop()
+  })
+  let held: Db | undefined
+  const seen = await database.within('system', 'read', async (db) => {
+    held = db
+    const before = await state(db)
+    await database.narrow(db, { workspaceId, categories: ["it's"] })
+    const limit = await sql<{ categories: string }>`select current_setting('app.categories') as categories`.execute(db)
+    return [before, await state(db), limit.rows[0]]
+  })
+  expect(seen).toMatchObject([{ role: 'ps_system' }, { role: 'ps_app', workspace: workspaceId }, { categories: '["it\'s"]' }])
+  await expect(database.narrow(held!, { workspaceId })).rejects.toThrow('goes on')
+  await expect(database.within('system', 'write', (db) => database.narrow(db, { workspaceId }))).rejects.toThrow('goes on')
+  expect(await database.within('system', 'read', state)).toMatchObject({ role: 'ps_system' })
 })
 
 test('a workspace that is no UUID never reaches the database', async () => {

@@ -12,6 +12,8 @@ export type Scope = Workspace | 'system'
 export type Database = Readonly<{
   /** Run one transaction as `ps_app` in a workspace, or as `ps_system` across all of them. @throws 503 when the database is away */
   within<T>(scope: Scope, mode: Mode, work: (db: Db) => Promise<T>): Promise<T>
+  /** The rest of a read across workspaces goes on as `ps_app` in one. */
+  narrow(db: Db, workspace: Workspace): Promise<void>
   pool(): { total: number; idle: number; waiting: number }
   /** How long the first in the queue for a connection has been waiting, milliseconds; 0 when nobody waits. */
   queueMs(): number
@@ -47,14 +49,19 @@ export function openDatabase(options: { url: string; max: number; pooled: boolea
   pool.on('connect', (client) => client.on('error', options.onError))
   const queue = queueFor(pool)
   return {
-    within: (scope, mode, work) => retrying(() => inTransaction(queue.connect, begin(scope, mode, options.pooled), work)),
+    within: (scope, mode, work) => retrying(() => inTransaction(queue.connect, mode, begin(scope, mode, options.pooled), work)),
+    async narrow(db, workspace) {
+      const going = reads.get(db)
+      if (!going) throw new Error('only a read that goes on can be narrowed')
+      await sendAhead(going, `${asApp}; ${inWorkspace(workspace)}`)
+    },
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     queueMs: queue.oldestMs,
     close: () => pool.end(),
   }
 }
 
-type PooledClient = pg.PoolClient & Pick<PatientClient, 'begin'>
+type PooledClient = pg.PoolClient & Pick<PatientClient, 'sendAhead'>
 type Queue = Readonly<{ connect(): Promise<PooledClient>; oldestMs(): number }>
 
 /** The pool serves in turn, so who has waited longest stands first. */
@@ -77,46 +84,95 @@ function queueFor(pool: pg.Pool): Queue {
   }
 }
 
+const asSystem = 'set local role ps_system'
+const asApp = 'set local role ps_app'
+
 /** The whole preamble is one simple query; role and workspace end with the transaction. Behind a pooler sessions have no role of their own. */
 function begin(scope: Scope, mode: Mode, pooled: boolean): string {
   const start = mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin'
-  if (scope === 'system') return `${start}; set local role ps_system`
-  if (!isId(scope.workspaceId)) throw new Error('a workspace id must be a UUID')
-  const limit = scope.categories ? `; set local app.categories = ${pg.escapeLiteral(JSON.stringify(scope.categories))}` : ''
-  return `${start}; ${pooled ? 'set local role ps_app; ' : ''}set local app.workspace_id = '${scope.workspaceId}'${limit}`
+  if (scope === 'system') return `${start}; ${asSystem}`
+  return `${start}; ${pooled ? `${asApp}; ` : ''}${inWorkspace(scope)}`
 }
 
-async function inTransaction<T>(connect: Queue['connect'], preamble: string, work: (db: Db) => Promise<T>): Promise<T> {
+function inWorkspace({ workspaceId, categories }: Workspace): string {
+  if (!isId(workspaceId)) throw new Error('a workspace id must be a UUID')
+  const limit = categories ? `; set local app.categories = ${pg.escapeLiteral(JSON.stringify(categories))}` : ''
+  return `set local app.workspace_id = '${workspaceId}'${limit}`
+}
+
+/** A transaction that goes on. `ahead`: what was sent without waiting for it, all of which must come about before a result is handed on. */
+type Going = { client: PooledClient; ahead: Promise<unknown> }
+const reads = new WeakMap<Db, Going>()
+
+/** Send a text in one packet with the statement that follows. Where the connection cannot do that, its answer is waited for. */
+async function sendAhead(going: Going, text: string): Promise<void> {
+  const { ready, sent } = going.client.sendAhead(text)
+  going.ahead = Promise.all([going.ahead, sent])
+  going.ahead.catch(() => undefined)
+  await ready
+}
+
+async function inTransaction<T>(connect: Queue['connect'], mode: Mode, preamble: string, work: (db: Db) => Promise<T>): Promise<T> {
   const client = await connect()
-  const handle = handleOf(client)
-  const { ready, begun } = client.begin(preamble)
+  const going: Going = { client, ahead: Promise.resolve() }
+  const handle = handleOf(going)
+  const end = mode === 'read' ? endRead : endWrite
+  if (mode === 'read') reads.set(handle.db, going)
+  const close = () => {
+    handle.close()
+    reads.delete(handle.db)
+  }
   try {
-    await ready
+    await sendAhead(going, preamble)
     const result = await work(handle.db)
-    await begun
-    const { command } = await client.query('commit')
-    if (command === 'ROLLBACK') throw new Error('the transaction had failed before its commit')
+    await going.ahead
+    close()
+    await end(client)
     return result
   } catch (error) {
-    // Always: a connection that lives goes back to the pool. On a dead one this fails at once.
-    await client.query('rollback').catch(() => undefined)
+    close()
+    await rollBack(client)
     // Where the beginning failed, everything after it fails for that reason.
-    await begun
+    await going.ahead
     throw error
-  } finally {
-    handle.close()
-    client.release()
   }
+}
+
+async function endWrite(client: PooledClient): Promise<void> {
+  const { command } = await client.query('commit')
+  if (command === 'ROLLBACK') throw new Error('the transaction had failed before its commit')
+  client.release()
+}
+
+/** Nobody waits for the end of a read: it comes when what it gave has been used. */
+async function endRead(client: PooledClient): Promise<void> {
+  setImmediate(() =>
+    client.query('commit').then(
+      () => client.release(),
+      () => client.release(),
+    ),
+  )
+}
+
+/** Always: a connection that lives goes back to the pool. On a dead one this fails at once. */
+async function rollBack(client: PooledClient): Promise<void> {
+  await client.query('rollback').catch(() => undefined)
+  client.release()
 }
 
 const plugins = [new CamelCasePlugin({ maintainNestedObjectKeys: true })]
 
 /** Kysely on one connection for one transaction: used later, it could write into another one's, so then it refuses. */
-export function handleOf(client: pg.ClientBase): { db: Kysely<Tables>; close(): void } {
+export function handleOf(going: { client: pg.ClientBase; ahead?: Promise<unknown> }): { db: Kysely<Tables>; close(): void } {
   let open = true
   const connection = {
-    query: (text: string, values: readonly unknown[]) =>
-      open ? client.query(text, values as unknown[]) : Promise.reject(new Error('the transaction is over')),
+    query: async (text: string, values: readonly unknown[]) => {
+      if (!open) throw new Error('the transaction is over')
+      const result = going.client.query(text, values as unknown[])
+      result.catch(() => undefined) // looked at below, after what went ahead
+      await going.ahead
+      return result
+    },
     release: () => undefined,
   }
   const pool = { connect: async () => connection, end: async () => undefined } as unknown as PostgresPool

@@ -40,7 +40,7 @@ test('a plan says what would be done and does nothing', async () => {
   expect(await migrate(database.url, { plan: true })).toEqual([])
 })
 
-test('four processes at once bring an empty database up to date between them', { timeout: 60_000 }, async () => {
+test('four processes at once bring an empty database up to date between them', async () => {
   const database = await emptyDatabase()
   const admin = join(import.meta.dirname, '..', '..', 'admin.ts')
   const processes = Array.from({ length: 4 }, () => launchProcess(admin, { DATABASE_URL: database.url }, ['migrate']))

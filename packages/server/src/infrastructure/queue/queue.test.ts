@@ -70,7 +70,7 @@ test('the commit wakes the worker of its own instance: ten jobs, one after the o
     await until(`job ${n} has run`, () => runs.length === n)
   }
   console.log(`ten jobs, each from its commit to its run: ${Math.round(performance.now() - began)} ms`)
-  expect(performance.now() - began).toBeLessThan(5_000) // by polls alone it would be ten times up to a second, 5 s on average
+  expect(performance.now() - began).toBeLessThan(9_000) // each is enqueued just after a poll: by polls alone ten of them take 10 s
 })
 
 test('a job acts in the workspace, for the caller and in the trace of whoever enqueued it', async () => {
@@ -89,7 +89,7 @@ test('a job that fails is tried again after growing pauses, until it succeeds', 
   await ctx.transact((tx) => ctx.enqueue(tx, job, { n: 1 }))
   const state = async () =>
     (await app.database.query<{ state: string }>(`select state from pgboss.job where name = 'probe.note'`))[0]?.state
-  await until('it has succeeded', async () => (await state()) === 'completed', 25_000)
+  await until('it has succeeded', async () => (await state()) === 'completed')
   const pauses = runs.slice(1).map(({ at }, i) => at - runs[i]!.at)
   console.log('ms between tries:', pauses.map(Math.round).join(' '))
   expect(runs).toHaveLength(3)
@@ -105,7 +105,6 @@ test('a job that goes on failing is given up after its tries, and holds up no ot
   await until(
     'it is given up',
     async () => (await app.database.query(`select 1 from pgboss.job where name = 'probe.note' and state = 'failed'`)).length === 1,
-    20_000,
   )
   await ctx.transact((tx) => ctx.enqueue(tx, job, { n: 2 }))
   await until('the other has run', () => runs.length === 3)

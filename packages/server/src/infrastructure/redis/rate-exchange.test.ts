@@ -15,7 +15,7 @@ const usable = (exchange: ReturnType<typeof connectRateExchange>) =>
           () => true,
           () => false,
         ),
-      { timeout: 10_000 },
+      { timeout: 30_000 },
     )
     .toBe(true)
 

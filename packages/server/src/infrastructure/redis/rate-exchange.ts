@@ -1,6 +1,6 @@
-import { Redis } from 'ioredis'
 import type { RateExchange } from '../../core/limits/exchange.ts'
 import type { Counts } from '../../core/limits/rate-limiter.ts'
+import { openRedis } from './client.ts'
 
 /** A counter that nobody has added to for so long is gone. Milliseconds. */
 const keptMs = 10_000
@@ -11,13 +11,7 @@ const keptMs = 10_000
  * @param scope what tells this store from others on the same Redis
  */
 export function connectRateExchange(url: string, scope: string): RateExchange {
-  const redis = new Redis(url, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    connectTimeout: 500,
-    commandTimeout: 500,
-    retryStrategy: (times) => Math.min(times * 200, 5_000),
-  })
+  const redis = openRedis(url, 500)
   redis.on('error', () => undefined) // the cache's connection tells of it
   /** What each counter was when it was last seen. */
   let seen: Counts = new Map()

@@ -1,5 +1,5 @@
-import { Redis } from 'ioredis'
 import type { SharedCache } from '../../core/cache.ts'
+import { openRedis } from './client.ts'
 
 /** A read that takes longer than this is a miss. Milliseconds. */
 const patience = 50
@@ -13,13 +13,7 @@ const prefix = 'prompt-store:v1:'
  * old value can do no harm; whoever reads verifies the checksum.
  */
 export function connectSharedCache(url: string, log: (message: string, details?: object) => void): SharedCache {
-  const redis = new Redis(url, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    connectTimeout: 500,
-    commandTimeout: patience,
-    retryStrategy: (times) => Math.min(times * 200, 5_000),
-  })
+  const redis = openRedis(url, patience)
   let pausedUntil = 0
   const counts = { hits: 0, misses: 0, errors: 0 }
   let away = false

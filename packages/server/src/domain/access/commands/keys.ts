@@ -1,9 +1,9 @@
 import { assertInstanceAdmin } from '../../../core/access.ts'
+import { parseNetwork } from '../../../core/addresses.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
 import { between } from '../../../core/events.ts'
 import { unprocessable } from '../../../core/problem.ts'
-import { networkOf } from '../addresses.ts'
 import {
   type ApiKey,
   assertOneBinding,
@@ -59,7 +59,7 @@ async function addKey(tx: Parameters<typeof insertKey>[0], ctx: Ctx, wanted: Wan
 
 /** @throws KeyInvalid (422) with a pointer to what is no network */
 function cidrsOf(cidrs: readonly string[]): string[] {
-  const wrong = cidrs.findIndex((cidr) => !networkOf(cidr))
+  const wrong = cidrs.findIndex((cidr) => !parseNetwork(cidr))
   if (wrong >= 0)
     throw unprocessable(
       KeyInvalid,

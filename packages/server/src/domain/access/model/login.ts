@@ -31,6 +31,8 @@ export type AttemptSecrets = Readonly<{ state: string; nonce: string; verifier: 
 export type IdentityProvider = Readonly<{
   /** The address to send a browser to. @throws Unavailable (503) when the provider is away */
   authorizationUrl(secrets: AttemptSecrets): Promise<string>
+  /** Where a browser ends its session with the provider too (OpenID Connect RP-Initiated Logout); undefined where there is none, or the provider is away. */
+  endSessionUrl(): Promise<string | undefined>
   /**
    * Redeem what the browser came back with.
    * @returns who it is, or why not: `denied` by the person or the provider, `invalid` is an answer that does not stand up

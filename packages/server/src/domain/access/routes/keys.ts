@@ -62,9 +62,6 @@ export const keys: AnyEndpoint[] = [
     summary: 'End a key now',
     params: KeyId,
     errors: [KeyNotFound],
-    handle: async ({ params }, ctx) => {
-      await revokeKey(params, ctx)
-      return {}
-    },
+    handle: ({ params }, ctx) => revokeKey(params, ctx),
   }),
 ]

@@ -76,7 +76,9 @@ export const loginRoutes = ({ gate, contextFor, ...parts }: LoginWeb): readonly 
     async handle({ headers, origin }) {
       const known = await gate.identify(headers, 'POST').catch(unlessUnknown)
       if (known) await logOut(parts)({ token: known.token }, contextFor(nobody(`user:${known.session.person.id}`), origin))
-      return { status: 204, cookies: [hostCookie(sessionCookie, '', 0)] }
+      const endSessionUrl = known && (await parts.provider.endSessionUrl())
+      const cookies = [hostCookie(sessionCookie, '', 0)]
+      return endSessionUrl === undefined ? { status: 204, cookies } : { status: 200, cookies, body: { endSessionUrl } }
     },
   },
   {

@@ -58,10 +58,7 @@ export const members: AnyEndpoint[] = [
     summary: 'Remove a member; the last owner stays',
     params: OneId,
     errors: [MemberNotFound, RightsExceeded, LastOwner, PreconditionFailed],
-    handle: async ({ params, ifMatch }, ctx) => {
-      await removeMember({ ...params, ifMatch }, ctx)
-      return {}
-    },
+    handle: ({ params, ifMatch }, ctx) => removeMember({ ...params, ifMatch }, ctx),
   }),
   endpoint({
     name: 'invitations.create',
@@ -98,9 +95,6 @@ export const members: AnyEndpoint[] = [
     summary: 'Take back an invitation that nobody has taken up',
     params: OneId,
     errors: [InvitationNotFound],
-    handle: async ({ params }, ctx) => {
-      await withdrawInvitation(params, ctx)
-      return {}
-    },
+    handle: ({ params }, ctx) => withdrawInvitation(params, ctx),
   }),
 ]

@@ -71,9 +71,6 @@ export const roles: AnyEndpoint[] = [
     summary: 'Remove a role: keys and members that have it may nothing more',
     params: OneRole,
     errors: [RoleNotFound, RoleBuiltIn, PreconditionFailed],
-    handle: async ({ params, ifMatch }, ctx) => {
-      await deleteRole({ ...params, ifMatch }, ctx)
-      return {}
-    },
+    handle: ({ params, ifMatch }, ctx) => deleteRole({ ...params, ifMatch }, ctx),
   }),
 ]

@@ -7,6 +7,7 @@ export const publicUrl = 'https://prompts.example'
 export const clientId = 'prompt-store'
 export const clientSecret = 'client-secret-of-the-tests-0123456789'
 export const redirectUri = `${publicUrl}/auth/callback`
+export const postLogoutUrl = `${publicUrl}/goodbye`
 
 type LoginOptions = NonNullable<AppOptions['login']>
 

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import Provider from 'oidc-provider'
-import { clientId, clientSecret, redirectUri } from './login-kit.ts'
+import { clientId, clientSecret, postLogoutUrl, redirectUri } from './login-kit.ts'
 
 /** A server on a port of its own that can go away and come back at the same address. */
 async function serve(listenerOf: (url: string) => RequestListener) {
@@ -48,6 +48,7 @@ export function startRealProvider(auth: 'client_secret_basic' | 'client_secret_p
           client_id: clientId,
           client_secret: clientSecret,
           redirect_uris: [redirectUri],
+          post_logout_redirect_uris: [postLogoutUrl],
           token_endpoint_auth_method: auth,
         },
       ],

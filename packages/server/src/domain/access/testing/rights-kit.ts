@@ -4,7 +4,7 @@ import { type Call, clientOf, type TestAnswer, type TestApp } from '../../../tes
 import type { ApiKey } from '../model/api-keys.ts'
 
 /** Rights follow the feed within a second; the rest is for a busy machine. */
-export const patience = { timeout: 10_000, interval: 50 }
+export const patience = { timeout: 30_000, interval: 50 }
 
 export type KeyCall = Call & { id: string; key: string }
 

@@ -34,7 +34,7 @@ export async function includeByText(
     edges.filter(({ reference }) => !kept.some((edge) => edge.reference === reference)),
   )
   await includes.add(id, version, edges)
-  assertGraph(nodeKey(id, version), await includes.around(id, version), 'save')
+  assertGraph(nodeKey(id, version), await includes.around(id, version, ctx.actor), 'save')
 }
 
 /** What is included can be read: who may read certain categories or labels only does not come by others that way. */
@@ -58,7 +58,7 @@ export async function assertIncludes(tx: Db, ctx: Ctx, { id, version }: At): Pro
   const includes = includeStore(tx)
   if ((await includes.edges(id, version)).length === 0) return
   await includes.lockGraph(ctx.workspaceId)
-  assertGraph(nodeKey(id, version), await includes.around(id, version), 'later')
+  assertGraph(nodeKey(id, version), await includes.around(id, version, ctx.actor), 'later')
 }
 
 /**

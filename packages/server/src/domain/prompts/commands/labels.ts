@@ -77,10 +77,10 @@ export const deleteLabel =
       await applyOutcome(tx, ctx, state, outcome)
       await tellIncludes(tx, ctx, outcome.next, [from, state.version])
       await includeStore(tx).lockGraph(ctx.workspaceId)
-      const users = await includersOf(tx, id, label)
-      if (users.length > 0)
-        throw new AppError(LabelInUse, `These prompts include it by this label: ${users.join(', ')}. Change them first.`, {
-          members: { usedBy: users },
+      const { names, told } = await includersOf(tx, { id, actor: ctx.actor }, label)
+      if (told.length > 0)
+        throw new AppError(LabelInUse, `These prompts include it by this label: ${told.join(', ')}. Change them first.`, {
+          members: { usedBy: names },
         })
     })
 
@@ -102,11 +102,11 @@ async function move(tx: Db, ctx: Ctx, state: State, wanted: Wanted): Promise<Lab
 export async function assertFollowersCanUse(tx: Db, ctx: Ctx, id: string, label: Label, { body, version }: VersionState): Promise<void> {
   if (body.type === 'text') return
   await includeStore(tx).lockGraph(ctx.workspaceId)
-  const users = await includersOf(tx, id, label)
-  if (users.length > 0)
+  const { names, told } = await includersOf(tx, { id, actor: ctx.actor }, label)
+  if (told.length > 0)
     throw new AppError(
       LabelInUse,
-      `Version ${version} is a chat, which cannot be included, and these prompts include it by "${label}": ${users.join(', ')}.`,
-      { members: { usedBy: users } },
+      `Version ${version} is a chat, which cannot be included, and these prompts include it by "${label}": ${told.join(', ')}.`,
+      { members: { usedBy: names } },
     )
 }

@@ -4,6 +4,7 @@ import { AppError } from '../../../core/errors.ts'
 import { assertIfMatch } from '../../../core/http/headers.ts'
 import { PromptInUse } from '../model/failures.ts'
 import type { LabelGate } from '../model/gates.ts'
+import { noIncluders } from '../model/includes.ts'
 import { deletePrompt as remove, restorePrompt as restore } from '../model/prompt.ts'
 import type { Prompt } from '../model/shapes.ts'
 import { includersOf, includeStore } from '../store/include-store.ts'
@@ -30,12 +31,12 @@ export const deletePrompt =
         })
       await applyOutcome(tx, ctx, state, remove(state, byOf(ctx)))
       await includeStore(tx).lockGraph(ctx.workspaceId)
-      const users = force ? [] : await includersOf(tx, id)
-      if (users.length > 0)
+      const { names, told } = force ? noIncluders : await includersOf(tx, { id, actor: ctx.actor })
+      if (told.length > 0)
         throw new AppError(
           PromptInUse,
-          `These prompts include it: ${users.join(', ')}. Change them first, or send ?force=true (they cannot be served then).`,
-          { members: { usedBy: users } },
+          `These prompts include it: ${told.join(', ')}. Change them first, or send ?force=true (they cannot be served then).`,
+          { members: { usedBy: names } },
         )
     })
 

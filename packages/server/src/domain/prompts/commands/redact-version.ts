@@ -95,7 +95,7 @@ async function viewOf(tx: Db, ctx: Ctx, { state, version, request }: Case): Prom
     redactedBy: null,
     redactedAt: null,
     hash: null,
-    blockers: blockersOf(state, version.version, await pinnersOf(tx, promptId, version.version)),
+    blockers: blockersOf(state, version.version, await pinnersOf(tx, { id: promptId, actor: ctx.actor }, version.version)),
     elsewhere: seen.slice(0, 100),
     elsewhereTotal: elsewhere.length,
     remains: remainsOf(state, version.body),
@@ -103,11 +103,13 @@ async function viewOf(tx: Db, ctx: Ctx, { state, version, request }: Case): Prom
 }
 
 /** The open request of a version, as `redactVersion` answered it. @throws RedactionNotFound (404) */
-export const getRedaction = ({ id, version: number }: At, ctx: Ctx): Promise<RedactionView> =>
-  ctx.read(async (tx) => {
-    const state = await promptStore(tx).get(id)
-    const version = await promptStore(tx).version(id, number)
-    const request = await redactionStore(tx).find(id, number, ctx.now())
+export async function getRedaction({ id, version: number }: At, ctx: Ctx): Promise<RedactionView> {
+  await ctx.read((db) => promptStore(db).get(id)) // is it the caller's to see? What stands in the way may be hidden, and counts
+  return ctx.readAll(async (db) => {
+    const state = await promptStore(db).get(id)
+    const version = await promptStore(db).version(id, number)
+    const request = await redactionStore(db).find(id, number, ctx.now())
     if (!request) throw new AppError(RedactionNotFound, `Nobody's request to redact version ${number} is open.`)
-    return viewOf(tx, ctx, { state, version, request })
+    return viewOf(db, ctx, { state, version, request })
   })
+}

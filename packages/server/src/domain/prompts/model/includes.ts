@@ -1,3 +1,4 @@
+import { type Principal, sees } from '../../../core/access.ts'
 import { AppError, type ErrorKind } from '../../../core/errors.ts'
 import { IncludeCycle, IncludeCycleLater, IncludeTooDeep, IncludeTooDeepLater } from './failures.ts'
 import { defaultLabel } from './labels.ts'
@@ -51,6 +52,21 @@ export function assertGraph(start: NodeKey, { links, nameOf }: Graph, moment: Mo
       `Includes would nest deeper than ${maxIncludeDepth}: ${chain.join(' → ')}. Include the deeper ones directly.`,
       { chain },
     )
+}
+
+/** A prompt in the words of a failure; one that the caller may not see is not named. */
+export const namedTo = (actor: Principal, { category, name }: Named): string =>
+  sees(actor, category) ? `${category}/${name}` : '(one that you may not see)'
+type Named = Readonly<{ category: string; name: string }>
+
+/** Who includes a prompt, as one caller may be told of it: `told` are the parts of a sentence, in which the hidden ones are counted. */
+export type Includers = Readonly<{ names: readonly string[]; hidden: number; told: readonly string[] }>
+export const noIncluders: Includers = { names: [], hidden: 0, told: [] }
+
+export function tellIncluders(found: readonly Named[], actor: Principal): Includers {
+  const names = found.filter(({ category }) => sees(actor, category)).map(({ category, name }) => `${category}/${name}`)
+  const hidden = found.length - names.length
+  return { names, hidden, told: hidden > 0 ? [...names, `${hidden} that you may not see`] : names }
 }
 
 const refusal = (kind: ErrorKind, detail: string, members: Readonly<Record<string, unknown>>): AppError =>

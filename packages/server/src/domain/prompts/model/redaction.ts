@@ -5,6 +5,7 @@ import { AppError } from '../../../core/errors.ts'
 import { Id, Nullable, Strict, Timestamp } from '../../../core/schemas.ts'
 import { plainText } from './content.ts'
 import { RedactionNeedsAnother, VersionRedacted } from './failures.ts'
+import type { Includers } from './includes.ts'
 import { type By, type State, standsWhere, type VersionState } from './prompt.ts'
 import { type Body, VersionNumber } from './shapes.ts'
 
@@ -111,12 +112,20 @@ export const saltedHash = ({ type, engine, content, variables, config }: Body, s
 type Blockers = RedactionView['blockers']
 
 /** Labels that stand on a version, and prompts that pin it, would have nothing to serve. */
-export const blockersOf = (state: State, version: VersionNumber, pinnedBy: readonly string[]): Blockers => [
+export const blockersOf = (state: State, version: VersionNumber, pinnedBy: Pick<Includers, 'names' | 'hidden'>): Blockers => [
   ...standsWhere(state.labels, version).map((label) => ({
     code: 'version.labelled',
     detail: `The label "${label}" stands on version ${version}. Move it first.`,
   })),
-  ...pinnedBy.map((name) => ({ code: 'version.pinned', detail: `"${name}" includes version ${version}. Change that prompt first.` })),
+  ...pinnedBy.names.map((name) => ({ code: 'version.pinned', detail: `"${name}" includes version ${version}. Change that prompt first.` })),
+  ...(pinnedBy.hidden > 0
+    ? [
+        {
+          code: 'version.pinned',
+          detail: `Prompts that you may not see include version ${version}: ${pinnedBy.hidden}. Have them changed first.`,
+        },
+      ]
+    : []),
 ]
 
 /** Fields of the prompt itself that say what the text says. */

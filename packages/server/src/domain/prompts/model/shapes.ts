@@ -71,7 +71,7 @@ export type Content = Static<typeof Content>
 export const Config = FreeJson('Model, parameters, tools, response format: anything up to 256 kB')
 export const Metadata = FreeJson("The owner's own facts, up to 256 kB")
 const Parent = Strict({ promptId: Id, version: VersionNumber })
-const Warning = Strict({ code: Type.String(), detail: Type.String() })
+export const Warning = Strict({ code: Type.String(), detail: Type.String() })
 
 /** What a version is made of, and what its checksum is taken over. */
 export const Body = Strict({

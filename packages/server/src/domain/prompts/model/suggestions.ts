@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { FreeJson, Nullable, Strict } from '../../../core/schemas.ts'
 import { parseContent, plainText, templateTexts } from './content.ts'
-import { type Body, VersionNumber } from './shapes.ts'
+import { type Body, VersionNumber, Warning } from './shapes.ts'
 import { countTokens } from './tokens.ts'
 
 const Span = Strict(
@@ -32,7 +32,14 @@ export type Suggestion = Static<typeof Suggestion>
 export const Suggestions = Strict({
   version: VersionNumber,
   items: Type.Array(Suggestion, { description: 'The gravest first, then the surest' }),
+  warnings: Type.Optional(Type.Array(Warning, { description: 'What to know about this answer, such as that there is no model to ask' })),
 })
+
+/** Said to who asks for suggestions of a language model where there is none. */
+export const noModel: Static<typeof Warning> = {
+  code: 'llm.off',
+  detail: 'No language model is set up: these suggestions come from rules alone.',
+}
 
 /** What is told of a prompt to whoever looks for faults in it. */
 export type LintSubject = Readonly<{

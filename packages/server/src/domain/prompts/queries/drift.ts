@@ -6,6 +6,7 @@ import { pageSize } from '../../../core/page.ts'
 import { RequestInvalid } from '../../../core/problem.ts'
 import type { Page } from '../../../core/schemas.ts'
 import { type Drift, driftBetween, type Profile, profileOf } from '../model/drift.ts'
+import { type DriftInUse, notMeasured } from '../model/drift-in-use.ts'
 import { PromptNotFound, VersionNotFound } from '../model/failures.ts'
 import type { Version, VersionNumber } from '../model/shapes.ts'
 import '../tables.ts'
@@ -21,12 +22,14 @@ export type GetDrift = Readonly<{
 /** Characters of text after which a page ends: what is compared in one request stays under about a second of work. */
 const maxCharacters = 2 * 1024 * 1024
 
+export type DriftView = Page<Drift> & { overall?: Drift; inUse?: DriftInUse }
+
 /**
  * What changed from each version to the next, the latest change first; on the first page also from the first to the last
- * of them. A page may be shorter than asked for where the texts are long. Each version is read and looked at by itself,
+ * of them, and in use. A page may be shorter than asked for where the texts are long. Each version is read and looked at by itself,
  * so that others are served in between.
  */
-export async function getDrift({ id, from = 1, to, limit, cursor }: GetDrift, ctx: Ctx): Promise<Page<Drift> & { overall?: Drift }> {
+export async function getDrift({ id, from = 1, to, limit, cursor }: GetDrift, ctx: Ctx): Promise<DriftView> {
   const scope = `drift ${id} ${from} ${to ?? ''}`
   const position = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
   return ctx.read(async (db) => {
@@ -49,7 +52,12 @@ export async function getDrift({ id, from = 1, to, limit, cursor }: GetDrift, ct
     const done = version <= from
     const overall =
       position === undefined && items.length > 0 ? driftBetween(done ? profiles.at(-1)! : await read(from), profiles[0]!) : undefined
-    return { items, nextCursor: done ? null : ctx.cursors.encode(scope, [version, last]), ...(overall && { overall }) }
+    return {
+      items,
+      nextCursor: done ? null : ctx.cursors.encode(scope, [version, last]),
+      ...(overall && { overall }),
+      ...(position === undefined && { inUse: notMeasured }),
+    }
   })
 }
 

@@ -2,9 +2,10 @@ import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
 import { PageOf, Strict } from '../../../core/schemas.ts'
 import { Drift } from '../model/drift.ts'
+import { DriftInUse } from '../model/drift-in-use.ts'
 import { LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failures.ts'
 import { VersionNumber } from '../model/shapes.ts'
-import { type Lint, lintSubject, Suggestions } from '../model/suggestions.ts'
+import { type Lint, lintSubject, noModel, Suggestions } from '../model/suggestions.ts'
 import { getDrift } from '../queries/drift.ts'
 import { getPrompt } from '../queries/prompts.ts'
 import { cursor, limit, PromptId, WhichVersion } from './schemas.ts'
@@ -19,7 +20,7 @@ export const insight = (lint: Lint): AnyEndpoint[] => [
     method: 'GET',
     path: '/prompts/:id/drift',
     access: 'prompts:read',
-    summary: 'How the text changed from each version to the next, the latest change first',
+    summary: 'How the text changed from each version to the next, the latest change first, and how use changed',
     params: PromptId,
     query: Strict({
       from: Bound('The earliest version looked at; 1 without it'),
@@ -27,7 +28,7 @@ export const insight = (lint: Lint): AnyEndpoint[] => [
       limit,
       cursor,
     }),
-    reply: Strict({ items, nextCursor, overall: Type.Optional(Drift) }),
+    reply: Strict({ items, nextCursor, overall: Type.Optional(Drift), inUse: Type.Optional(DriftInUse) }),
     errors: [PromptNotFound, VersionNotFound],
     handle: ({ params, query }, ctx) => getDrift({ ...params, ...query }, ctx),
   }),
@@ -38,12 +39,17 @@ export const insight = (lint: Lint): AnyEndpoint[] => [
     access: 'prompts:read',
     summary: 'What could be better in the text of a prompt, the gravest first',
     params: PromptId,
-    query: Strict(WhichVersion),
+    query: Strict({
+      ...WhichVersion,
+      llm: Type.Optional(
+        Type.Boolean({ description: 'Ask a language model too, where one is set up; else `warnings` says that there is none' }),
+      ),
+    }),
     reply: Suggestions,
     errors: [PromptNotFound, VersionNotFound, LabelNotFound],
-    handle: async ({ params, query }, ctx) => {
-      const prompt = await getPrompt({ ...params, ...query }, ctx)
-      return { version: prompt.version, items: [...lint(lintSubject(prompt))] }
+    handle: async ({ params, query: { llm, ...which } }, ctx) => {
+      const prompt = await getPrompt({ ...params, ...which }, ctx)
+      return { version: prompt.version, items: [...lint(lintSubject(prompt))], ...(llm && { warnings: [noModel] }) }
     },
   }),
 ]

@@ -175,10 +175,7 @@ export const manage = (gate: LabelGate): AnyEndpoint[] => [
     params: PromptId,
     query: Strict({ force: Type.Optional(Type.Boolean({ description: 'Also when others need it; needs prompts:force' })) }),
     errors: [PromptNotFound, PromptInUse, PreconditionFailed],
-    handle: async ({ params, query, ifMatch }, ctx) => {
-      await deletePrompt(gate)({ ...params, ...query, ifMatch }, ctx)
-      return {}
-    },
+    handle: ({ params, query, ifMatch }, ctx) => deletePrompt(gate)({ ...params, ...query, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.restore',

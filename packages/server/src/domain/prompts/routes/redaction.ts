@@ -57,9 +57,6 @@ export const redaction: AnyEndpoint[] = [
     summary: 'Withdraw a request to redact a version',
     params: AtVersion,
     errors: [RedactionNotFound, PromptNotFound],
-    handle: async ({ params }, ctx) => {
-      await withdrawRedaction(params, ctx)
-      return {}
-    },
+    handle: ({ params }, ctx) => withdrawRedaction(params, ctx),
   }),
 ]

@@ -114,10 +114,7 @@ export const versions = (gate: LabelGate): AnyEndpoint[] => [
     summary: 'Take a label away',
     params: AtLabel,
     errors: [LabelNotFound, PromptNotFound, LabelInUse, LabelProtected, PreconditionFailed],
-    handle: async ({ params, ifMatch }, ctx) => {
-      await deleteLabel(gate)({ ...params, ifMatch }, ctx)
-      return {}
-    },
+    handle: ({ params, ifMatch }, ctx) => deleteLabel(gate)({ ...params, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.labelHistory',

@@ -1,8 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
+import type { Principal } from '../../../core/access.ts'
 import type { Db } from '../../../core/db.ts'
 import { unprocessable } from '../../../core/problem.ts'
 import { IncludeNotFound } from '../model/failures.ts'
-import { type Edge, followed, type Graph, maxIncludes, nodeKey } from '../model/includes.ts'
+import { type Edge, followed, type Graph, type Includers, maxIncludes, namedTo, nodeKey, tellIncluders } from '../model/includes.ts'
 import { formatReference, type IncludeRef } from '../model/templates/index.ts'
 import '../tables.ts'
 
@@ -83,17 +84,18 @@ export const includeStore = (tx: Db) => ({
     return rows.map((row) => row.version)
   },
 
-  /** The graph around one version, all the way down to what it includes and up to who includes it; of live prompts only. */
-  around: (promptId: string, version: number): Promise<Graph> => loadGraph(tx, promptId, version),
+  /** The graph around one version, all the way down to what it includes and up to who includes it; of live prompts only. @param actor who is told of it */
+  around: (promptId: string, version: number, actor: Principal): Promise<Graph> => loadGraph(tx, promptId, version, actor),
 })
 
-type Link = { fromId: string; fromVersion: number; fromName: string; toId: string; toVersion: number; toName: string }
+type Node = { id: string; version: number; category: string; name: string }
+type Link = { from: Node; to: Node }
 
 /** True when the include `i` leads to the version of a node: it pins it, or it follows its prompt and the version is live. */
 const leadsTo = (node: Fragment): Fragment =>
   sql`(i.target_version = ${node}.version or (i.target_version is null and ${isLive(sql`${node}.id`, sql`${node}.version`)}))`
 
-async function loadGraph(tx: Db, promptId: string, version: number): Promise<Graph> {
+async function loadGraph(tx: Db, promptId: string, version: number, actor: Principal): Promise<Graph> {
   const { rows } = await sql<Link>`
     with recursive down (id, version) as (
       select ${promptId}::uuid, ${version}::int
@@ -113,21 +115,22 @@ async function loadGraph(tx: Db, promptId: string, version: number): Promise<Gra
       join prompt p on p.id = i.prompt_id and p.deleted_at is null
       where ${isLive(sql`i.prompt_id`, sql`i.version`)} or ${isPinned(sql`i.prompt_id`, sql`i.version`)}
     ), node as (
-      select n.id, n.version, p.category || '/' || p.name as name from (select * from down union select * from up) n join prompt p on p.id = n.id
+      select n.id, n.version, p.category, p.name from (select * from down union select * from up) n join prompt p on p.id = n.id
     )
-    select a.id as from_id, a.version as from_version, a.name as from_name, b.id as to_id, b.version as to_version, b.name as to_name
+    select to_json(a) as "from", to_json(b) as "to"
     from node a join prompt_include i on i.prompt_id = a.id and i.version = a.version
     join node b on b.id = i.target_id and ${leadsTo(sql`b`)}`.execute(tx)
-  return graphOf(rows)
+  return graphOf(rows, actor)
 }
 
-function graphOf(rows: readonly Link[]): Graph {
+function graphOf(rows: readonly Link[], actor: Principal): Graph {
   const names = new Map<string, string>()
-  const links = rows.map((row) => {
-    const [from, to] = [nodeKey(row.fromId, row.fromVersion), nodeKey(row.toId, row.toVersion)]
-    names.set(from, row.fromName).set(to, row.toName)
-    return { from, to }
-  })
+  const keyOf = (node: Node): string => {
+    const key = nodeKey(node.id, node.version)
+    names.set(key, namedTo(actor, node))
+    return key
+  }
+  const links = rows.map(({ from, to }) => ({ from: keyOf(from), to: keyOf(to) }))
   return { links, nameOf: (node) => names.get(node) ?? node }
 }
 
@@ -156,24 +159,30 @@ async function findTarget(tx: Db, ref: IncludeRef, known: string | null, at: str
 
 const refuse = (detail: string) => unprocessable(IncludeNotFound, '/content', 'include.not_found', detail)
 
-/** Prompts that need the given one, by versions that are served, newest or pinned: `category/name`, at most 20; by one label, or by any. */
-export const includersOf = (tx: Db, targetId: string, label?: string): Promise<string[]> =>
-  includersBy(tx, targetId, label === undefined ? sql`true` : sql`i.target_label = ${label}`)
+type Target = Readonly<{ id: string; actor: Principal }>
+
+/**
+ * Prompts that need the given one, by versions that are served, newest or pinned; at most 20; by one label, or by any.
+ * @param tx shows all prompts, so that hidden ones count too
+ * @param target.actor who is told of them
+ */
+export const includersOf = (tx: Db, target: Target, label?: string): Promise<Includers> =>
+  includersBy(tx, target, label === undefined ? sql`true` : sql`i.target_label = ${label}`)
 
 /** Those of them that follow a label, whichever. */
-export const followersOf = (tx: Db, targetId: string): Promise<string[]> => includersBy(tx, targetId, sql`i.target_label is not null`)
+export const followersOf = (tx: Db, target: Target): Promise<Includers> => includersBy(tx, target, sql`i.target_label is not null`)
 
 /** Those of them that pin a version. */
-export const pinnersOf = (tx: Db, targetId: string, version: number): Promise<string[]> =>
-  includersBy(tx, targetId, sql`i.target_version = ${version}`)
+export const pinnersOf = (tx: Db, target: Target, version: number): Promise<Includers> =>
+  includersBy(tx, target, sql`i.target_version = ${version}`)
 
-async function includersBy(tx: Db, targetId: string, way: Fragment): Promise<string[]> {
-  const { rows } = await sql<{ name: string }>`
-    select distinct p.category || '/' || p.name as name
+async function includersBy(tx: Db, { id, actor }: Target, way: Fragment): Promise<Includers> {
+  const { rows } = await sql<{ category: string; name: string }>`
+    select distinct p.category, p.name
     from prompt_include i
     join prompt p on p.id = i.prompt_id and p.deleted_at is null and p.id <> i.target_id
-    where i.target_id = ${targetId} and ${way}
+    where i.target_id = ${id} and ${way}
       and (${isLive(sql`i.prompt_id`, sql`i.version`)} or ${isPinned(sql`i.prompt_id`, sql`i.version`)})
-    order by 1 limit 20`.execute(tx)
-  return rows.map(({ name }) => name)
+    order by 1, 2 limit 20`.execute(tx)
+  return tellIncluders(rows, actor)
 }

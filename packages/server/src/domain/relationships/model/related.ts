@@ -19,7 +19,7 @@ export const Related = Strict(
     }),
     reasons: Type.Array(
       Strict({
-        kind: Type.String({ description: 'relationship, content, includers, tags, …' }),
+        kind: Type.String({ description: 'relationship, content, includers, tags, documents, …' }),
         score: Score,
         detail: Type.String(),
       }),
@@ -38,6 +38,9 @@ const leastContent = 0.1
 export type Shared = Readonly<{ promptId: string; kind: string; score: number; detail: string }>
 /** A source of such evidence: for a prompt others, at most some hundred. Contexts that know of uses give one; `app.ts` passes it. */
 export type SharedUse = (promptId: string, ctx: Ctx) => Promise<readonly Shared[]>
+
+/** Finds prompts by their words: the ids of those most like a text, best first. Search knows; `app.ts` passes it. */
+export type Similar = (text: string, limit: number, ctx: Ctx) => Promise<readonly string[]>
 
 export type Candidate = Readonly<{ id: string; category: string; name: string; description: string; text: string }>
 export type Explicit = Readonly<{ promptId: string; type: RelationshipType; strength: number; outgoing: boolean }>

@@ -77,3 +77,17 @@ export async function getRelationship({ relationshipId }: { relationshipId: stri
   if (!rows[0]) throw new AppError(RelationshipNotFound, `There is no relationship ${relationshipId}.`)
   return view(rows[0])
 }
+
+/** The prompts that are said to replace one, the strongest first, twenty at most; deleted and hidden ones among them. */
+export async function replacementsOf(db: Db, id: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('relationship')
+    .select('sourceId')
+    .where('targetId', '=', id)
+    .where('type', '=', 'replaces')
+    .orderBy('strength', 'desc')
+    .orderBy('id')
+    .limit(20)
+    .execute()
+  return rows.map(({ sourceId }) => sourceId)
+}

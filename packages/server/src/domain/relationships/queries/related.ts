@@ -3,33 +3,37 @@ import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { pageSize } from '../../../core/page.ts'
 import { findTexts, livePrompts, promptsNearby } from '../../prompts/index.ts'
-import { type Candidate, type Explicit, type Related, ranked, rate, type Shared, type SharedUse } from '../model/related.ts'
+import { type Candidate, type Explicit, type Related, ranked, rate, type Shared, type SharedUse, type Similar } from '../model/related.ts'
 import { similarities } from '../model/similarity.ts'
 import { assertLive } from './list.ts'
 import '../tables.ts'
 
-/** How many prompts are compared: those related, then those used alike, then neighbours by name in the category. */
+/** How many prompts are compared: those related, those most like it in their words, those used alike, then neighbours by name in the category. */
 const maxCandidates = 300
 const maxEach = 100
+/** Where a prompt's newest words have not come into the index yet, the neighbours by name are there. */
+const maxAlike = 50
+
+export type Sources = Readonly<{ sharedUse: readonly SharedUse[]; similar: Similar }>
 
 /** Prompts that are related to one, with the parts of the score and what they were made of. Templates are never among them. */
 export async function getRelated(
   { id, limit = 10 }: { id: string; limit?: number | undefined },
-  sources: readonly SharedUse[],
+  { sharedUse, similar }: Sources,
   ctx: Ctx,
 ): Promise<{ items: Related[]; compared: number }> {
   await ctx.read((db) => assertLive(db, id))
-  const elsewhere = (await Promise.all(sources.map((source) => source(id, ctx)))).flat()
+  const elsewhere = (await Promise.all(sharedUse.map((source) => source(id, ctx)))).flat()
+  const [own] = await ctx.read((db) => findTexts(db, [id]))
+  if (!own) return { items: [], compared: 0 }
+  const alike = await similar(wordsOf(own), maxAlike, ctx)
   return ctx.read(async (db) => {
     const explicit = await findExplicit(db, id)
     const shared = [...(await sharedIncluders(db, id)), ...elsewhere]
     const nearby = await promptsNearby(db, id, maxEach)
-    const ids = [...explicit.map(({ promptId }) => promptId), ...shared.map(({ promptId }) => promptId), ...nearby]
+    const ids = [...explicit.map(({ promptId }) => promptId), ...alike, ...shared.map(({ promptId }) => promptId), ...nearby]
     const wanted = [...new Set(ids)].filter((one) => one !== id).slice(0, maxCandidates)
-    const texts = await findTexts(db, [id, ...wanted])
-    const own = texts.find((one) => one.id === id)
-    if (!own) return { items: [], compared: 0 }
-    const candidates = texts.filter((one) => one.id !== id && !one.isTemplate)
+    const candidates = (await findTexts(db, wanted)).filter(({ isTemplate }) => !isTemplate)
     return { items: rateAll(own, candidates, explicit, shared).slice(0, pageSize(limit)), compared: candidates.length }
   })
 }

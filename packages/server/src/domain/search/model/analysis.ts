@@ -122,29 +122,40 @@ const signStarts = (text: string, start: number, end: number): number[] => {
 /** True when the query has words that could be spelt wrongly. */
 export const isSpellable = (term: string): boolean => term.length >= 4 && /^[\p{L}]+$/u.test(term) && !unspaced.test(term)
 
+/** The tokens of a text whose terms are among some, in order. */
+export type Finder = (text: string) => Iterable<Token>
+
 /**
- * The tokens of a text whose terms are among these, like `tokens` and a filter, but without looking at every word where
- * that can be avoided.
+ * Looks for terms in texts: like `tokens` and a filter, but it works out only those words that begin as a term does or
+ * that are not ASCII. (A word of ASCII begins with its term; only of "-ies" the term's "y" is not there.)
  */
-export function* tokensAmong(text: string, terms: ReadonlySet<string>): Generator<Token> {
-  if (!isAscii(text)) {
-    for (const token of tokens(text)) if (terms.has(token.term)) yield token
-    return
-  }
-  const beginnings = [...new Set([...terms].filter((term) => /^[a-z0-9]+$/.test(term)).map((term) => term.slice(0, 3)))]
-  if (beginnings.length === 0) return
-  let from = 0
-  const hint = new RegExp(beginnings.join('|'), 'gi')
-  for (let hit = hint.exec(text); hit; hit = hint.exec(text)) {
-    let start = hit.index
-    while (start > from && isWordSign(text.charCodeAt(start - 1))) start--
-    asciiRuns.lastIndex = start
-    const [run = ''] = asciiRuns.exec(text) ?? []
-    asciiRuns.lastIndex = 0
-    for (const { term, start: at, end } of partsOf(run)) if (terms.has(term)) yield { term, start: start + at, end: start + end }
-    from = start + run.length
-    hint.lastIndex = from
+export function finderOf(terms: ReadonlySet<string>): Finder {
+  const beginnings = [...terms].filter((term) => /^[a-z0-9]+$/.test(term)).map((term) => term.replace(/(?<=..)y$/, ''))
+  const hint = new RegExp([...new Set(beginnings), notAscii].join('|'), 'gi')
+  return function* (text) {
+    for (let end = 0; ; ) {
+      hint.lastIndex = end
+      const hit = hint.exec(text)
+      if (!hit) return
+      let start = hit.index
+      end = start + 1
+      while (start > 0 && isSign(text.charCodeAt(start - 1))) start--
+      while (isSign(text.charCodeAt(end))) end++
+      for (const { term, start: from, end: to } of tokensOf(text.slice(start, end)))
+        if (terms.has(term)) yield { term, start: start + from, end: start + to }
+    }
   }
 }
 
-const isWordSign = (code: number): boolean => (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
+/** Dashes, quotes and bullets stand between words as ASCII's do. */
+const notAscii = String.raw`[^\0-\x7f\u2010-\u2027]`
+
+/** What can be part of a word. */
+const isSign = (code: number): boolean =>
+  (code >= 48 && code <= 57) ||
+  (code >= 65 && code <= 90) ||
+  (code >= 97 && code <= 122) ||
+  (code > 127 && (code < 0x2010 || code > 0x2027))
+
+/** Of a piece without blanks. */
+const tokensOf = (piece: string): Iterable<Token> => (isAscii(piece) ? partsOf(piece) : tokens(piece))

@@ -1,4 +1,4 @@
-import { tokensAmong } from './analysis.ts'
+import { type Finder, finderOf } from './analysis.ts'
 import type { Highlight } from './shapes.ts'
 
 /** Characters on each side of a match, how many pieces of a content, and how much of it is looked through. */
@@ -20,8 +20,9 @@ export type Highlightable = Readonly<{
 /** Where a prompt has the terms: short fields whole, long ones in pieces. @param terms as the index has them */
 export function highlightsOf(prompt: Highlightable, terms: ReadonlySet<string>): Highlight[] {
   if (terms.size === 0) return []
+  const find = finderOf(terms)
   const whole = (field: Field, text: string): Highlight[] => {
-    const ranges = matches(text, terms, 20)
+    const ranges = matches(find(text), 20)
     return ranges.length > 0 ? [{ field, text, ranges }] : []
   }
   return [
@@ -30,15 +31,15 @@ export function highlightsOf(prompt: Highlightable, terms: ReadonlySet<string>):
     ...prompt.variables
       .flatMap(({ name, description }) => [...whole('variables', name), ...whole('variables', description ?? '')])
       .slice(0, 3),
-    ...pieces('description', prompt.description, terms),
-    ...pieces('content', prompt.content.slice(0, lookedThrough), terms),
+    ...pieces('description', prompt.description, find),
+    ...pieces('content', prompt.content.slice(0, lookedThrough), find),
   ]
 }
 
 /** The first ranges that match, in order, overlapping ones as one. */
-function matches(text: string, terms: ReadonlySet<string>, limit: number): Range[] {
+function matches(tokens: Iterable<Range>, limit: number): Range[] {
   const found: { start: number; end: number }[] = []
-  for (const { start, end } of tokensAmong(text, terms)) {
+  for (const { start, end } of tokens) {
     const last = found.at(-1)
     if (last && start <= last.end) last.end = Math.max(last.end, end)
     else if (found.push({ start, end }) >= limit) break
@@ -46,9 +47,9 @@ function matches(text: string, terms: ReadonlySet<string>, limit: number): Range
   return found
 }
 
-function pieces(field: Field, text: string, terms: ReadonlySet<string>): Highlight[] {
+function pieces(field: Field, text: string, find: Finder): Highlight[] {
   const groups: Range[][] = []
-  for (const range of matches(text, terms, 12)) {
+  for (const range of matches(find(text), 12)) {
     const group = groups.at(-1)
     if (group && range.end - group[0]!.start <= 2 * around) group.push(range)
     else if (groups.length < maxPieces) groups.push([range])

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { queryTerms, tokens, tokensAmong } from './analysis.ts'
+import { finderOf, queryTerms, tokens } from './analysis.ts'
 import { highlightsOf } from './highlights.ts'
 import { mixed, planOf } from './ranking.ts'
 import { editDistance, likeliest } from './spelling.ts'
@@ -30,14 +30,18 @@ describe('words', () => {
       }),
     ))
 
+  const pieces = 'cat Cats concat fooBar BARs bar stories story Story4 flies y ies _ é 日本 ca ba ’ … • ‼ — 🎉 ｃａｔ Café'
+    .split(' ')
+    .concat(' ', ' ')
   test('looking for some terms gives the same as looking at all tokens', () =>
     fc.assert(
       fc.property(
-        fc.array(fc.constantFrom('cat', 'Cats', 'concat', 'fooBar', 'bar', '_', ' ', 'é', '日本', 'ca', 'ba'), { maxLength: 12 }),
-        (parts) => {
+        fc.array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'grapheme', maxLength: 4 })), { maxLength: 12 }),
+        fc.subarray(['cat', 'bar', 'foobar', 'story', 'y', 'fly', '4', '日', '日本', '🎉', 'cafe']),
+        (parts, chosen) => {
           const text = parts.join('')
-          const terms = new Set(['cat', 'bar', 'foobar', '日'])
-          expect([...tokensAmong(text, terms)]).toEqual([...tokens(text)].filter(({ term }) => terms.has(term)))
+          const terms = new Set([...chosen, ...termsOf(text).slice(0, 2)])
+          expect([...finderOf(terms)(text)]).toEqual([...tokens(text)].filter(({ term }) => terms.has(term)))
         },
       ),
     ))

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
@@ -53,15 +53,22 @@ export async function searchPrompts<F extends Facts>(input: SearchRequest, parts
   const offset = input.cursor === undefined ? 0 : Number(ctx.cursors.decode(scope, input.cursor)[0])
   const depth = input.facets?.length ? maxCandidates : Math.min(maxCandidates, offset + size + 1)
   const asked: Asked = { input, filters: input.filters ?? {}, depth, vocabulary: parts.vocabulary, ctx }
-  const { ranked, understood, warnings, mode, facets } = await rankingOf(asked, parts.meaning)
-  const page = ranked.slice(offset, offset + size)
-  const scores = new Map(page.map(({ id, score }) => [id, score]))
-  const found = await parts.neighbours.find([...scores.keys()], ctx)
+  const rankingOf = await prepare(asked, parts.meaning)
+  const { ranking, facets, found } = await ctx.system(async (db) => {
+    const ranking = await rankingOf(db)
+    const facets = await facetsOf(db, ranking, asked)
+    // What is shown is read as the caller: a mistake in the ranking shows nothing.
+    const ids = ranking.ranked.slice(offset, offset + size).map(({ id }) => id)
+    return { ranking, facets, found: await parts.neighbours.find(ids, await ctx.narrowed(db)) }
+  }, 'read')
+  const { ranked, mode, understood, warnings } = ranking
+  const scores = new Map(ranked.map(({ id, score }) => [id, score]))
+  const words = understood?.words ?? new Set()
   return {
     items: found.map(({ item, text, variables }) => ({
       ...item,
       score: scores.get(item.id)!,
-      highlights: highlightsOf({ ...item, variables, content: text }, understood?.words ?? new Set()),
+      highlights: highlightsOf({ ...item, variables, content: text }, words),
     })),
     nextCursor: ranked.length > offset + size ? ctx.cursors.encode(scope, [offset + size]) : null,
     mode,
@@ -74,29 +81,27 @@ export async function searchPrompts<F extends Facts>(input: SearchRequest, parts
 /** A cursor belongs to one query with its filters. */
 function scopeOf({ query, filters = {}, mode = 'keyword' }: SearchRequest, ctx: Ctx): string {
   const asked = JSON.stringify([query, mode, Object.entries(filters).sort()])
-  return `search ${ctx.workspaceId} ${createHash('sha256').update(asked).digest('base64url')}`
+  return `search ${ctx.workspaceId} ${hash('sha256', asked, 'base64url')}`
 }
 
-async function rankingOf(asked: Asked, meaning: Meaning | undefined): Promise<Ranking & { facets?: FacetsFound }> {
-  const { input, ctx } = asked
-  const { query, mode = 'keyword' } = input
-  if (query.trim() === '') return ctx.system(async (db) => withFacets(db, await latest(db, asked, mode), asked), 'read')
-  if (mode === 'keyword') return ctx.system(async (db) => withFacets(db, await byWords(db, asked, asked.depth), asked), 'read')
+/** What has to wait for the encoder, and does so without a transaction. @returns how to rank */
+async function prepare(asked: Asked, meaning: Meaning | undefined): Promise<(db: Db) => Promise<Ranking>> {
+  const { query, mode = 'keyword' } = asked.input
+  if (query.trim() === '') return (db) => latest(db, asked, mode)
+  if (mode === 'keyword') return (db) => byWords(db, asked, asked.depth)
   // Begun before the words are looked for, so that both take their time at once; a failure is a value, looked at later.
   const encoding = meaning?.encode(query).catch((error: Error) => error)
-  const words = mode === 'hybrid' ? await ctx.system((db) => byWords(db, asked, Math.max(mixedOfEach, asked.depth)), 'read') : undefined
+  const words =
+    mode === 'hybrid' ? await asked.ctx.system((db) => byWords(db, asked, Math.max(mixedOfEach, asked.depth)), 'read') : undefined
   const vector = await encoding
-  return ctx.system(async (db) => {
-    const ranking =
-      meaning && vector && !(vector instanceof Error) ? await byMeaning(db, asked, { meaning, vector, words }) : degraded(words, meaning)
-    return withFacets(db, ranking, asked)
-  }, 'read')
+  if (!meaning || !vector || vector instanceof Error) return async () => degraded(words, meaning)
+  return (db) => byMeaning(db, asked, { meaning, vector, words })
 }
 
-async function withFacets(db: Db, ranking: Ranking, { input: { facets = [] }, ctx }: Asked): Promise<Ranking & { facets?: FacetsFound }> {
-  if (facets.length === 0) return ranking
-  const ids = ranking.ranked.slice(0, maxCandidates).map(({ id }) => id)
-  return { ...ranking, facets: await countFacets(db, ids, facets, ctx) }
+async function facetsOf(db: Db, { ranked }: Ranking, { input: { facets = [] }, ctx }: Asked): Promise<FacetsFound | undefined> {
+  if (facets.length === 0) return undefined
+  const ids = ranked.slice(0, maxCandidates).map(({ id }) => id)
+  return countFacets(db, ids, facets, ctx)
 }
 
 async function byWords(db: Db, { input: { query }, filters, vocabulary, ctx }: Asked, limit: number): Promise<Ranking> {
@@ -120,7 +125,7 @@ async function byMeaning(db: Db, { filters, depth, ctx }: Asked, { meaning, vect
 
 /** Without an encoder words alone answer a hybrid search, and say so. @throws EncoderUnavailable (503) */
 function degraded(words: Ranking | undefined, meaning: Meaning | undefined): Ranking {
-  if (!words) throw new AppError(EncoderUnavailable, semanticAway, { headers: { 'Retry-After': '5' } })
+  if (!words) throw new AppError(EncoderUnavailable, semanticAway, meaning && { headers: { 'Retry-After': '5' } }) // one that is off stays so
   return { ...words, warnings: [...words.warnings, meaning ? encoderAway : encoderOff] }
 }
 

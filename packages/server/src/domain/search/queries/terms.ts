@@ -41,14 +41,12 @@ export async function understand(
   ctx: Ctx,
 ): Promise<Understood> {
   const { workspaceId } = ctx
-  const counted = await countTerms(
-    db,
-    { vocabulary, workspaceId },
-    asked.map(({ term }) => term),
-  )
+  const { counted, similar } = await lookUp(db, { asked, vocabulary }, ctx)
   const found = asked.flatMap(({ term }) => counted.get(term) ?? []).map((one) => ({ ...one, factor: 1 }))
-  const unknown = asked.filter(({ term }) => !counted.has(term) && isSpellable(term)).slice(0, maxRespelt)
-  const likely = unknown.length === 0 ? [] : await spellings(db, unknown, ctx)
+  const likely = asked.flatMap((one) => {
+    const by = likeliest(one.term, similar.get(one.term) ?? [])
+    return by ? [{ ...one, by }] : []
+  })
   const known = new Map<number, KnownTerm>(likely.map(({ by: { id, documents } }) => [id, { id, documents, factor: respeltFactor }]))
   for (const one of found) known.set(one.id, one)
   return {
@@ -64,57 +62,66 @@ export async function understand(
   }
 }
 
-type Whose = Readonly<{ vocabulary: Vocabulary; workspaceId: string }>
+type Looked = Readonly<{
+  /** Terms that there are. */
+  counted: ReadonlyMap<string, Counted>
+  /** Of terms that there are not: similar ones. */
+  similar: ReadonlyMap<string, Spelling[]>
+}>
 
-async function countTerms(
+/** What the index has of these terms: remembered, or by one statement. */
+async function lookUp(
   db: Db,
-  { vocabulary: { terms: kept }, workspaceId }: Whose,
-  terms: readonly string[],
-): Promise<Map<string, Counted>> {
+  { asked, vocabulary: { terms: kept } }: { asked: readonly QueryTerm[]; vocabulary: Vocabulary },
+  ctx: Ctx,
+): Promise<Looked> {
   const counted = new Map<string, Counted>()
-  const missing: string[] = []
-  for (const term of terms) {
-    const known = kept.get(`${workspaceId} ${term}`)
+  const similar = new Map<string, Spelling[]>()
+  for (const { term } of asked) {
+    const known = kept.get(`${ctx.workspaceId} ${term}`)
     if (known) counted.set(term, known)
-    else missing.push(term)
   }
-  if (missing.length === 0) return counted
-  const { rows } = await sql<Counted & { term: string }>`/*hot:search_terms*/
-    select term, id, documents from search_term where workspace_id = ${workspaceId} and term = any (${missing}::text[]) and documents > 0`.execute(
-    db,
-  )
-  for (const { term, id, documents } of rows) {
-    counted.set(term, { id, documents })
-    kept.set(`${workspaceId} ${term}`, { id, documents })
+  const missing = asked.flatMap(({ term }) => (counted.has(term) ? [] : term))
+  if (missing.length === 0) return { counted, similar }
+  for (const { wanted, isExact, ...found } of await askFor(db, missing, ctx)) {
+    if (!isExact) similar.set(wanted, [...(similar.get(wanted) ?? []), found])
+    else {
+      const one = { id: found.id, documents: found.documents }
+      counted.set(wanted, one)
+      kept.set(`${ctx.workspaceId} ${wanted}`, one)
+    }
   }
-  return counted
+  return { counted, similar }
 }
 
-async function totalOf(db: Db, { vocabulary: { totals }, workspaceId }: Whose): Promise<number> {
+type Answered = Spelling & Readonly<{ wanted: string; isExact: boolean }>
+
+/** Each word itself; for the first few that there are not, similar ones that are in prompts that the caller may see. */
+async function askFor(db: Db, terms: readonly string[], { workspaceId, actor }: Ctx): Promise<Answered[]> {
+  const visible = visibleCategories(actor)
+  const seen = visible
+    ? sql`exists (select 1 from search_document d where d.workspace_id = t.workspace_id and d.terms && array[t.id] and d.category = any (${[...visible]}::text[]))`
+    : sql`true`
+  // Without a limit there is one text, which is planned once per connection.
+  const { rows } = await sql<Answered>`${sql.raw(visible ? '' : '/*hot:search_terms*/')}
+    with asked as (
+      select a.wanted, e.id, e.documents,
+        e.id is null and spellable and row_number() over (partition by e.id is null and spellable order by n) <= ${maxRespelt} as is_lacking
+      from unnest(${[...terms]}::text[], ${terms.map(isSpellable)}::boolean[]) with ordinality as a (wanted, spellable, n)
+      left join search_term e on e.workspace_id = ${workspaceId} and e.term = a.wanted and e.documents > 0)
+    select wanted, true as is_exact, wanted as term, id, documents from asked where id is not null
+    union all
+    select wanted, false, t.term, t.id, t.documents from asked cross join lateral (
+      select * from search_term t
+      where is_lacking and t.workspace_id = ${workspaceId} and t.documents > 0 and t.term % wanted and ${seen}
+      order by similarity(t.term, wanted) desc, t.documents desc limit 20) t`.execute(db)
+  return rows
+}
+
+async function totalOf(db: Db, { vocabulary: { totals }, workspaceId }: { vocabulary: Vocabulary; workspaceId: string }): Promise<number> {
   const known = totals.get(workspaceId)
   if (known) return known.documents
   const row = await db.selectFrom('searchStatistics').select('documents').where('workspaceId', '=', workspaceId).executeTakeFirst()
   totals.set(workspaceId, { documents: row?.documents ?? 0 })
   return row?.documents ?? 0
-}
-
-/** For words that there are not the likeliest that there is, in prompts that the caller may see. */
-async function spellings(db: Db, unknown: readonly QueryTerm[], ctx: Ctx): Promise<(QueryTerm & { by: Spelling })[]> {
-  const visible = visibleCategories(ctx.actor)
-  const seen = visible
-    ? sql`exists (select 1 from search_document d where d.workspace_id = t.workspace_id and d.terms && array[t.id] and d.category = any (${[...visible]}::text[]))`
-    : sql`true`
-  const { rows } = await sql<Spelling & { wanted: string }>`
-    select w.term as wanted, t.term, t.id, t.documents from unnest(${unknown.map(({ term }) => term)}::text[]) w (term)
-    cross join lateral (
-      select * from search_term t
-      where t.workspace_id = ${ctx.workspaceId} and t.documents > 0 and t.term % w.term and ${seen}
-      order by similarity(t.term, w.term) desc, t.documents desc limit 20) t`.execute(db)
-  return unknown.flatMap((one) => {
-    const by = likeliest(
-      one.term,
-      rows.filter(({ wanted }) => wanted === one.term),
-    )
-    return by ? [{ ...one, by }] : []
-  })
 }

@@ -77,7 +77,7 @@ const processesWith = (home: string): number[] =>
     .sort((a, b) => a - b)
 
 /** Wait until it is so. @throws after `ms` */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+export async function until(what: string, isSo: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
   for (const end = Date.now() + ms; !(await isSo()); await sleep(10)) if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
 }
 
@@ -93,9 +93,9 @@ export async function query(connectionString: string, sql: string): Promise<unkn
   }
 }
 
-/** The same, tried again for 20 s while the server is away. */
+/** The same, tried again for 60 s while the server is away. */
 export async function queryPatiently(connectionString: string, sql: string): Promise<unknown[][]> {
-  for (const end = Date.now() + 20_000; ; await sleep(20)) {
+  for (const end = Date.now() + 60_000; ; await sleep(20)) {
     try {
       return await query(connectionString, sql)
     } catch (error) {

@@ -31,7 +31,6 @@ const hand = endpoint({
   summary: 'Hand work to a job',
   handle: async (_input, ctx) => {
     await ctx.transact((tx) => ctx.enqueue(tx, note, {}))
-    return {}
   },
 })
 

@@ -9,7 +9,7 @@ const loop: Record<string, unknown> = {}
 loop.loop = loop
 
 /** Generous, as test machines are busy: a bomb that goes off takes minutes. */
-const soon = 3000
+const soon = 20_000
 const measured = <T>(work: () => T): { ms: number; error: unknown } => {
   const start = performance.now()
   let error: unknown
@@ -106,6 +106,6 @@ describe('large and odd texts parse in seconds', () => {
   ])('%s of %s', (_name, engine, text) => {
     const { ms, error } = measured(() => parseTemplate(engine, text))
     expect([undefined, 'TemplateInvalid']).toContain((error as Error | undefined)?.name)
-    expect(ms).toBeLessThan(10_000)
+    expect(ms).toBeLessThan(30_000)
   })
 })

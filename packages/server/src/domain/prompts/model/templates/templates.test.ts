@@ -136,7 +136,7 @@ describe('every engine', () => {
         } catch (error) {
           expect(error).toBeInstanceOf(RenderLimit)
         }
-        expect(performance.now() - start).toBeLessThan(2000)
+        expect(performance.now() - start).toBeLessThan(20_000)
       }),
       { numRuns: 50 },
     )
