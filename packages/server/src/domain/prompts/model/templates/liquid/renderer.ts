@@ -13,12 +13,12 @@ export function* renderNodes(nodes: Node[], context: Context, emitter?: Emitter)
   const target = emitter ?? bufferEmitter(run)
   for (const node of nodes) {
     spend(run, 1)
+    checkTime(run)
     const { token } = node
     if (TypeGuards.isHTMLToken(token)) {
       target.write(token.getContent()) // plain text, as liquidjs would write it, without a generator
       continue
     }
-    checkTime(run)
     try {
       const text = yield node.render(context, target)
       if (text) target.write(text)
