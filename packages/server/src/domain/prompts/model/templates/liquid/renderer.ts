@@ -11,14 +11,15 @@ import { bufferEmitter, runOf } from './sandbox.ts'
 export function* renderNodes(nodes: Node[], context: Context, emitter?: Emitter): Generator<unknown, string, unknown> {
   const run = runOf(context)
   const target = emitter ?? bufferEmitter(run)
+  checkTime(run) // for texts, which alternate with nodes that look at the clock themselves
   for (const node of nodes) {
     spend(run, 1)
-    checkTime(run)
     const { token } = node
     if (TypeGuards.isHTMLToken(token)) {
       target.write(token.getContent()) // plain text, as liquidjs would write it, without a generator
       continue
     }
+    checkTime(run)
     try {
       const text = yield node.render(context, target)
       if (text) target.write(text)
