@@ -10,12 +10,10 @@ export type Wire = Readonly<{
    * followed in the same packet begins with "+ ": nobody waits for it alone.
    */
   statements(): ReadonlyMap<string, number>
-  /** How often a client has waited for the database, since the last `reset`. */
-  roundTrips(): number
   reset(): void
 }>
 
-type Counts = { statements: Map<string, number>; roundTrips: number }
+type Counts = Map<string, number>
 
 /**
  * Run with a wire-tap: a TCP port that passes everything on to the PostgreSQL of a data folder and reads what the
@@ -23,7 +21,7 @@ type Counts = { statements: Map<string, number>; roundTrips: number }
  * not tell who asked.
  */
 export async function withWire<T>(dataDir: string, work: (wire: Wire) => Promise<T>): Promise<T> {
-  const counts: Counts = { statements: new Map(), roundTrips: 0 }
+  const counts: Counts = new Map()
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (client) => {
     const database = connect(join(dataDir, 'postgres', 'run', '.s.PGSQL.5432'))
@@ -43,11 +41,9 @@ export async function withWire<T>(dataDir: string, work: (wire: Wire) => Promise
   try {
     return await work({
       databaseUrl: `postgresql://postgres@127.0.0.1:${(server.address() as AddressInfo).port}/promptstore`,
-      statements: () => new Map(counts.statements),
-      roundTrips: () => counts.roundTrips,
+      statements: () => new Map(counts),
       reset() {
-        counts.statements.clear()
-        counts.roundTrips = 0
+        counts.clear()
       },
     })
   } finally {
@@ -63,7 +59,6 @@ function reader(counts: Counts): (chunk: Buffer) => void {
   const texts = new Map<string, string>()
   const message = (type: string, body: Buffer, isLast: boolean) => {
     const strings = () => body.toString('utf8').split('\0')
-    if ((type === 'Q' || type === 'S') && isLast) counts.roundTrips++
     if (type === 'Q') count(counts, `${isLast ? '' : '+ '}${strings()[0]}`)
     if (type === 'P') texts.set(strings()[0]!, strings()[1]!)
     if (type === 'B') count(counts, strings()[1] || (texts.get('') ?? '?'))
@@ -82,7 +77,7 @@ function reader(counts: Counts): (chunk: Buffer) => void {
   }
 }
 
-const count = ({ statements }: Counts, text: string): void => {
+const count = (counts: Counts, text: string): void => {
   const key = text.replace(/\s+/g, ' ').trim().slice(0, 80)
-  statements.set(key, (statements.get(key) ?? 0) + 1)
+  counts.set(key, (counts.get(key) ?? 0) + 1)
 }

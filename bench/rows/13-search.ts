@@ -55,7 +55,10 @@ async function indexAll({ query }: Installation, { port }: Service, prompts: num
   }
   await query('vacuum analyze search_document')
   await query('vacuum analyze search_term')
-  return (performance.now() - startedAt) / 1000
+  const seconds = (performance.now() - startedAt) / 1000
+  // The service remembers for half a minute how rare a word is; the rival looks each time.
+  await new Promise((resolve) => setTimeout(resolve, 31_000))
+  return seconds
 }
 
 async function keywordAt(generator: Generator, service: Service, installation: Installation, texts: readonly string[], rounds: number) {

@@ -86,7 +86,7 @@ export function createRuntime(parts: {
       system: (work, mode = 'write') => database.within('system', mode, work),
       async narrowed(db) {
         await database.narrow(db, own)
-        return joined(ctx, db)
+        return { ...joined(ctx, db), read: (work) => work(db) } // the transaction itself is limited now, to its end
       },
       async transact(work) {
         let committed: Emitted = { events: [], jobs: 0 }

@@ -4,7 +4,7 @@ import { type Areas, cacheInvalidated, matcher, mayKnow, type Neighbours, type S
 /** Forget entries on all instances. @returns how many this instance had, of those that the caller may know of */
 export async function invalidate(selection: Selection, areas: Areas, neighbours: Neighbours, ctx: Ctx): Promise<{ invalidated: number }> {
   const test = matcher(ctx.workspaceId, selection, neighbours)
-  const isKnown = (key: string, tags: readonly string[]) => mayKnow(ctx.actor, 'cache:write', neighbours.describe(key, tags).names)
+  const isKnown = (key: string, tags: readonly string[]) => mayKnow(ctx.actor, 'cache:write', () => neighbours.describe(key, tags).names)
   const counts = selectedAreas(areas, selection).map(
     ([, cache]) => cache.entries(Number.POSITIVE_INFINITY).filter(({ key, tags }) => test(key, tags) && isKnown(key, tags)).length,
   )

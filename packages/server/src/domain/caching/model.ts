@@ -49,10 +49,11 @@ export function matchesPattern(text: string, pattern: string): boolean {
 /**
  * May a caller be told of an entry? Who is limited to categories is told of answers about prompts of these alone. Checksums,
  * and ids under which nothing was found, have no category: such a caller is not told of them.
- * @param names the entry was asked for by, and those its prompt has
+ * @param namesOf the entry: what it was asked for by, and what its prompt has; asked only for who is limited
  */
-export function mayKnow(actor: Principal, permission: string, names: readonly { category: string }[]): boolean {
+export function mayKnow(actor: Principal, permission: string, namesOf: () => readonly { category: string }[]): boolean {
   if (!actor.limits?.has('prompts:read') && !actor.limits?.has(permission)) return true
+  const names = namesOf()
   return names.length > 0 && names.every(({ category }) => sees(actor, category) && may(actor, permission, { category }))
 }
 

@@ -56,7 +56,8 @@ export const routes = (areas: Areas, shared: SharedCache, neighbours: Neighbours
         cache
           .entries(Number.POSITIVE_INFINITY)
           .filter(
-            ({ key, tags }) => key.startsWith(ctx.workspaceId) && mayKnow(ctx.actor, 'cache:read', neighbours.describe(key, tags).names),
+            ({ key, tags }) =>
+              key.startsWith(ctx.workspaceId) && mayKnow(ctx.actor, 'cache:read', () => neighbours.describe(key, tags).names),
           )
           .map(({ key, bytes }) => ({ area, entry: entryName(key), bytes })),
       )

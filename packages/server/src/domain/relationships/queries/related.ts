@@ -22,10 +22,12 @@ export async function getRelated(
   { sharedUse, similar }: Sources,
   ctx: Ctx,
 ): Promise<{ items: Related[]; compared: number }> {
-  await ctx.read((db) => assertLive(db, id))
-  const elsewhere = (await Promise.all(sharedUse.map((source) => source(id, ctx)))).flat()
-  const [own] = await ctx.read((db) => findTexts(db, [id]))
+  const own = await ctx.read(async (db) => {
+    await assertLive(db, id)
+    return (await findTexts(db, [id]))[0]
+  })
   if (!own) return { items: [], compared: 0 }
+  const elsewhere = (await Promise.all(sharedUse.map((source) => source(id, ctx)))).flat()
   const alike = await similar(wordsOf(own), maxAlike, ctx)
   return ctx.read(async (db) => {
     const explicit = await findExplicit(db, id)

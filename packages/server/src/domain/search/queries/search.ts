@@ -94,7 +94,10 @@ async function prepare(asked: Asked, meaning: Meaning | undefined): Promise<(db:
   const words =
     mode === 'hybrid' ? await asked.ctx.system((db) => byWords(db, asked, Math.max(mixedOfEach, asked.depth)), 'read') : undefined
   const vector = await encoding
-  if (!meaning || !vector || vector instanceof Error) return async () => degraded(words, meaning)
+  if (!meaning || !vector || vector instanceof Error) {
+    const ranking = degraded(words, meaning)
+    return async () => ranking
+  }
   return (db) => byMeaning(db, asked, { meaning, vector, words })
 }
 

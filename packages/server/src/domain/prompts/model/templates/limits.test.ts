@@ -70,6 +70,11 @@ describe('bombs end in RenderLimit', () => {
     expect(measured(() => prefix.render({}, { include: () => lines })).error).toBeInstanceOf(RenderLimit)
   })
 
+  it('also a loop of nothing but text, by its time', () => {
+    const template = parseTemplate('liquid', '{% for i in (1..200000) %}x{% endfor %}')
+    expect(() => template.render({}, { limits: { liquidMs: 1 } })).toThrow(/longer than 1 ms/)
+  })
+
   it('at the limits that the caller sets', () => {
     const template = parseTemplate('mustache', '{{#l}}{{.}}{{/l}}')
     expect(() => template.render({ l: list }, { limits: { output: 100 } })).toThrow(/longer than 100 /)

@@ -1,4 +1,4 @@
-import type { Context, Emitter, Template as Node } from 'liquidjs'
+import { type Context, type Emitter, type Template as Node, TypeGuards } from 'liquidjs'
 import { isTemplateError, RenderFailed, RenderLimit } from '../errors.ts'
 import { spend } from '../run.ts'
 import type { Run } from '../types.ts'
@@ -11,8 +11,14 @@ import { bufferEmitter, runOf } from './sandbox.ts'
 export function* renderNodes(nodes: Node[], context: Context, emitter?: Emitter): Generator<unknown, string, unknown> {
   const run = runOf(context)
   const target = emitter ?? bufferEmitter(run)
+  checkTime(run) // for texts, which alternate with nodes that look at the clock themselves
   for (const node of nodes) {
     spend(run, 1)
+    const { token } = node
+    if (TypeGuards.isHTMLToken(token)) {
+      target.write(token.getContent()) // plain text, as liquidjs would write it, without a generator
+      continue
+    }
     checkTime(run)
     try {
       const text = yield node.render(context, target)
