@@ -2199,7 +2199,7 @@ export interface components {
             name: string;
             /** @description What it is for */
             description?: string;
-            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact */
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
             permissions: string[];
             categories?: string[] | null;
             labels?: string[] | null;
@@ -2208,7 +2208,7 @@ export interface components {
             /** @description Keys and members have the role by this name */
             name?: string;
             description?: string | null;
-            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact */
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
             permissions?: string[];
             categories?: string[] | null;
             labels?: string[] | null;

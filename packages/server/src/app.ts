@@ -4,6 +4,7 @@ import { cachingNeighbours, openCaches } from './app/caches.ts'
 import { noteKeyUse, openLogin } from './app/callers.ts'
 import { checksOf } from './app/checks.ts'
 import type { AppOptions } from './app/options.ts'
+import { openOutside } from './app/outside.ts'
 import { createWeb } from './app/web.ts'
 import { callerAddress, trustIn } from './core/addresses.ts'
 import { type Cache, noSharedCache } from './core/cache.ts'
@@ -108,6 +109,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     inBackground: options.auditInBackground ?? true,
     log: note,
   })
+  const outside = openOutside(options)
   const encoder = openEncoder(options.embeddings ?? 'off')
   const searching = search({
     encoder,
@@ -183,7 +185,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       shedding.stop()
       await limiting.stop()
       await keyUse.stop()
-      await Promise.all([queue.stop(), searching.following.stop(), encoder?.close()])
+      await Promise.all([queue.stop(), searching.following.stop(), encoder?.close(), outside.close()])
       await audit.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])

@@ -48,6 +48,7 @@ async function run(role: 'http' | 'worker', config: Config, log: FastifyBaseLogg
     ...config,
     databaseUrl: installation.url,
     directUrl: installation.directUrl,
+    outboundLoopback: isLoopback(config.host),
     ...secretsOf(config),
     auditCheckpoints: join(config.dataDir, 'audit-checkpoints.ndjson'),
     telemetry,

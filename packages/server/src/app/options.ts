@@ -3,6 +3,7 @@ import type { LoginConfig } from '../config.ts'
 import type { RateLimit } from '../core/limits/exchange.ts'
 import type { Module } from '../core/module.ts'
 import type { Embeddings } from '../infrastructure/embeddings/index.ts'
+import type { AllowedNetwork } from '../infrastructure/http-client/allow-list.ts'
 import type { Telemetry } from '../infrastructure/telemetry/otel.ts'
 
 export const version = '0.1.0'
@@ -25,6 +26,10 @@ export type AppOptions = Readonly<{
   login?: LoginConfig | undefined
   /** Requests a second for each key, and a tenth of it for each address without one; absent: no limit. */
   rateLimit?: RateLimit
+  /** Networks that URLs of workspaces may lead to beside the public ones. */
+  outboundAllow?: readonly AllowedNetwork[]
+  /** URLs of workspaces may lead to this machine: while only this machine reaches the service. */
+  outboundLoopback?: boolean
   trustProxy?: string[] | number | undefined
   /** Refuse the less urgent when there is too much to do; true unless told. */
   shedding?: boolean

@@ -1,8 +1,9 @@
-import type { Readable } from 'node:stream'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
+import type { Answer } from './answer.ts'
 import type { Ctx } from './context.ts'
 import type { ErrorKind } from './errors.ts'
 import type { Load } from './limits/load.ts'
+import type { Operation } from './operation.ts'
 
 const Nothing = Type.Object({}, { additionalProperties: false })
 /** What an endpoint without a reply answers. */
@@ -15,9 +16,6 @@ export type Input<P extends TObject, Q extends TObject, B extends TSchema> = Rea
   /** The tags of `If-Match`, or `['*']`; undefined without the header. */
   ifMatch?: readonly string[]
 }>
-
-/** Finished bytes, or a stream of them: what a `serve` endpoint answers. */
-export type Answer = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: Buffer | string | Readable }>
 
 type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends TSchema> = {
   /** Unique; `context.verb`. It is the OpenAPI operationId and the name of the SDK method. */
@@ -55,6 +53,11 @@ export type Endpoint<P extends TObject, Q extends TObject, B extends TSchema, R 
   etag?(reply: Static<R>): string
   /** The address of what was made, under `/api/v1`. */
   location?(reply: Static<R>): string
+  /**
+   * Long work (202): what has become of it within `waitMs`, for callers that send `Prefer: wait=N`. Asked for after the
+   * commit. Work that is over by then is answered 200.
+   */
+  awaited?(reply: Static<R>, waitMs: number, ctx: Ctx): Promise<Static<R> & Pick<Operation, 'status'>>
   handle(input: Input<P, Q, B>, ctx: Ctx): Promise<Static<R>>
 }
 
@@ -69,6 +72,7 @@ export type AnyEndpoint = AnyContract & {
   raw?: true
   etag?(reply: unknown): string
   location?(reply: unknown): string
+  awaited?(reply: unknown, waitMs: number, ctx: Ctx): Promise<Pick<Operation, 'status'>>
   handle(input: Input<TObject, TObject, TSchema>, ctx: Ctx, headers: Readonly<Record<string, string | undefined>>): Promise<unknown>
 }
 

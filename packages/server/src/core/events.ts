@@ -25,6 +25,15 @@ export const eventType = <S extends TSchema>(type: string, schema: S): EventType
 /** An event as the feed gives it: with whose it is and where it stands. `position` is null until the relay has placed it. */
 export type FeedEvent = DomainEvent & Readonly<{ id: number; position: number | null; xid: string; workspaceId: string }>
 
+/**
+ * The id that an event has outside: in the event log, as the `webhook-id` of its deliveries, in streams. Made of what an
+ * event never loses, so that it needs no column; with its time, so that a database set back to an earlier state, which
+ * counts from there again, does not give an id twice.
+ * @param event.createdAt RFC 3339, with milliseconds
+ */
+export const eventIdOf = ({ workspaceId, id, createdAt }: Readonly<{ workspaceId: string; id: number; createdAt: string }>): string =>
+  `evt_${hash('sha256', `${workspaceId} ${id} ${createdAt}`, 'base64url').slice(0, 22)}`
+
 /** SHA-256 of a state's canonical JSON (RFC 8785), in hex; null for none. A state that was stored and loaded has the same. */
 const fingerprint = (state: unknown): string | null =>
   state === undefined || state === null ? null : hash('sha256', canonicalize(state) ?? 'null')

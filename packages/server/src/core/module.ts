@@ -1,7 +1,7 @@
 import type { Ctx } from './context.ts'
 import type { Db } from './db.ts'
 import type { AnyEndpoint } from './endpoint.ts'
-import type { DomainEvent } from './events.ts'
+import type { DomainEvent, EventType } from './events.ts'
 import type { RootRoute } from './http/root.ts'
 import type { Job } from './jobs.ts'
 
@@ -15,6 +15,8 @@ export type Module = Readonly<{
   /** What it has at the root, beside the API. */
   root?: readonly RootRoute[]
   jobs?: readonly Job[]
+  /** Every type of event it tells: what webhooks and the event log may carry, with a JSON Schema each. */
+  events?: readonly EventType[]
   on?: Readonly<Record<string, EventHandler>>
 }>
 export const defineModule = (module: Module): Module => module

@@ -1,5 +1,6 @@
 import type { TObject, TSchema } from 'typebox'
 import { type AnyEndpoint, changesState, statusOf } from './endpoint.ts'
+import { eventStreamType } from './event-stream.ts'
 import type { Module } from './module.ts'
 import { Problem } from './problem.ts'
 
@@ -55,6 +56,7 @@ function operation(e: AnyEndpoint, tag: string, schemas: Json): Json {
     }),
     responses: {
       [statusOf(e)]: success,
+      ...(e.awaited && { 200: { ...success, description: 'Done within the time that `Prefer: wait` gives it' } }),
       ...Object.fromEntries([...failures].sort(([a], [b]) => a - b).map(([status, codes]) => [status, problem(codes.join(', '))])),
       default: problem('Any other failure'),
     },
@@ -78,18 +80,19 @@ const parameters = (schema: TObject | undefined, where: 'path' | 'query', schema
     }
   })
 
-const headerParameters = (e: AnyEndpoint): Json[] =>
-  changesState(e)
-    ? [
-        {
-          name: 'Idempotency-Key',
-          in: 'header',
-          required: false,
-          description: 'The same key and request again within 24 h: the stored answer',
-          schema: { type: 'string' },
-        },
-      ]
-    : []
+const header = (name: string, description: string): Json => ({
+  name,
+  in: 'header',
+  required: false,
+  description,
+  schema: { type: 'string' },
+})
+
+const headerParameters = (e: AnyEndpoint): Json[] => [
+  ...(changesState(e) ? [header('Idempotency-Key', 'The same key and request again within 24 h: the stored answer')] : []),
+  ...(e.awaited ? [header('Prefer', 'wait=N: wait up to N seconds, at most 30, for the work to be done')] : []),
+  ...(e.replyType === eventStreamType ? [header('Last-Event-ID', 'The id of the last event that was received: go on after it')] : []),
+]
 
 /** Plain JSON of a schema, with every part that has a `$id` moved to the components and referred to; a field may describe it in its own words. */
 function hoist(schema: TSchema, schemas: Json): unknown {

@@ -32,3 +32,12 @@ export function assertIfMatch(ifMatch: readonly string[] | undefined, tag: strin
   if (ifMatch && !ifMatch.includes('*') && !ifMatch.includes(tag))
     throw new AppError(PreconditionFailed, `The resource is at "${tag}" now. Read it again, and apply your change to what you find.`)
 }
+
+/** The longest that anybody waits for long work. Milliseconds. */
+const longestWaitMs = 30_000
+
+/** How long a caller wants to wait for long work, by `Prefer: wait=N` in seconds (RFC 7240 §4.3), in milliseconds; 0 without it. */
+export function waitOf(prefer: string | string[] | undefined): number {
+  const [, seconds] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])/i.exec([prefer ?? []].flat().join(',')) ?? []
+  return Math.min(longestWaitMs, Number(seconds ?? 0) * 1000)
+}

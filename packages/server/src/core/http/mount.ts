@@ -1,14 +1,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { assertInstanceAdmin, assertMay, type Principal } from '../access.ts'
+import type { Answer } from '../answer.ts'
 import type { Ctx } from '../context.ts'
-import { type Answer, type AnyEndpoint, changesState, type Input, loadOf, statusOf } from '../endpoint.ts'
+import { type AnyEndpoint, changesState, type Input, loadOf, statusOf } from '../endpoint.ts'
 import { AppError, type ErrorKind, isAppError } from '../errors.ts'
 import { tokenOf, xidOf } from '../feed/token.ts'
 import { once, requestHash, type StoredAnswer } from '../idempotency.ts'
 import { assertText } from '../json.ts'
+import { isOver } from '../operation.ts'
 import { MediaTypeUnsupported, RequestInvalid, RouteNotFound } from '../problem.ts'
 import type { Runtime } from '../runtime.ts'
-import { entityTags, noneMatch, traceparentOf } from './headers.ts'
+import { entityTags, noneMatch, traceparentOf, waitOf } from './headers.ts'
+import { type OpenStreams, openStreams } from './open-streams.ts'
 import { compile, type Validator } from './validation.ts'
 
 export const prefix = '/api/v1'
@@ -35,6 +38,8 @@ const nothing = { type: 'object', additionalProperties: false }
 /** Put endpoints on the wire, all in the same way. */
 export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], mounting: Mounting): void {
   app.decorateRequest('principal')
+  const streams = openStreams()
+  app.addHook('preClose', async () => streams.end())
   for (const e of endpoints) {
     const validators: Validators = {
       params: e.params ? compile(e.params, 'params') : accept,
@@ -48,7 +53,7 @@ export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], m
       config: { load: loadOf(e) },
       ...(e.body && { bodyLimit: e.bodyLimit ?? 1024 * 1024 }),
       onRequest: (request) => admit(e, request, mounting).catch(tellRefusal(e, request, mounting)),
-      handler: (request, reply) => answer(e, validators, request, reply, mounting).catch(tellRefusal(e, request, mounting)),
+      handler: (request, reply) => answer(e, validators, request, reply, { ...mounting, streams }).catch(tellRefusal(e, request, mounting)),
     })
   }
 }
@@ -80,7 +85,7 @@ async function answer(
   validators: Validators,
   request: FastifyRequest,
   reply: FastifyReply,
-  mounting: Mounting,
+  mounting: Mounting & { streams: OpenStreams },
 ): Promise<unknown> {
   const input = validated(e, validators, request)
   await awaitToken(request, mounting)
@@ -93,8 +98,13 @@ async function answer(
       xid = committed
     },
   })
-  if (e.raw) return sendRaw(reply, (await e.handle(input, ctx, request.headers as Record<string, string | undefined>)) as Answer)
-  const { stored, replayed } = await run(e, validators, input, ctx, request)
+  if (e.raw)
+    return sendRaw(
+      reply,
+      mounting.streams.admit((await e.handle(input, ctx, request.headers as Record<string, string | undefined>)) as Answer),
+    )
+  const { stored: made, replayed } = await run(e, validators, input, ctx, request)
+  const stored = await awaited(e, validators, made, ctx, waitOf(request.headers.prefer))
   const token = replayed ? stored.xid : xid
   if (token) reply.header('X-Consistency-Token', tokenOf(token))
   if (replayed) reply.header('Idempotency-Replayed', 'true')
@@ -164,6 +174,15 @@ function finished(e: AnyEndpoint, validators: Validators, reply: unknown): Store
 /** The JSON of a reply without its secrets. */
 const without = (reply: unknown, secrets: readonly string[]): string =>
   JSON.stringify(reply, (name, value: unknown) => (secrets.includes(name) ? undefined : value))
+
+/** Long work that its caller waits for, as it stands then. */
+async function awaited(e: AnyEndpoint, validators: Validators, made: StoredAnswer, ctx: Ctx, waitMs: number): Promise<StoredAnswer> {
+  if (!e.awaited || waitMs === 0) return made
+  const work = await e.awaited(JSON.parse(made.body), waitMs, ctx)
+  const { status, body } = finished(e, validators, work)
+  const headers = { ...made.headers, 'Preference-Applied': `wait=${waitMs / 1000}` }
+  return { ...made, status: isOver(work) ? 200 : status, headers, body }
+}
 
 const sendRaw = (reply: FastifyReply, { status, headers, body }: Answer) =>
   status === 304 || status === 204 ? reply.code(status).headers(headers).send() : reply.code(status).headers(headers).send(body)

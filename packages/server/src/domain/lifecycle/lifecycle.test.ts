@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { aKeyWith } from '../access/testing/rights-kit.ts'
 import { aPrompt, sharedApp, verdict } from '../prompts/testing/prompt-kit.ts'
-import { moveMany, movePrompt } from './commands.ts'
-import { allowedFrom, type Status } from './model.ts'
-import { countPrompts, getLifecycle, listMoves, validateMove } from './queries.ts'
+import { moveMany, movePrompt } from './commands/move-prompt.ts'
+import { allowedFrom, type Status } from './model/transitions.ts'
+import { countPrompts, getLifecycle, listMoves, validateMove } from './queries/moves.ts'
 
 const t = sharedApp()
 const move = (id: string, status: string, more: object = {}, headers: Record<string, string> = {}) =>

@@ -1,5 +1,5 @@
 import type { Generated } from '../../core/db.ts'
-import type { Status } from './model.ts'
+import type { Status } from './model/transitions.ts'
 
 /** The table this context owns. No other context may name it in SQL. */
 declare module '../../core/db.ts' {

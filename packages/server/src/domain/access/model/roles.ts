@@ -1,21 +1,59 @@
 import type { Limit, Principal } from '../../../core/access.ts'
 
-const reading = ['prompts:read', 'lifecycle:read', 'relationships:read', 'documents:read', 'cache:read', 'labels:read'] as const
-const writing = ['prompts:write', 'labels:write', 'lifecycle:write', 'relationships:write', 'documents:write', 'cache:write'] as const
+const reading = [
+  'prompts:read',
+  'lifecycle:read',
+  'relationships:read',
+  'documents:read',
+  'cache:read',
+  'labels:read',
+  'notifications:read',
+] as const
+const writing = [
+  'prompts:write',
+  'labels:write',
+  'lifecycle:write',
+  'relationships:write',
+  'documents:write',
+  'cache:write',
+  'notifications:write',
+] as const
+const reviewing = ['reviews:approve'] as const
 const publishing = ['labels:write_protected', 'prompts:force'] as const
-const looking = ['workspaces:read', 'members:read', 'roles:read', 'keys:read', 'access:read', 'audit:read'] as const
-const administering = ['workspaces:write', 'members:write', 'roles:write', 'keys:write', 'labels:manage', 'prompts:redact'] as const
+const looking = [
+  'workspaces:read',
+  'members:read',
+  'roles:read',
+  'keys:read',
+  'access:read',
+  'audit:read',
+  'webhooks:read',
+  'jobs:read',
+] as const
+const administering = [
+  'workspaces:write',
+  'members:write',
+  'roles:write',
+  'keys:write',
+  'labels:manage',
+  'prompts:redact',
+  'webhooks:write',
+  'jobs:write',
+  'policies:write',
+  'policies:break_glass',
+  'automations:write',
+] as const
 
 /** Every permission there is: what a role or a key's scopes may name, and what endpoints ask for. */
-export const permissions: readonly string[] = [...reading, ...writing, ...publishing, ...looking, ...administering]
+export const permissions: readonly string[] = [...reading, ...writing, ...reviewing, ...publishing, ...looking, ...administering]
 
 /** The roles that every workspace has. Only `owner` has `*`, and with it what later versions add; so an admin cannot make one. */
 export const builtInRoles: Readonly<Record<string, readonly string[]>> = {
   owner: ['*'],
   admin: permissions,
-  publisher: [...reading, ...writing, ...publishing],
+  publisher: [...reading, ...writing, ...reviewing, ...publishing],
   editor: [...reading, ...writing],
-  reviewer: [...reading, 'lifecycle:write'],
+  reviewer: [...reading, 'lifecycle:write', ...reviewing],
   runner: ['prompts:read'],
   viewer: [...reading],
   auditor: [...reading, ...looking],

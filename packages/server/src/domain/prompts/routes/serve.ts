@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
+import type { Answer } from '../../../core/answer.ts'
 import type { Ctx } from '../../../core/context.ts'
-import { type Answer, type AnyEndpoint, endpoint, serve } from '../../../core/endpoint.ts'
+import { type AnyEndpoint, endpoint, serve } from '../../../core/endpoint.ts'
 import { AppError, isAppError } from '../../../core/errors.ts'
 import { noneMatch } from '../../../core/http/headers.ts'
 import { Problem, problemOf, RequestInvalid, Unavailable } from '../../../core/problem.ts'

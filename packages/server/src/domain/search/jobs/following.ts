@@ -1,10 +1,10 @@
 import type { Db } from '../../../core/db.ts'
 import type { Encoder } from '../../../core/encoder.ts'
+import { createLoop, type Work } from '../../../core/loop.ts'
 import type { Neighbours } from '../neighbours.ts'
 import { redoOtherModels } from '../store/vectors.ts'
 import { embedPass } from './embed-pass.ts'
 import { indexPass, type Pass } from './index-pass.ts'
-import { createLoop, type Work } from './loop.ts'
 
 export type Following = Readonly<{ start(): void; stop(): Promise<void> }>
 

@@ -1,11 +1,20 @@
-import { may } from '../../core/access.ts'
-import type { Ctx } from '../../core/context.ts'
-import type { Db } from '../../core/db.ts'
-import { type Paged, stepOf } from '../../core/page.ts'
-import type { Page } from '../../core/schemas.ts'
-import { countByStatus, findStanding, followersOf } from '../prompts/index.ts'
-import { allowedFrom, type Blocker, blockersOf, type Counts, type Lifecycle, type LifecycleMove, noneYet, type Status } from './model.ts'
-import './tables.ts'
+import { may } from '../../../core/access.ts'
+import type { Ctx } from '../../../core/context.ts'
+import type { Db } from '../../../core/db.ts'
+import { type Paged, stepOf } from '../../../core/page.ts'
+import type { Page } from '../../../core/schemas.ts'
+import { countByStatus, findStanding, followersOf } from '../../prompts/index.ts'
+import {
+  allowedFrom,
+  type Blocker,
+  blockersOf,
+  type Counts,
+  type Lifecycle,
+  type LifecycleMove,
+  noneYet,
+  type Status,
+} from '../model/transitions.ts'
+import '../tables.ts'
 
 const columns = ['id', 'fromStatus as from', 'toStatus as to', 'reason', 'sunsetAt', 'successorId', 'movedBy', 'movedAt'] as const
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isAppError } from '../../core/errors.ts'
+import { isAppError } from '../../../core/errors.ts'
 import {
   allowedFrom,
   blockersOf,
@@ -11,7 +11,7 @@ import {
   type Standing,
   type Status,
   transitions,
-} from './model.ts'
+} from './transitions.ts'
 
 const statuses: readonly Status[] = ['draft', 'review', 'published', 'deprecated', 'archived']
 const id = '01900000-0000-7000-8000-000000000001'

@@ -1,14 +1,24 @@
-import { assertMay, may } from '../../core/access.ts'
-import type { Ctx } from '../../core/context.ts'
-import type { Db } from '../../core/db.ts'
-import { AppError, isAppError } from '../../core/errors.ts'
-import { assertIfMatch } from '../../core/http/headers.ts'
-import { prefix } from '../../core/http/mount.ts'
-import { type ProblemBody, problemOf } from '../../core/problem.ts'
-import { findStandings, followersOf, type Standee, setStanding } from '../prompts/index.ts'
-import { replacementsOf } from '../relationships/index.ts'
-import { allowedFrom, BulkRefused, blockersOf, invalid, type Lifecycle, MoveBlocked, plan, type Standing, type Wanted } from './model.ts'
-import { lifecycleStore } from './store.ts'
+import { assertMay, may } from '../../../core/access.ts'
+import type { Ctx } from '../../../core/context.ts'
+import type { Db } from '../../../core/db.ts'
+import { AppError, isAppError } from '../../../core/errors.ts'
+import { assertIfMatch } from '../../../core/http/headers.ts'
+import { prefix } from '../../../core/http/mount.ts'
+import { type ProblemBody, problemOf } from '../../../core/problem.ts'
+import { findStandings, followersOf, type Standee, setStanding } from '../../prompts/index.ts'
+import { replacementsOf } from '../../relationships/index.ts'
+import {
+  allowedFrom,
+  BulkRefused,
+  blockersOf,
+  invalid,
+  type Lifecycle,
+  MoveBlocked,
+  plan,
+  type Standing,
+  type Wanted,
+} from '../model/transitions.ts'
+import { lifecycleStore } from '../store/moves.ts'
 
 export type Move = Wanted & Readonly<{ reason?: string | undefined; force?: boolean | undefined }>
 export type MovePrompt = Move & Readonly<{ id: string; ifMatch?: readonly string[] | undefined }>

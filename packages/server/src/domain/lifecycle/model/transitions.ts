@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { AppError, errorKind } from '../../core/errors.ts'
-import { unprocessable } from '../../core/problem.ts'
-import { Id, Nullable, Strict, Timestamp } from '../../core/schemas.ts'
+import { AppError, errorKind } from '../../../core/errors.ts'
+import { unprocessable } from '../../../core/problem.ts'
+import { Id, Nullable, Strict, Timestamp } from '../../../core/schemas.ts'
 
 const statuses = ['draft', 'review', 'published', 'deprecated', 'archived'] as const
 export const Status = Type.Enum([...statuses], { description: 'Where the prompt stands in its life' })

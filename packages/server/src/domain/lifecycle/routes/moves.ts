@@ -1,11 +1,21 @@
 import { Type } from 'typebox'
-import { type AnyEndpoint, endpoint } from '../../core/endpoint.ts'
-import { PreconditionFailed, Problem } from '../../core/problem.ts'
-import { Id, Nullable, PageOf, PageQuery, ShortText, Strict } from '../../core/schemas.ts'
-import { ListQuery, listPrompts, PromptItem, PromptNotFound } from '../prompts/index.ts'
-import { moveMany, movePrompt } from './commands.ts'
-import { BulkRefused, Counts, DeprecationInvalid, Lifecycle, LifecycleMove, MoveBlocked, MoveNotAllowed, rules, Status } from './model.ts'
-import { countPrompts, getLifecycle, listMoves, validateMove } from './queries.ts'
+import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
+import { PreconditionFailed, Problem } from '../../../core/problem.ts'
+import { Id, Nullable, PageOf, PageQuery, ShortText, Strict } from '../../../core/schemas.ts'
+import { ListQuery, listPrompts, PromptItem, PromptNotFound } from '../../prompts/index.ts'
+import { moveMany, movePrompt } from '../commands/move-prompt.ts'
+import {
+  BulkRefused,
+  Counts,
+  DeprecationInvalid,
+  Lifecycle,
+  LifecycleMove,
+  MoveBlocked,
+  MoveNotAllowed,
+  rules,
+  Status,
+} from '../model/transitions.ts'
+import { countPrompts, getLifecycle, listMoves, validateMove } from '../queries/moves.ts'
 
 const PromptId = Strict({ id: Id })
 const move = {

@@ -1,6 +1,6 @@
-import type { Db } from '../../core/db.ts'
-import type { Standing, Status } from './model.ts'
-import './tables.ts'
+import type { Db } from '../../../core/db.ts'
+import type { Standing, Status } from '../model/transitions.ts'
+import '../tables.ts'
 
 type Move = Readonly<{ promptId: string; from: Status; to: Standing; reason: string | null; by: string; at: string }>
 
