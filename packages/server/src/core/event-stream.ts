@@ -6,7 +6,7 @@ export type StreamEvent = Readonly<{ id?: string; event: string; data: unknown }
 
 export const eventStreamType = 'text/event-stream'
 
-/** A stream that tells nothing says so this often, so that proxies keep it open. Milliseconds. */
+/** A stream says this often that it is there, so that proxies keep it open when there is nothing to tell. Milliseconds. */
 const beatMs = 15_000
 /**
  * A stream ends after this long and its caller comes back with `Last-Event-ID`: a key that was revoked reads no longer
@@ -22,26 +22,37 @@ const retryMs = 1_000
  */
 export function eventStream(events: (signal: AbortSignal) => AsyncIterable<StreamEvent>): Answer {
   const gone = new AbortController()
-  const body = Readable.from(frames(events(gone.signal), gone.signal), { objectMode: false })
   const ending = setTimeout(() => gone.abort(), longestMs).unref()
-  body.once('close', () => {
-    clearTimeout(ending)
-    gone.abort()
+  const told = frames(events(gone.signal), gone.signal)
+  const body = new Readable({
+    read() {
+      told.next().then(
+        ({ done, value }) => this.push(done ? null : value),
+        (error) => this.destroy(error),
+      )
+    },
+    destroy(error, done) {
+      clearTimeout(ending)
+      gone.abort()
+      done(error)
+    },
   })
   const headers = { 'Content-Type': `${eventStreamType}; charset=utf-8`, 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' }
   return { status: 200, headers, body }
 }
 
-/** The events as text, with a comment whenever there was nothing to tell for a while. */
+/** The events as text, with a comment at each beat. */
 async function* frames(events: AsyncIterable<StreamEvent>, signal: AbortSignal): AsyncGenerator<string> {
   yield `retry: ${retryMs}\n\n`
   const iterator = events[Symbol.asyncIterator]()
   try {
     let next = iterator.next()
+    let beat = nextBeat(signal)
     while (!signal.aborted) {
-      const told = await Promise.race([next, beat(signal)])
-      if (told === 'nothing') {
+      const told = await Promise.race([next, beat])
+      if (told === 'beat') {
         if (!signal.aborted) yield ': still here\n\n'
+        beat = nextBeat(signal)
       } else if (told.done) return
       else {
         yield frame(told.value)
@@ -57,7 +68,7 @@ async function* frames(events: AsyncIterable<StreamEvent>, signal: AbortSignal):
 const frame = ({ id, event, data }: StreamEvent): string =>
   `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 
-const beat = (signal: AbortSignal): Promise<'nothing'> => pause(beatMs, signal).then(() => 'nothing' as const)
+const nextBeat = (signal: AbortSignal): Promise<'beat'> => pause(beatMs, signal).then(() => 'beat' as const)
 
 /** Wait, but no longer than until the signal is aborted. @param ms milliseconds */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
