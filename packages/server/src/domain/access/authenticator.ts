@@ -8,7 +8,7 @@ import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import { createKeyMemory, type KnownKey } from './key-memory.ts'
 import { concernsRights } from './model/events.ts'
 import { AddressRefused } from './model/failures.ts'
-import { assertOpenModeServes, defaultWorkspaceId, hashKey, isKey, openModeObjection } from './model/keys.ts'
+import { assertOpenModeServes, hashKey, installationPrincipal, isKey, openModeObjection } from './model/keys.ts'
 import type { SessionGate } from './session-gate.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -29,10 +29,8 @@ export type Authenticator = Readonly<{
   takeUsed(): string[]
 }>
 
-const owner = { workspaceId: defaultWorkspaceId, permissions: new Set(['*']), roles: ['owner'], instanceAdmin: true }
-const openPrincipal: Principal = { ...owner, id: 'open' }
-const bootstrapPrincipal: Principal = { ...owner, id: 'bootstrap' }
-const bootstrap: KnownKey = { id: 'bootstrap', principal: bootstrapPrincipal, until: null, admits: undefined, used: false }
+const openPrincipal = installationPrincipal('open')!
+const bootstrap: KnownKey = { id: 'bootstrap', principal: installationPrincipal('bootstrap')!, until: null, admits: undefined, used: false }
 
 /** The bootstrap key is known by itself; every other one by the memory of the instance; no key at all means open mode. */
 export function createAuthenticator(parts: {

@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { Type } from 'typebox'
+import type { Principal } from '../../../core/access.ts'
 import { AppError } from '../../../core/errors.ts'
 import { eventType } from '../../../core/events.ts'
 import { OpenModeRefused } from '../../../core/problem.ts'
@@ -10,6 +11,12 @@ import { Strict } from '../../../core/schemas.ts'
 export const defaultWorkspaceId = '00000000-0000-7000-8000-000000000001'
 
 export const keyCreated = eventType('key.created', Strict({ name: Type.String() }))
+
+/** Who needs no key that is stored: everybody in open mode, and who has the bootstrap key. Undefined for any other id. */
+export const installationPrincipal = (id: string): Principal | undefined =>
+  id === 'open' || id === 'bootstrap'
+    ? { id, workspaceId: defaultWorkspaceId, permissions: new Set(['*']), roles: ['owner'], instanceAdmin: true }
+    : undefined
 
 /** All that is kept of a key: SHA-256 in hex. Keys are long and random, so no slow hash is needed. */
 export const hashKey = (key: string): string => hash('sha256', key)
