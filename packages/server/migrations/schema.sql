@@ -113,6 +113,27 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_e
 grant insert, select on audit_entry to ps_app;
 grant insert, select on audit_entry to ps_system;
 
+create table dead_job (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  name text not null,
+  payload jsonb not null,
+  origin jsonb not null,
+  tries integer not null,
+  error text not null,
+  enqueued_at timestamp with time zone not null,
+  failed_at timestamp with time zone not null,
+  constraint dead_job_pkey PRIMARY KEY (workspace_id, id),
+  constraint dead_job_tries_check CHECK ((tries >= 1))
+);
+CREATE INDEX dead_job_by_age ON public.dead_job USING btree (workspace_id, failed_at DESC, id DESC);
+alter table dead_job enable row level security;
+alter table dead_job force row level security;
+create policy across_workspaces on dead_job as permissive for all to ps_system using (true) with check (true);
+create policy tenant on dead_job as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on dead_job to ps_app;
+grant delete, insert, select, update on dead_job to ps_system;
+
 create table document (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,
@@ -207,6 +228,14 @@ create policy across_workspaces on invitation as permissive for all to ps_system
 create policy tenant on invitation as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
 grant delete, insert, select, update on invitation to ps_app;
 grant delete, insert, select, update on invitation to ps_system;
+
+create table job_schedule (
+  name text not null,
+  cron text not null,
+  due_at timestamp with time zone not null,
+  constraint job_schedule_pkey PRIMARY KEY (name)
+);
+grant insert, select, update on job_schedule to ps_system;
 
 create table label_rule (
   workspace_id uuid default current_workspace() not null,

@@ -20,6 +20,7 @@ import { type Authenticator, access, createAuthenticator, createLabelGate, ensur
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents, sharedDocuments } from './domain/documents/index.ts'
+import { addDead, countDead, jobs } from './domain/jobs/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
 import {
   categoryOf,
@@ -80,7 +81,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   const feed = createFeed({ connect: () => system.connect(), log: note })
   const errors = createErrorGroups()
   const tracing = options.telemetry?.tracing
-  const queue = createQueue(system, note, { errors, tracing })
+  const queue = createQueue({
+    pool: system,
+    system: acrossWorkspaces,
+    bury: (tx, dead) => addDead(tx, dead, clock()),
+    log: note,
+    watchers: { errors, tracing, ran: (run) => metrics.ran(run) },
+  })
   const shared = options.redisUrl ? connectSharedCache(options.redisUrl, note) : noSharedCache
   const caches = openCaches(options.cacheBytes)
   const store = createServing({ ...caches, shared }, feed)
@@ -126,6 +133,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     searching.module,
     lifecycle,
     documents,
+    jobs(queue),
     access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
@@ -137,8 +145,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
   const cursors = cursorCodec(derived('cursor'))
   const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, tracing, audit: isAudited })
-  feed.onSignal(() => queue.wake())
-  const metrics = createMetrics({ database, feed, caches: [caches.served as Cache<unknown>, caches.bodies as Cache<unknown>], shared })
+  feed.onSignal(() => queue.look())
+  const metrics = createMetrics({
+    database,
+    feed,
+    caches: [caches.served as Cache<unknown>, caches.bodies as Cache<unknown>],
+    shared,
+    jobs: { figures: queue.figures, dead: () => acrossWorkspaces(countDead, 'read') },
+  })
   const { redisUrl } = options
   const connect = redisUrl ? () => connectRateExchange(redisUrl, derived('limits').toString('hex', 0, 8)) : undefined
   const limiting = startLimits(options.rateLimit ?? 'off', connect)

@@ -3,6 +3,13 @@ import type { Db } from './db.ts'
 import type { DomainEvent } from './events.ts'
 import type { CursorCodec } from './page.ts'
 
+export type EnqueueOptions = Readonly<{
+  /** Milliseconds until it may run, 0 unless told. */
+  startAfterMs?: number
+  /** At most one job of this name and workspace waits under a key: while one does, its time is only brought forward, and its payload stays. */
+  key?: string
+}>
+
 /** Everything a use case may touch that is not its input. Built once per request or job. */
 export type Ctx = Readonly<{
   workspaceId: string
@@ -29,5 +36,5 @@ export type Ctx = Readonly<{
   /** Tell what happened: outbox rows and audit entries in the same transaction, and the `on` handlers of other contexts. */
   emit(tx: Db, events: readonly DomainEvent[]): Promise<void>
   /** Hand over slow work: the job runs after, and only after, the transaction has committed. */
-  enqueue(tx: Db, job: { name: string }, payload: object): Promise<void>
+  enqueue(tx: Db, job: { name: string }, payload: object, options?: EnqueueOptions): Promise<void>
 }>

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { assertInstanceAdmin, type Principal, visibleCategories } from './access.ts'
-import type { Ctx } from './context.ts'
+import type { Ctx, EnqueueOptions } from './context.ts'
 import type { Db } from './db.ts'
 import type { FeedEvent } from './events.ts'
 import type { Feed } from './feed/feed.ts'
@@ -21,8 +21,11 @@ export type Transactions = Readonly<{
 }>
 /** One transaction across all workspaces: for what belongs to none, or spans them. */
 export type AcrossWorkspaces = <T>(work: (db: Db) => Promise<T>, mode: 'read' | 'write') => Promise<T>
-/** What core asks of the queue: a job row in the caller's transaction, and a nudge after the commit. */
-export type JobSender = Readonly<{ send(tx: Db, name: string, payload: object, by: JobOrigin): Promise<void>; wake(): void }>
+/** What core asks of the queue: a job row in the caller's transaction, and a nudge after the commit, with the names of its jobs. */
+export type JobSender = Readonly<{
+  send(tx: Db, name: string, payload: object, by: JobOrigin, options?: EnqueueOptions): Promise<void>
+  wake(names: Iterable<string>): void
+}>
 export type JobOrigin = Readonly<{ workspaceId: string; actor: string; requestId: string; traceparent?: string }>
 
 export type Origin = Readonly<{
@@ -30,11 +33,13 @@ export type Origin = Readonly<{
   traceparent?: string
   /** Told after each commit, with the transaction's id. */
   onCommit?: (xid: string) => void
+  /** Assures, within a transaction that writes, that it may: the job that it is part of is still held. @throws JobLost */
+  fence?: (tx: Db) => Promise<void>
 }>
 
 export type Runtime = Readonly<{ contextFor(principal: Principal, origin: Origin): Ctx; clock: () => string; feed: Feed }>
 
-type Emitted = { events: FeedEvent[]; jobs: number }
+type Emitted = { events: FeedEvent[]; jobs: Set<string> }
 
 /** A change that told nothing still has a token: whoever shows it sees all that this transaction saw. */
 const currentTransaction = async (tx: Db): Promise<string> =>
@@ -72,6 +77,12 @@ export function createRuntime(parts: {
     const database =
       parts.tracing && origin.traceparent ? tracedTransactions(parts.database, parts.tracing, origin.traceparent) : parts.database
     const categories = visibleCategories(principal)
+    const fenced =
+      <T>(work: (db: Db) => Promise<T>) =>
+      async (db: Db): Promise<T> => {
+        await origin.fence?.(db)
+        return work(db)
+      }
     const own: Scope = { workspaceId, ...(categories && { categories }) }
     const ctx: Ctx = {
       workspaceId,
@@ -83,24 +94,25 @@ export function createRuntime(parts: {
       cursors,
       read: (work) => database.within(own, 'read', work),
       readAll: (work) => database.within({ workspaceId }, 'read', work),
-      system: (work, mode = 'write') => database.within('system', mode, work),
+      system: (work, mode = 'write') => database.within('system', mode, mode === 'write' ? fenced(work) : work),
       async narrowed(db) {
         await database.narrow(db, own)
         return { ...joined(ctx, db), read: (work) => work(db) } // the transaction itself is limited now, to its end
       },
       async transact(work) {
-        let committed: Emitted = { events: [], jobs: 0 }
+        let committed: Emitted = { events: [], jobs: new Set() }
         let xid = ''
         const result = await database.within({ workspaceId }, 'write', async (tx) => {
-          committed = { events: [], jobs: 0 }
+          committed = { events: [], jobs: new Set() }
           emitted.set(tx, committed)
+          if (origin.fence) await origin.fence(tx)
           const done = await work(tx)
           xid = committed.events[0]?.xid ?? (await currentTransaction(tx))
           return done
         })
         feed.committed(committed.events)
         origin.onCommit?.(xid)
-        if (committed.jobs > 0) queue.wake()
+        if (committed.jobs.size > 0) queue.wake(committed.jobs)
         return result
       },
       async visit(tx, there, work) {
@@ -122,11 +134,10 @@ export function createRuntime(parts: {
         emitted.get(tx)?.events.push(...appended)
         for (const event of events) for (const handle of handlersOf(event.type)) await handle(event, tx, ctx)
       },
-      async enqueue(tx, { name }, payload) {
+      async enqueue(tx, { name }, payload, options) {
         const { requestId, traceparent } = origin
-        await queue.send(tx, name, payload, { workspaceId, actor: principal.id, requestId, ...(traceparent && { traceparent }) })
-        const pending = emitted.get(tx)
-        if (pending) pending.jobs++
+        await queue.send(tx, name, payload, { workspaceId, actor: principal.id, requestId, ...(traceparent && { traceparent }) }, options)
+        emitted.get(tx)?.jobs.add(name)
       },
     }
     return ctx

@@ -9,6 +9,7 @@ const withoutWorkspace: Readonly<Record<string, string>> = {
   search_progress: 'how far the search index has followed the feed: one row',
   feed_head: 'the newest position of the change feed: one number',
   login_attempt: 'logins that are under way; nobody is known yet, and only ps_system sees them',
+  job_schedule: 'when scheduled jobs are due next; only ps_system sees it',
   session: 'one session serves all workspaces of its person; only ps_system sees them',
   workspace: 'the workspaces themselves; a policy on the id shows each only its own',
   person: 'people, who may be members of several workspaces; only ps_system sees them',

@@ -10,6 +10,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   idempotency_key: 'answers of the last day; they name transactions of the old server',
   session: 'who is logged in logs in again',
   login_attempt: 'a login that is under way begins again',
+  job_schedule: 'schedules are made anew at the start',
 }
 
 /** Tables that are not restored when one workspace or one prompt is: what the living store has goes on, or makes them anew. */
@@ -23,6 +24,7 @@ export const notInParts: Readonly<Record<string, string>> = {
   search_vector: 'as above',
   search_vector_due: 'as above',
   prompt_redaction: 'who asked for a redaction asks again',
+  dead_job: 'what failed then is not to be run now',
 }
 
 /** What belongs to one prompt alone and comes with it. */

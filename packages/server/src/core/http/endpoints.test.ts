@@ -171,6 +171,7 @@ describe('another workspace', () => {
     'relationships.stats': ({ body }) => body.total === 0 && body.prompts === 0,
     'relationships.validate': ({ body }) =>
       body.valid === false && body.problems.every((p: { prompts: unknown[] }) => p.prompts.length === 0),
+    'jobs.listDead': ({ body }) => body.items.length === 0,
     'audit.list': ({ body }) => body.items.every(({ actor }: { actor: string }) => actor !== 'bootstrap'),
     'audit.export': ({ status, text }) => status === 200 && !text.includes('bootstrap'),
     'audit.verify': ({ body }) => body.ok && body.workspaceId !== '00000000-0000-7000-8000-000000000001',

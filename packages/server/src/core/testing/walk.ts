@@ -47,6 +47,7 @@ export async function makeIds(call: Call, database?: TestDatabase): Promise<Reco
     invitations: invitation.body.id,
     workspaces,
     members: database ? await addMember(database, workspaces) : '01900000-0000-7000-8000-000000000000',
+    jobs: database ? await addDeadJob(database, workspaces) : '01900000-0000-7000-8000-000000000000',
   }
 }
 
@@ -56,6 +57,16 @@ async function addMember(database: TestDatabase, workspaceId: string): Promise<s
   await database.query(
     `insert into member (workspace_id, id, person_id, role, added_by, created_at, updated_at, revision) values ($1, $2, $3, 'viewer', 'test', now(), now(), 1)`,
     [workspaceId, id, personId],
+  )
+  return id
+}
+
+async function addDeadJob(database: TestDatabase, workspaceId: string): Promise<string> {
+  const id = newId()
+  await database.query(
+    `insert into dead_job (workspace_id, id, name, payload, origin, tries, error, enqueued_at, failed_at)
+     values ($1, $2, 'jobs.purge_dead_letters', '{}', $3, 1, 'walked', now(), now())`,
+    [workspaceId, id, JSON.stringify({ workspaceId, actor: 'test', requestId: 'test' })],
   )
   return id
 }

@@ -1,110 +1,111 @@
-import { fromKysely, PgBoss } from 'pg-boss'
-import type { Principal } from '../../core/access.ts'
+import { CompiledQuery } from 'kysely'
+import { PgBoss } from 'pg-boss'
+import type { EnqueueOptions } from '../../core/context.ts'
 import type { Db } from '../../core/db.ts'
-import type { ErrorGroups } from '../../core/error-groups.ts'
+import { newId } from '../../core/ids.ts'
 import type { Job } from '../../core/jobs.ts'
-import type { JobOrigin, JobSender, Runtime } from '../../core/runtime.ts'
-import { type Tracing, traced } from '../../core/tracing.ts'
+import { createLoop } from '../../core/loop.ts'
+import type { AcrossWorkspaces, JobOrigin, JobSender, Runtime } from '../../core/runtime.ts'
 import type { SystemPool } from '../postgres/system.ts'
+import type { Envelope } from './attempts.ts'
+import { createFigures, type QueueFigures } from './figures.ts'
 import { queueSchema } from './install.ts'
+import type { Log, Watchers } from './run.ts'
+import { createSchedules } from './schedules.ts'
+import { type Bury, createSettlement } from './settlement.ts'
+import { dueSql, enqueueSql } from './statements.ts'
+import { createTending, tendMs } from './tending.ts'
+import { createWorker, type Worker } from './worker.ts'
 
 export type Queue = JobSender &
   Readonly<{
-    /** Make the queues and, with a runtime, work on them. */
-    start(jobs: readonly Job[], runtime?: Runtime): Promise<void>
-    /** Let running jobs end (10 s), take no new ones. */
+    /** Somebody may have enqueued something: look which queues have work. */
+    look(): void
+    /** Make the queues and work on them. */
+    start(jobs: readonly Job[], runtime: Runtime): Promise<void>
+    /** Take no new jobs, give back those that have not begun, and let the others end (10 s); the rest goes on elsewhere. */
     stop(): Promise<void>
     isWorking(): boolean
+    /** Whether a job of this name can run here. */
+    knows(name: string): boolean
+    /** How each queue stands; a few seconds old. */
+    figures(): Promise<readonly QueueFigures[]>
   }>
 
-type Log = (message: string, details?: object) => void
-/** Who is told of what jobs do: their errors, and their spans where traces are collected. */
-type Watchers = Readonly<{ errors: ErrorGroups; tracing?: Tracing | undefined }>
-type Envelope = Readonly<{ payload: object; by: JobOrigin }>
+/** How often queues are looked at unasked, how long at least lies between two looks, and how long runs get at the end. Milliseconds. */
+const [lookMs, gapMs, graceMs] = [1_000, 50, 10_000]
 
-/** pg-boss on the store's own database: enqueued in the caller's transaction, woken by the feed or a poll each second. */
-export function createQueue(system: SystemPool, log: Log, watchers: Watchers): Queue {
+/**
+ * Jobs in pg-boss's tables on the store's own database: enqueued in the caller's transaction; claimed in turn by workspace,
+ * woken by this process's commits, by the feed, or a look each second; fenced, so that only who holds a job can write for it.
+ * @param parts.bury keeps what is out of tries
+ */
+export function createQueue(
+  parts: Readonly<{ pool: SystemPool; system: AcrossWorkspaces; bury: Bury; log: Log; watchers: Watchers }>,
+): Queue {
+  const { pool, log } = parts
+  const query = pool.query
   const boss = new PgBoss({
-    db: { executeSql: async (text: string, values?: unknown[]) => ({ rows: await system.query(text, values) }) },
+    db: { executeSql: async (text: string, values?: unknown[]) => ({ rows: await query(text, values) }) },
     schema: queueSchema,
     migrate: false,
     createSchema: false,
-    useListenNotify: false,
+    supervise: false,
+    schedule: false,
   })
   boss.on('error', (error) => log('the queue had trouble', { error: error.message }))
-  const workers: string[] = []
-  return {
-    async send(tx: Db, name: string, payload: object, by: JobOrigin) {
-      await boss.send(name, { payload, by } satisfies Envelope, { db: fromKysely(tx as never) })
+  const workers = new Map<string, Worker>()
+  const names = () => [...workers.keys()]
+  const settlement = createSettlement({ ...parts, query })
+  const figures = createFigures(query, names)
+  const looking = createLoop(
+    async () => {
+      for (const { name } of await query<{ name: string }>(dueSql, [names()])) workers.get(name)?.wake()
+      return { more: false, restMs: gapMs }
     },
-    wake: () => {
-      for (const id of workers) boss.notifyWorker(id)
-    },
-    isWorking: () => workers.length > 0,
-    async start(jobs, runtime) {
-      await boss.start()
-      for (const job of jobs) {
-        const settings = { retryLimit: job.retries, retryBackoff: true, retryDelay: 1, expireInSeconds: job.expireInSeconds ?? 300 }
-        await boss.createQueue(job.name, settings)
-        await boss.updateQueue(job.name, settings) // the queue may be of an earlier version
-        if (!runtime) continue
-        if (job.schedule) await boss.schedule(job.name, job.schedule, { payload: {}, by: scheduledBy })
-        workers.push(await work(boss, job, runtime, log, watchers))
-      }
-    },
-    stop: () => boss.stop({ graceful: true, timeout: 10_000 }),
-  }
-}
-
-const scheduledBy: JobOrigin = { workspaceId: '00000000-0000-7000-8000-000000000001', actor: 'schedule', requestId: 'schedule' }
-
-const work = (boss: PgBoss, job: Job, runtime: Runtime, log: Log, { errors, tracing }: Watchers): Promise<string> =>
-  boss.work<Envelope>(
-    job.name,
-    { batchSize: 20, burstWhenBatchFull: true, pollingIntervalSeconds: 1, perJobResults: true } as never,
-    (async (batch: { id: string; data: Envelope }[]) =>
-      Promise.all(
-        batch.map(({ id, data }) =>
-          settle(
-            id,
-            () => spanned(tracing, job.name, id, data.by, (by) => job.run(data.payload as never, contextOf(runtime, by))),
-            (error) =>
-              log('a job failed', { job: job.name, id, requestId: data.by.requestId, fingerprint: errors.note(error, 'job'), err: error }),
-          ),
-        ),
-      )) as never,
+    (error) => log('the queue had trouble', { error: error.message }),
   )
+  const timers: NodeJS.Timeout[] = []
+  let tending: Promise<void> = Promise.resolve()
 
-/** A run as a part of the trace of whoever enqueued it. */
-const spanned = (tracing: Tracing | undefined, name: string, id: string, by: JobOrigin, run: (by: JobOrigin) => Promise<void>) => {
-  if (!tracing) return run(by)
-  const attributes = {
-    'messaging.system': 'pg-boss',
-    'messaging.operation.type': 'process',
-    'messaging.destination.name': name,
-    'messaging.message.id': id,
+  return {
+    async send(tx: Db, name: string, payload: object, by: JobOrigin, { startAfterMs = 0, key }: EnqueueOptions = {}) {
+      const data = JSON.stringify({ payload, by } satisfies Envelope)
+      const values = [newId(), name, data, by.workspaceId, startAfterMs, key === undefined ? null : `${by.workspaceId} ${key}`]
+      await tx.executeQuery(CompiledQuery.raw(enqueueSql, values))
+    },
+    wake(woken) {
+      for (const name of woken) workers.get(name)?.wake()
+    },
+    look: looking.wake,
+    isWorking: () => workers.size > 0,
+    knows: (name) => workers.has(name),
+    figures,
+    async start(jobs, runtime) {
+      for (const { name } of jobs) await query('select pgboss.create_queue($1, $2::jsonb)', [name, JSON.stringify({ policy: 'standard' })])
+      const schedules = createSchedules(jobs, query, boss)
+      await schedules.start()
+      for (const job of jobs) workers.set(job.name, createWorker(job, { ...parts, query, settlement, runtime }))
+      const tend = createTending({ ...parts, query, workers, schedules })
+      let busy = false
+      const tendOnce = () => {
+        if (busy) return
+        busy = true
+        tending = tend().finally(() => {
+          busy = false
+        })
+      }
+      tendOnce()
+      looking.start()
+      timers.push(setInterval(looking.wake, lookMs), setInterval(tendOnce, tendMs))
+    },
+    async stop() {
+      await looking.stop()
+      const enough = setTimeout(settlement.stop, graceMs)
+      await Promise.all([...workers.values()].map((worker) => worker.stop(graceMs)))
+      for (const timer of [enough, ...timers.splice(0)]) clearTimeout(timer) // until here what still ran gave its signs of life
+      settlement.stop()
+      await tending
+    },
   }
-  const spec = { name: `process ${name}`, kind: 'consumer' as const, parent: by.traceparent, attributes }
-  return traced(tracing, spec, (traceparent) => run({ ...by, traceparent }))
-}
-
-/** Each job of a batch succeeds or fails by itself. */
-async function settle(
-  id: string,
-  run: () => Promise<void>,
-  failed: (error: unknown) => void,
-): Promise<{ id: string; status: 'completed' | 'failed'; output?: object }> {
-  try {
-    await run()
-    return { id, status: 'completed' }
-  } catch (error) {
-    failed(error)
-    return { id, status: 'failed', output: { message: String((error as Error).message) } }
-  }
-}
-
-/** A job acts for whoever enqueued it, in its workspace; what it may do was checked then. */
-function contextOf(runtime: Runtime, { workspaceId, actor, requestId, traceparent }: JobOrigin) {
-  const principal: Principal = { id: actor, workspaceId, permissions: new Set(['*']), instanceAdmin: false }
-  return runtime.contextFor(principal, { requestId, ...(traceparent && { traceparent }) })
 }

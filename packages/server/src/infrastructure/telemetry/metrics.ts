@@ -4,6 +4,7 @@ import type { ErrorGroups } from '../../core/error-groups.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import type { AdmissionCounts } from '../../core/http/admission.ts'
 import type { Database } from '../postgres/database.ts'
+import { createJobMetrics, type JobFigures, type RanJob } from './job-metrics.ts'
 import { createRequestMetrics, type Observed } from './request-metrics.ts'
 
 export type Figure = Readonly<{
@@ -15,6 +16,8 @@ export type Figure = Readonly<{
 
 export type Metrics = Readonly<{
   observe(request: Observed): void
+  /** A run of a job has ended. */
+  ran(run: RanJob): void
   /** Also count what is refused for limits and load. */
   watchAdmission(counts: AdmissionCounts, level: () => number): void
   /** Also count unexpected errors by their fingerprint. */
@@ -26,12 +29,19 @@ export type Metrics = Readonly<{
   contentType: string
 }>
 
-/** Rate, errors and duration per route template; and the state of pools, caches and the feed at each scrape. */
-export function createMetrics(parts: { database: Database; feed: Feed; caches: readonly Cache<unknown>[]; shared: SharedCache }): Metrics {
+/** Rate, errors and duration per route template and queue; and the state of pools, caches, the feed and the queues at each scrape. */
+export function createMetrics(parts: {
+  database: Database
+  feed: Feed
+  caches: readonly Cache<unknown>[]
+  shared: SharedCache
+  jobs: JobFigures
+}): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'promptstore_' })
   const registers = [registry]
   const observe = createRequestMetrics(registry)
+  const ran = createJobMetrics(registry, parts.jobs)
   const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
     new Gauge({
       name: `promptstore_${name}`,
@@ -87,6 +97,7 @@ export function createMetrics(parts: { database: Database; feed: Feed; caches: r
 
   return {
     observe,
+    ran,
     watchAdmission(counts, level) {
       counter('rate_limited_total', 'Requests refused with 429', 'by', counts.limited)
       counter('shed_total', 'Requests refused with 503 for too much to do', 'load', counts.shed)
