@@ -9,7 +9,11 @@ import { Strict } from '../../../core/schemas.ts'
 /** The workspace that is always there: of open mode and of the bootstrap key. */
 export const defaultWorkspaceId = '00000000-0000-7000-8000-000000000001'
 
-export const keyCreated = eventType('key.created', Strict({ name: Type.String() }))
+export const keyCreated = eventType('key.created', Strict({ name: Type.String() }), {
+  description: 'A key was made',
+  access: 'keys:read',
+  promptless: true,
+})
 
 /** All that is kept of a key: SHA-256 in hex. Keys are long and random, so no slow hash is needed. */
 export const hashKey = (key: string): string => hash('sha256', key)
