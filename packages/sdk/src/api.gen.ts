@@ -1213,8 +1213,2863 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The event log: every change of the workspace, in the order of the commits, without gaps */
+        get: operations["notifications.events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The event log as server-sent events, from now on or from an earlier place */
+        get: operations["notifications.stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every type of event that there is, with the JSON Schema of its data */
+        get: operations["notifications.eventTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/trigger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell an event of your own: it goes into the log, to streams and to webhooks as all others do */
+        post: operations["notifications.trigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the event log holds, by type, as far as the caller is told of it */
+        get: operations["notifications.stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/cleanup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove what is old; what is still to be delivered, indexed or mirrored stays */
+        post: operations["notifications.cleanup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "cache.invalidated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Instances were told to forget what they keep in memory */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "cache.invalidated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /**
+                             * @description served: finished answers by label or version; bodies: the versions themselves
+                             * @enum {unknown}
+                             */
+                            area?: "served" | "bodies";
+                            promptId?: string;
+                            pattern?: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            title: string;
+                            uri: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document was deleted */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            title: string;
+                            uri: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.linked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document was linked to a prompt, or its link changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.linked";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            promptId: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.unlinked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document is no longer linked to a prompt */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.unlinked";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            promptId: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            title: string;
+                            uri: string | null;
+                            fields: string[];
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.discarded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A dead letter was thrown away */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "job.discarded";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A dead letter was thrown away */
+                        data: {
+                            /** @description What the job does, and its queue: `context.verb_noun` */
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.retried": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A dead letter was run again */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "job.retried";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A dead letter was run again */
+                        data: {
+                            /** @description What the job does, and its queue: `context.verb_noun` */
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "key.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.revoked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was revoked */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "key.revoked";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.rotated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was replaced by a new one */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "key.rotated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                            to: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "label_rule.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Who may move a label was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "label_rule.changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            label: string;
+                            protected: boolean;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody became a member */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            personId: string;
+                            role: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.invitation_withdrawn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An invitation was withdrawn */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.invitation_withdrawn";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            role: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.invited": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody was invited */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.invited";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            role: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.removed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody is no longer a member */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.removed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            personId: string;
+                            role: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A member got another role */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            personId: string;
+                            role: string;
+                            previous: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt was made, with its first version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt was deleted; it can be restored */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.forked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt was made of another one */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.forked";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                            from: {
+                                promptId: string;
+                                version: number;
+                            };
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.includes_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt includes other prompts than before */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.includes_changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.label_moved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A label stands on another version; null: on none */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.label_moved";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                            label: string;
+                            from: number | null;
+                            to: number | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.redacted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The text of a version was removed for good */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.redacted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.redaction_requested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody asked that the text of a version be removed for good */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.redaction_requested";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.redaction_withdrawn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A request to remove a text was withdrawn */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.redaction_withdrawn";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.restored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A deleted prompt is back */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.restored";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.status_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt has another status */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.status_changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            from: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            to: "draft" | "review" | "published" | "deprecated" | "archived";
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What stands beside the text was changed: name, category, description, tags, metadata; `previous` after a rename */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                            fields: string[];
+                            previous?: {
+                                category: string;
+                                name: string;
+                            };
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.version_created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt got a new version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.version_created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            category: string;
+                            name: string;
+                            version: number;
+                            changeType: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "relationship.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Two prompts were related */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "relationship.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            sourceId: string;
+                            targetId: string;
+                            type: string;
+                            strength: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "relationship.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A relationship was taken away */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "relationship.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            sourceId: string;
+                            targetId: string;
+                            type: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "relationship.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A relationship got another strength */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "relationship.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            sourceId: string;
+                            targetId: string;
+                            type: string;
+                            strength: number;
+                            previous: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "role.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A role was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "role.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "role.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A role was deleted */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "role.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "role.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A role was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "role.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                            previous?: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "search.rebuild_requested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The search index is made anew */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "search.rebuild_requested";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: Record<string, never>;
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "session.ended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A session ended */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "session.ended";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            sessionId: string;
+                            /** @enum {unknown} */
+                            reason: "logout" | "replaced" | "expired";
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "session.started": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody logged in */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "session.started";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            sessionId: string;
+                            /** @description It ends earlier when it is not used */
+                            expiresAt: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "workspace.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The workspace was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "workspace.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "workspace.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The workspace was renamed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "workspace.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /** @description There when the text was removed for good; content, variables and config are empty then */
@@ -2561,6 +5416,24 @@ export interface components {
                 /** @description The relationships concerned, as far as they exist */
                 relationshipIds: string[];
             }[];
+        };
+        Event: {
+            /** @description Stable; the same that its deliveries have as `webhook-id` */
+            id: string;
+            /** @description Such as prompt.created; GET /notifications/event-types has them all */
+            type: string;
+            /** @description The id of what it happened to */
+            subject: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            timestamp: string;
+            /** @description What happened, by the schema of the type */
+            data: {
+                [key: string]: unknown;
+            };
+            /** @description Who did it */
+            actor: string;
+            /** @description X-Request-Id of the request that did it */
+            requestId: string;
         };
     };
     responses: never;
@@ -8140,6 +11013,304 @@ export interface operations {
                     "application/json": {
                         warmed: number;
                         failed: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.events": {
+        parameters: {
+            query?: {
+                /** @description Types of events, or beginnings of some with .* behind them (prompt.*); as often as needed, up to 20 times */
+                type?: string[];
+                /** @description The id of what it happened to */
+                subject?: string;
+                /** @description Not before this time. Without a cursor the walk begins there, else with the oldest event that is kept */
+                since?: string;
+                /** @description Where to go on: `cursor` of an answer, or the id of an event of the stream. Filters may change on the way */
+                cursor?: string;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Oldest first. Perhaps fewer than the limit, or none, though there are more */
+                        items: components["schemas"]["Event"][];
+                        /** @description Send it as `cursor` at once, there is more; null: this was all up to now */
+                        nextCursor: string | null;
+                        /** @description Up to here everything was told. Keep it, and send it later for what has come since */
+                        cursor: string;
+                    };
+                };
+            };
+            /** @description events.gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.stream": {
+        parameters: {
+            query?: {
+                /** @description Types of events, or beginnings of some with .* behind them (prompt.*); as often as needed, up to 20 times */
+                type?: string[];
+                /** @description The id of what it happened to */
+                subject?: string;
+                /** @description Begin with what happened at this time or later, where no place is given */
+                since?: string;
+                /** @description Where to go on, as in the event log; `Last-Event-ID` comes before it. Without all of them: from now on */
+                cursor?: string;
+                /** @description End after so long; 0: when all that is there was told. 300 without it */
+                seconds?: number;
+            };
+            header?: {
+                /** @description The id of the last event that was received: go on after it */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description events.gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.eventTypes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            type: string;
+                            description: string;
+                            /** @description JSON Schema of `data` */
+                            schema: {
+                                [key: string]: unknown;
+                            };
+                        }[];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.trigger": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `custom.` and up to four names of lower-case letters, digits and _ with dots between, each up to 40 characters */
+                    type: string;
+                    /** @description What it is about; the workspace without it */
+                    subject?: string;
+                    /** @description Anything, up to 65536 bytes as JSON. With a text `category`, who sees certain categories only is told if that is one of them */
+                    data?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The id that it has in the log, and as `webhook-id` */
+                        id: string;
+                        type: string;
+                        subject: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                    };
+                };
+            };
+            /** @description event.too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        events: {
+                            total: number;
+                            byType: {
+                                type: string;
+                                count: number;
+                            }[];
+                            oldest: string | null;
+                            newest: string | null;
+                        };
+                        feed: {
+                            /** @description Events, of all workspaces, that this instance has not yet seen in the log */
+                            lag: number;
+                        };
+                        /** @description Older events are removed each night */
+                        retentionDays: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.cleanup": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description What is older than so many days goes; without it the retention of the installation counts */
+                    olderThanDays?: number;
+                    /** @description What to remove; all of it without it */
+                    what?: "events"[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description How many of each went */
+                        deleted: {
+                            [key: string]: number;
+                        };
                     };
                 };
             };

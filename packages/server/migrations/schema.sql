@@ -178,6 +178,27 @@ create policy tenant on document_link as permissive for all to ps_app using ((wo
 grant delete, insert, select, update on document_link to ps_app;
 grant delete, insert, select, update on document_link to ps_system;
 
+create table event_log_start (
+  workspace_id uuid default current_workspace() not null,
+  "position" bigint not null,
+  removed_at timestamp with time zone not null,
+  constraint event_log_start_pkey PRIMARY KEY (workspace_id)
+);
+alter table event_log_start enable row level security;
+alter table event_log_start force row level security;
+create policy across_workspaces on event_log_start as permissive for all to ps_system using (true) with check (true);
+create policy tenant on event_log_start as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on event_log_start to ps_app;
+grant delete, insert, select, update on event_log_start to ps_system;
+
+create table event_mirror (
+  stream text not null,
+  "position" bigint not null,
+  constraint event_mirror_pkey PRIMARY KEY (stream)
+);
+grant insert, select, update on event_mirror to ps_system;
+grant select on event_mirror to ps_app;
+
 create table feed_head (
   only_row boolean default true not null,
   "position" bigint not null,
@@ -326,6 +347,7 @@ create table outbox (
   created_at timestamp with time zone not null,
   constraint outbox_pkey PRIMARY KEY (id)
 );
+CREATE INDEX outbox_by_workspace ON public.outbox USING btree (workspace_id, "position") WHERE ("position" IS NOT NULL);
 CREATE INDEX outbox_unplaced ON public.outbox USING btree (id) WHERE ("position" IS NULL);
 CREATE UNIQUE INDEX outbox_by_position ON public.outbox USING btree ("position") WHERE ("position" IS NOT NULL);
 alter table outbox enable row level security;

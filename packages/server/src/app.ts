@@ -9,11 +9,12 @@ import { createWeb } from './app/web.ts'
 import { callerAddress, trustIn } from './core/addresses.ts'
 import { type Cache, noSharedCache } from './core/cache.ts'
 import { createErrorGroups } from './core/error-groups.ts'
+import { eventCheck } from './core/event-check.ts'
 import { createFeed, type Feed } from './core/feed/feed.ts'
 import { idempotency } from './core/idempotency.ts'
 import { startLimits } from './core/limits/exchange.ts'
 import { createShedding } from './core/limits/shedding.ts'
-import type { Module } from './core/module.ts'
+import { eventTypesOf, type Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
 import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
 import { type Authenticator, access, createAuthenticator, createLabelGate, ensureDefaultWorkspace } from './domain/access/index.ts'
@@ -22,6 +23,7 @@ import { caching } from './domain/caching/index.ts'
 import { documents, sharedDocuments } from './domain/documents/index.ts'
 import { addDead, countDead, jobs } from './domain/jobs/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
+import { notifications } from './domain/notifications/index.ts'
 import {
   categoryOf,
   createServing,
@@ -34,7 +36,7 @@ import {
   sharedTags,
 } from './domain/prompts/index.ts'
 import { relationships } from './domain/relationships/index.ts'
-import { search } from './domain/search/index.ts'
+import { indexedUpTo, search } from './domain/search/index.ts'
 import { lint } from './domain/validation/index.ts'
 import { openEncoder } from './infrastructure/embeddings/index.ts'
 import { lineFile } from './infrastructure/files/line-file.ts'
@@ -128,6 +130,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     now: clock,
     log: note,
   })
+  const eventTypes = () => eventTypesOf(modules)
+  const notifying = notifications({
+    eventTypes,
+    system: acrossWorkspaces,
+    feed,
+    retentionDays: options.eventRetentionDays ?? 90,
+    readers: [indexedUpTo],
+    log: note,
+  })
   const modules: Module[] = [
     prompts(store, { gate: createLabelGate(feed), lint }),
     searching.module,
@@ -139,12 +150,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     audit.module,
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
+    notifying.module,
     idempotency,
     ...(options.extraModules ?? []),
   ]
   const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
   const cursors = cursorCodec(derived('cursor'))
-  const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, tracing, audit: isAudited })
+  const checkEvents = options.checkReplies ? eventCheck(eventTypes) : undefined
+  const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, tracing, audit: isAudited, checkEvents })
   feed.onSignal(() => queue.look())
   const metrics = createMetrics({
     database,
@@ -191,6 +204,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         runtime,
       )
       searching.following.start()
+      notifying.start()
     },
     async stop(graceMs = 0) {
       closing = true
@@ -199,7 +213,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       shedding.stop()
       await limiting.stop()
       await keyUse.stop()
-      await Promise.all([queue.stop(), searching.following.stop(), encoder?.close(), outside.close()])
+      await Promise.all([queue.stop(), searching.following.stop(), notifying.stop(), encoder?.close(), outside.close()])
       await audit.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])

@@ -38,6 +38,8 @@ export type Config = Readonly<{
   login: LoginConfig | undefined
   /** Whether changes leave audit entries. */
   audit: boolean
+  /** After so many days events leave the event log. */
+  eventRetentionDays: number
   /** Networks besides the public ones to which workspaces may have requests sent. */
   outboundAllow: readonly AllowedNetwork[]
 }>
@@ -201,6 +203,7 @@ export function readConfig(env: Env): Config {
     auditSigningKey: read('AUDIT_SIGNING_KEY', secret, undefined, 'at least 32 characters long'),
     login: readLogin(read),
     audit: read('AUDIT', onOff, true, 'on or off'),
+    eventRetentionDays: read('EVENT_RETENTION_DAYS', integer(1, 3_650), 90, 'a number of days from 1 to 3650'),
     outboundAllow: outboundAllowOf(env),
   }
   if (config.databaseDirectUrl && !config.databaseUrl)

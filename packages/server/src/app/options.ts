@@ -26,6 +26,8 @@ export type AppOptions = Readonly<{
   login?: LoginConfig | undefined
   /** Requests a second for each key, and a tenth of it for each address without one; absent: no limit. */
   rateLimit?: RateLimit
+  /** After so many days events leave the event log; 90 unless told. */
+  eventRetentionDays?: number
   /** Networks that URLs of workspaces may lead to beside the public ones. */
   outboundAllow?: readonly AllowedNetwork[]
   /** URLs of workspaces may lead to this machine: while only this machine reaches the service. */

@@ -12,18 +12,62 @@ export type DomainEvent = Readonly<{
   after?: string | null
 }>
 
-export type EventType<S extends TSchema = TSchema> = ((subject: string, data: Static<S>) => DomainEvent) &
-  Readonly<{ type: string; schema: S }>
+/** What is said of a type of event beside its schema. */
+export type EventFacts = Readonly<{
+  /** What has happened, in a sentence: for those who choose what to be told. */
+  description: string
+  /** Whom it is told in the event log: who has this permission; without it everybody who may read the log. */
+  access?: string
+  /**
+   * It concerns no prompt, so that callers who see certain categories only are told of it too. Of all other events they
+   * are told when `data.category` is one of theirs.
+   */
+  promptless?: boolean
+}>
 
-/** Declare an event type. Calling the value makes an event of it. @param type past tense, such as `prompt.created` */
-export const eventType = <S extends TSchema>(type: string, schema: S): EventType<S> =>
-  Object.assign((subject: string, data: Static<S>): DomainEvent => ({ type, subject, data: data as Readonly<Record<string, unknown>> }), {
-    type,
-    schema,
-  })
+/** A type of event as it is listed, whatever its data. */
+export type ListedEvent<S extends TSchema = TSchema> = Readonly<{ type: string; schema: S } & EventFacts>
+/** The same with what makes such an event. */
+export type EventType<S extends TSchema = TSchema> = ((subject: string, data: Static<S>) => DomainEvent) & ListedEvent<S>
+
+const declared: ListedEvent[] = []
+
+/**
+ * Declare an event type. Calling the value makes an event of it.
+ * @param type past tense, such as `prompt.created`
+ * @param schema of its `data`, which is small and holds no prompt text
+ */
+export const eventType = <S extends TSchema>(
+  type: string,
+  schema: S,
+  facts: EventFacts = { description: (schema as { description?: string }).description ?? '' },
+): EventType<S> => {
+  const make = (subject: string, data: Static<S>): DomainEvent => ({ type, subject, data: data as Readonly<Record<string, unknown>> })
+  const value: EventType<S> = Object.assign(make, { type, schema, ...facts })
+  declared.push(value)
+  return value
+}
+
+/** All types that were declared anywhere; a context lists its own in its module. */
+export const declaredEventTypes = (): readonly ListedEvent[] => declared
 
 /** An event as the feed gives it: with whose it is and where it stands. `position` is null until the relay has placed it. */
 export type FeedEvent = DomainEvent & Readonly<{ id: number; position: number | null; xid: string; workspaceId: string }>
+
+/** An event that the relay has placed, with all that is known of it. */
+export type LoggedEvent = Readonly<{
+  id: number
+  position: number
+  workspaceId: string
+  type: string
+  subject: string
+  data: Readonly<Record<string, unknown>>
+  actor: string
+  requestId: string
+  createdAt: string
+  /** Of `data` as it is stored, about. */
+  bytes: number
+}>
 
 /**
  * The id that an event has outside: in the event log, as the `webhook-id` of its deliveries, in streams. Made of what an

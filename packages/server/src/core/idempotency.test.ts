@@ -82,7 +82,7 @@ beforeAll(async () => {
   t = await startTestApp({
     database,
     clock: () => new Date(now).toISOString(),
-    extraModules: [defineModule({ name: 'probe', endpoints: [change, look, see] })],
+    extraModules: [defineModule({ name: 'probe', endpoints: [change, look, see], events: [probed] })],
   })
 })
 afterAll(async () => {

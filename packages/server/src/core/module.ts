@@ -1,7 +1,7 @@
 import type { Ctx } from './context.ts'
 import type { Db } from './db.ts'
 import type { AnyEndpoint } from './endpoint.ts'
-import type { DomainEvent, EventType } from './events.ts'
+import type { DomainEvent, ListedEvent } from './events.ts'
 import type { RootRoute } from './http/root.ts'
 import type { Job } from './jobs.ts'
 
@@ -16,7 +16,11 @@ export type Module = Readonly<{
   root?: readonly RootRoute[]
   jobs?: readonly Job[]
   /** Every type of event it tells: what webhooks and the event log may carry, with a JSON Schema each. */
-  events?: readonly Pick<EventType, 'type' | 'schema'>[]
+  events?: readonly ListedEvent[]
   on?: Readonly<Record<string, EventHandler>>
 }>
 export const defineModule = (module: Module): Module => module
+
+/** Every type of event that any of these tells, by name. */
+export const eventTypesOf = (modules: readonly Module[]): readonly ListedEvent[] =>
+  modules.flatMap(({ events }) => events ?? []).sort((a, b) => (a.type < b.type ? -1 : 1))

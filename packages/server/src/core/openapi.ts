@@ -1,7 +1,8 @@
 import type { TObject, TSchema } from 'typebox'
 import { type AnyEndpoint, changesState, statusOf } from './endpoint.ts'
 import { eventStreamType } from './event-stream.ts'
-import type { Module } from './module.ts'
+import type { ListedEvent } from './events.ts'
+import { eventTypesOf, type Module } from './module.ts'
 import { Problem } from './problem.ts'
 
 type Json = Record<string, unknown>
@@ -27,6 +28,7 @@ export function openApiDocument(modules: readonly Module[], version: string): Js
     security: [{ key: [] }],
     tags: modules.filter((m) => m.endpoints.length > 0).map(({ name }) => ({ name })),
     paths,
+    webhooks: Object.fromEntries(eventTypesOf(modules).map((event) => [event.type, { post: webhook(event, schemas) }])),
     components: {
       securitySchemes: {
         key: { type: 'http', scheme: 'bearer', description: 'An API key. Without any key the service runs open, on loopback only.' },
@@ -63,6 +65,38 @@ function operation(e: AnyEndpoint, tag: string, schemas: Json): Json {
   }
 }
 
+/** What a webhook that asked for a type of event is sent (Standard Webhooks 1.0). */
+const webhook = ({ type, schema, description }: ListedEvent, schemas: Json): Json => ({
+  summary: description,
+  parameters: [
+    header('webhook-id', 'The id of the event, the same at each attempt: what was taken before can be passed over', true),
+    header('webhook-timestamp', 'When this attempt was made, in seconds since 1970; refuse what is more than five minutes off', true),
+    header('webhook-signature', '`v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces', true),
+  ],
+  requestBody: {
+    required: true,
+    content: {
+      'application/json': {
+        schema: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['type', 'timestamp', 'data'],
+          properties: {
+            type: { type: 'string', const: type },
+            timestamp: { type: 'string', description: 'When it happened; RFC 3339, UTC, with milliseconds' },
+            data: hoist(schema, schemas),
+          },
+        },
+      },
+    },
+  },
+  responses: {
+    '2XX': { description: 'It was taken' },
+    410: { description: 'No more of these: the webhook is disabled' },
+    default: { description: 'Any other answer, or none in time: it is sent again later' },
+  },
+})
+
 const problem = (description: string): Json => ({
   description,
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
@@ -80,10 +114,10 @@ const parameters = (schema: TObject | undefined, where: 'path' | 'query', schema
     }
   })
 
-const header = (name: string, description: string): Json => ({
+const header = (name: string, description: string, required = false): Json => ({
   name,
   in: 'header',
-  required: false,
+  required,
   description,
   schema: { type: 'string' },
 })

@@ -95,8 +95,8 @@ export async function placedEvents(db: Db, { after, limit }: { after: number; li
   return rows
 }
 
-/** Where an event stands in the feed; null while the relay has not placed it. */
-export async function positionOf(db: Db, id: number): Promise<number | null> {
+/** Where an event stands in the feed; null while the relay has not placed it, undefined when it was removed. */
+export async function positionOf(db: Db, id: number): Promise<number | null | undefined> {
   const { rows } = await sql<{ position: number | null }>`select position from outbox where id = ${id}`.execute(db)
-  return rows[0]?.position ?? null
+  return rows[0]?.position
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { assertInstanceAdmin, type Principal, visibleCategories } from './access.ts'
 import type { Ctx, EnqueueOptions } from './context.ts'
 import type { Db } from './db.ts'
-import type { FeedEvent } from './events.ts'
+import type { DomainEvent, FeedEvent } from './events.ts'
 import type { Feed } from './feed/feed.ts'
 import { newId } from './ids.ts'
 import { joined } from './joined.ts'
@@ -67,6 +67,8 @@ export function createRuntime(parts: {
   tracing?: Tracing | undefined
   /** Whether changes leave audit entries. */
   audit: boolean
+  /** Looks at what is told before it is. @throws Error when that is not what was declared: for tests */
+  checkEvents?: ((events: readonly DomainEvent[]) => void) | undefined
 }): Runtime {
   const { feed, queue, cursors, clock, audit } = parts
   const emitted = new WeakMap<Db, Emitted>()
@@ -124,6 +126,7 @@ export function createRuntime(parts: {
         return result
       },
       async emit(tx, events) {
+        parts.checkEvents?.(events)
         const appended = await appendEvents(tx, events, {
           workspaceId,
           actor: principal.id,

@@ -7,6 +7,7 @@ import { makeFixtures } from './testing/walk.ts'
 const withoutWorkspace: Readonly<Record<string, string>> = {
   schema_migration: 'which migrations have run; the same for all',
   search_progress: 'how far the search index has followed the feed: one row',
+  event_mirror: 'how far each Redis Stream has been filled, with the feed of all workspaces',
   feed_head: 'the newest position of the change feed: one number',
   login_attempt: 'logins that are under way; nobody is known yet, and only ps_system sees them',
   job_schedule: 'when scheduled jobs are due next; only ps_system sees it',
@@ -55,6 +56,7 @@ async function fillSearch(workspaceId: string): Promise<void> {
     'insert into search_statistics (workspace_id, documents) values ($1, 1) on conflict do nothing',
     `insert into search_vector (workspace_id, prompt_id, model, dimensions, vector) values ($1, '${id}', 'm', 1, '\\x01')`,
     `insert into search_vector_due (workspace_id, prompt_id, text_hash) values ($1, '${id}', '')`,
+    'insert into event_log_start (workspace_id, position, removed_at) values ($1, 0, now())',
   ])
     await t.database.query(statement, [workspaceId])
 }

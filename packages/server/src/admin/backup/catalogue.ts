@@ -16,6 +16,7 @@ export const leftOut: Readonly<Record<string, string>> = {
 /** Tables that are not restored when one workspace or one prompt is: what the living store has goes on, or makes them anew. */
 export const notInParts: Readonly<Record<string, string>> = {
   outbox: 'the feed of the living store goes on; the restored prompts are told in it',
+  event_log_start: 'as above',
   audit_entry: 'the trail of the living store goes on, and cannot be added to afterwards',
   audit_block: 'as above',
   search_document: 'made anew from what the feed tells',

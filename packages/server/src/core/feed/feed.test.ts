@@ -120,6 +120,24 @@ test('when the database was set back to an earlier state, as from a backup, what
   for (const app of apps) await until('the earlier state is served', async () => (await seen(app)) === 1)
 })
 
+test('when events were removed before an instance had read them, it forgets what it remembers', async () => {
+  const t = await startTestApp()
+  onTestFinished(() => t.stop())
+  const id = await create(t, 'away')
+  await t.owner('PUT', `/prompts/${id}/content`, { content: 'two' })
+  await settled(t.database)
+  const seen = async () => (await t.owner('GET', '/prompts/search/feed/away')).body.version
+  expect(await seen()).toBe(1)
+  const { position } = (await t.database.query<{ position: string }>('select position from feed_head'))[0]!
+  await until('the feed has been read', () => t.app.feed.position() >= Number(position))
+  // What is left of three changes, one of which moved the label.
+  await t.database.query('update prompt_label set version = 2')
+  await t.database.query(`with head as (update feed_head set position = position + 3 returning position)
+    insert into outbox (workspace_id, position, type, subject, data, actor, request_id, created_at)
+    select gen_random_uuid(), position, 'custom.last', 's', '{}', 'a', 'r', now() from head`)
+  await until('the present state is served', async () => (await seen()) === 2)
+})
+
 test('however long the outbox is, reading the feed takes its rows by an index, also with a plan that knows no values', async () => {
   const database = await cloneDatabase()
   onTestFinished(() => database.drop())

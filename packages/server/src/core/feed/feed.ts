@@ -87,12 +87,13 @@ export function createFeed({ connect, log }: { connect: () => Promise<Session>; 
   }
 }
 
-/** A head before what was asked for: the database was set back to an earlier state. */
+/** A head before what was asked for: the database was set back to an earlier state. Positions without their events: old ones were removed meanwhile. */
 const confirmationOf = ({ head, horizon, events }: Row, since: number): Confirmation => ({
   head,
   horizon: BigInt(horizon),
   events,
-  truncated: since < 0 || head < since || events.length > maxListed,
+  truncated:
+    since < 0 || head < since || events.length > maxListed || events.filter(({ position }) => position !== null).length < head - since,
 })
 
 function tellAway(cause: unknown): never {

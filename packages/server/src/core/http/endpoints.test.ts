@@ -188,6 +188,13 @@ describe('another workspace', () => {
     'labels.protect': ({ status, body }) => status === 200 && body.revision === 1,
     'access.check': ({ status }) => status === 200,
     'access.explain': ({ status }) => status === 200,
+    'notifications.events': ({ body }) => body.items.every(({ data }: { data: { category?: string } }) => data.category !== mine.category),
+    'notifications.stream': ({ status, text }) => status === 200 && !text.includes(mine.id),
+    'notifications.eventTypes': ({ status }) => status === 200,
+    'notifications.trigger': ({ status }) => status === 202,
+    'notifications.stats': ({ status, body }) =>
+      status === 200 && body.events.byType.every(({ type }: { type: string }) => type !== 'prompt.forked'),
+    'notifications.cleanup': ({ body }) => body.deleted.events === 0,
     'cache.stats': ({ status }) => status === 200,
     'cache.entries': ({ body }) => body.items.length === 0,
     'cache.invalidate': ({ body }) => body.invalidated === 0,

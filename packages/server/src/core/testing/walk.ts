@@ -78,7 +78,10 @@ export const addressOf = ({ name: endpoint, path }: AnyEndpoint, fixtures: Fixtu
     const value = other ?? (fixtures as Readonly<Record<string, unknown>>)[name]
     if (typeof value !== 'string') throw new Error(`${endpoint}: teach core/testing/walk.ts to make a ":${name}"`)
     return encodeURIComponent(value)
-  })
+  }) + (endingOf[endpoint] ?? '')
+
+/** What makes an answer end that would go on for minutes. */
+const endingOf: Readonly<Record<string, string>> = { 'notifications.stream': '?seconds=0' }
 
 /** What the query of an endpoint must say, for those that need something. */
 export const queryOf = ({ name }: AnyEndpoint, { documentId }: Fixtures): string =>
@@ -121,6 +124,8 @@ const bodies: Bodies = {
   'access.check': () => ({ permission: 'prompts:read' }),
   'access.explain': () => ({ permission: 'prompts:read' }),
   'cache.invalidate': ({ id }) => ({ promptId: id }),
+  'notifications.trigger': () => ({ type: 'custom.walked', subject: 'Walked' }),
+  'notifications.cleanup': () => ({ olderThanDays: 30 }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),
 }
 

@@ -1,4 +1,5 @@
 import { defineModule, type Module } from '../../core/module.ts'
+import { accessEvents } from './model/events.ts'
 import type { Neighbours } from './model/neighbours.ts'
 import { decisions } from './routes/decisions.ts'
 import { keys } from './routes/keys.ts'
@@ -12,6 +13,7 @@ export const access = (neighbours: Neighbours): Module =>
   defineModule({
     name: 'access',
     endpoints: [...workspaces, ...members, ...roles, ...keys, ...labels(neighbours), ...decisions(neighbours)],
+    events: accessEvents,
   })
 
 export { type Authenticator, createAuthenticator } from './authenticator.ts'

@@ -10,7 +10,7 @@ export function caching(areas: Areas, shared: SharedCache, feed: Feed, neighbour
   feed.subscribe(({ events }) => {
     for (const event of events) if (event.type === cacheInvalidated.type) forget(areas, event, neighbours)
   })
-  return defineModule({ name: 'caching', endpoints: routes(areas, shared, neighbours) })
+  return defineModule({ name: 'caching', endpoints: routes(areas, shared, neighbours), events: [cacheInvalidated] })
 }
 
 /** Forget, in the event's workspace only, what it names; everything of the workspace when it names nothing. */

@@ -26,6 +26,7 @@ export type Neighbours = Readonly<{
 export const cacheInvalidated = eventType(
   'cache.invalidated',
   Strict({ area: Type.Optional(AreaName), promptId: Type.Optional(Type.String()), pattern: Type.Optional(Type.String()) }),
+  { description: 'Instances were told to forget what they keep in memory' },
 )
 
 /**

@@ -1,5 +1,6 @@
 import { defineModule, type Module } from '../../core/module.ts'
 import { purgeFormerNames, purgeRedacted } from './jobs.ts'
+import { promptEvents } from './model/events.ts'
 import type { LabelGate } from './model/gates.ts'
 import type { Lint } from './model/suggestions.ts'
 import type { Serving } from './queries/serving.ts'
@@ -14,6 +15,7 @@ export const prompts = (store: Serving, { gate, lint }: { gate: LabelGate; lint:
   defineModule({
     name: 'prompts',
     endpoints: [...manage(gate), ...versions(gate), ...redaction, ...insight(lint), ...serving(store)],
+    events: promptEvents,
     jobs: [purgeFormerNames, purgeRedacted(store.forget)],
   })
 

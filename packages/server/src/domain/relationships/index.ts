@@ -1,5 +1,6 @@
 import { defineModule, type Module } from '../../core/module.ts'
 import { keepDerivation, keepIncludes } from './commands/keep.ts'
+import { relationshipEvents } from './model/events.ts'
 import type { Sources } from './queries/related.ts'
 import { routes } from './routes.ts'
 
@@ -8,6 +9,7 @@ export const relationships = (sources: Sources): Module =>
   defineModule({
     name: 'relationships',
     endpoints: routes(sources),
+    events: relationshipEvents,
     on: { 'prompt.includes_changed': keepIncludes, 'prompt.forked': keepDerivation },
   })
 

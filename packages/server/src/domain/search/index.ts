@@ -5,6 +5,7 @@ import type { Encoder } from '../../core/encoder.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { defineModule, type Module } from '../../core/module.ts'
 import { createFollowing, type Following } from './jobs/following.ts'
+import { rebuildRequested } from './model/events.ts'
 import type { Neighbours } from './neighbours.ts'
 import { createFreshness } from './queries/freshness.ts'
 import { createMeaning } from './queries/meaning.ts'
@@ -48,6 +49,7 @@ export function search<F extends Facts>(options: SearchOptions<F>): Searching {
     module: defineModule({
       name: 'search',
       endpoints: routes(item, { search: (input, ctx) => searchPrompts(input, { meaning, vocabulary, neighbours }, ctx), fresh }),
+      events: [rebuildRequested],
     }),
     following: createFollowing({ within, feed, encoder, neighbours, now, log }),
     similar: (text, limit, ctx) => similarTo(text, limit, vocabulary, ctx),
@@ -55,3 +57,4 @@ export function search<F extends Facts>(options: SearchOptions<F>): Searching {
 }
 
 export { rebuildIndex } from './jobs/index-pass.ts'
+export { indexedUpTo } from './queries/progress.ts'

@@ -14,7 +14,11 @@ const InvitationForAnother = errorKind({
 export const AlreadyMember = errorKind({ code: 'invitation.already_member', status: 409, title: 'You are a member already' })
 
 /** Somebody became a member of the workspace. */
-export const memberCreated = eventType('member.created', Strict({ personId: Type.String(), role: Type.String() }))
+export const memberCreated = eventType('member.created', Strict({ personId: Type.String(), role: Type.String() }), {
+  description: 'Somebody became a member',
+  access: 'members:read',
+  promptless: true,
+})
 
 export type Invitation = Readonly<{
   id: string

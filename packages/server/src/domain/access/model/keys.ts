@@ -10,7 +10,11 @@ import { Strict } from '../../../core/schemas.ts'
 /** The workspace that is always there: of open mode and of the bootstrap key. */
 export const defaultWorkspaceId = '00000000-0000-7000-8000-000000000001'
 
-export const keyCreated = eventType('key.created', Strict({ name: Type.String() }))
+export const keyCreated = eventType('key.created', Strict({ name: Type.String() }), {
+  description: 'A key was made',
+  access: 'keys:read',
+  promptless: true,
+})
 
 /** Who needs no key that is stored: everybody in open mode, and who has the bootstrap key. Undefined for any other id. */
 export const installationPrincipal = (id: string): Principal | undefined =>

@@ -15,10 +15,12 @@ export const WorkspaceNeeded = errorKind({ code: 'auth.workspace_needed', status
 export const sessionStarted = eventType(
   'session.started',
   Strict({ sessionId: Type.String(), expiresAt: Type.String({ description: 'It ends earlier when it is not used' }) }),
+  { description: 'Somebody logged in', access: 'members:read', promptless: true },
 )
 export const sessionEnded = eventType(
   'session.ended',
   Strict({ sessionId: Type.String(), reason: Type.Enum(['logout', 'replaced', 'expired']) }),
+  { description: 'A session ended', access: 'members:read', promptless: true },
 )
 
 /** A session is told of in every workspace of its person; of somebody who has none, in the default one. */

@@ -9,11 +9,19 @@ import { type Document, type DocumentLink, maxMetadataBytes, maxTextBytes } from
 const called = { title: Type.String(), uri: Type.Union([Type.String(), Type.Null()]) }
 const promptId = Type.String()
 
-const documentCreated = eventType('document.created', Strict(called))
-const documentUpdated = eventType('document.updated', Strict({ ...called, fields: Type.Array(Type.String()) }))
-const documentDeleted = eventType('document.deleted', Strict(called))
-const documentLinked = eventType('document.linked', Strict({ promptId }))
-const documentUnlinked = eventType('document.unlinked', Strict({ promptId }))
+const documentCreated = eventType('document.created', Strict(called), { description: 'A document was made', promptless: true })
+const documentUpdated = eventType('document.updated', Strict({ ...called, fields: Type.Array(Type.String()) }), {
+  description: 'A document was changed',
+  promptless: true,
+})
+const documentDeleted = eventType('document.deleted', Strict(called), { description: 'A document was deleted', promptless: true })
+const documentLinked = eventType('document.linked', Strict({ promptId }), {
+  description: 'A document was linked to a prompt, or its link changed',
+})
+const documentUnlinked = eventType('document.unlinked', Strict({ promptId }), { description: 'A document is no longer linked to a prompt' })
+
+/** Everything this context tells. */
+export const documentEvents = [documentCreated, documentUpdated, documentDeleted, documentLinked, documentUnlinked]
 
 const nameOf = ({ title, uri }: Document) => ({ title, uri })
 
