@@ -18,6 +18,7 @@ import { cursorCodec } from './core/page.ts'
 import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
 import { type Authenticator, access, createAuthenticator, createLabelGate, ensureDefaultWorkspace } from './domain/access/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
+import { bulk } from './domain/bulk/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents, sharedDocuments } from './domain/documents/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
@@ -121,14 +122,16 @@ export async function createApp(options: AppOptions): Promise<App> {
     now: clock,
     log: note,
   })
+  const gate = createLabelGate(feed)
   const modules: Module[] = [
-    prompts(store, { gate: createLabelGate(feed), lint }),
+    prompts(store, { gate, lint }),
     searching.module,
     lifecycle,
     documents,
     access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
+    bulk({ gate, find: authenticator.find, contextFor: (principal, origin) => runtime.contextFor(principal, origin), log: note }),
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,

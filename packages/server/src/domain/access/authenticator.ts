@@ -9,6 +9,7 @@ import { createKeyMemory, type KnownKey } from './key-memory.ts'
 import { concernsRights } from './model/events.ts'
 import { AddressRefused } from './model/failures.ts'
 import { assertOpenModeServes, defaultWorkspaceId, hashKey, isKey, openModeObjection } from './model/keys.ts'
+import { findPrincipal } from './queries.ts'
 import type { SessionGate } from './session-gate.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -23,6 +24,11 @@ export type Authenticator = Readonly<{
   authenticate(caller: Caller): Promise<Principal>
   /** The same from memory alone, for the hot path; undefined: ask `authenticate`. */
   peek(caller: Caller): Principal | undefined
+  /**
+   * Who a principal is now, by its id, with the rights that it has by now: for work that goes on when its request is over.
+   * Undefined when its key was revoked or has ended, or it is no member any more. @throws Unavailable (503)
+   */
+  find(id: string, workspaceId: string): Promise<Principal | undefined>
   /** True while no key has ever been made. */
   isOpen(): Promise<boolean>
   /** The keys that were used since this was last asked. */
@@ -67,6 +73,11 @@ export function createAuthenticator(parts: {
   return {
     isOpen,
     takeUsed: memory.takeUsed,
+    async find(id, workspaceId) {
+      const known = id === 'bootstrap' ? bootstrapHash && bootstrapPrincipal : id === 'open' ? (await isOpen()) && openPrincipal : undefined
+      if (known === undefined) return system((db) => findPrincipal(db, { id, workspaceId, now: clock() }), 'read')
+      return known && known.workspaceId === workspaceId ? known : undefined
+    },
     async authenticate(caller) {
       const { headers, method = 'POST' } = caller
       const token = bearer(headers)
