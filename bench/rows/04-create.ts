@@ -39,7 +39,7 @@ async function withWriter<T>(work: (write: (job: WriterJob) => Promise<Round>) =
 }
 
 /** Wait until nothing of what was written is left to be done. */
-async function settled({ query }: Installation): Promise<void> {
+export async function settled({ query }: Installation): Promise<void> {
   for (;;) {
     const [state] = await query<{ done: boolean }>(
       `select not exists (select 1 from outbox where position is null)

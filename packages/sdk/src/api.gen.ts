@@ -1024,6 +1024,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/bulk/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change many prompts, as JSON or as NDJSON with one change a line */
+        put: operations["bulk.update"];
+        /** Create many prompts, as JSON or as NDJSON with one prompt a line */
+        post: operations["bulk.create"];
+        /** Delete many prompts; each can be restored */
+        delete: operations["bulk.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/prompts/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete many prompts; each can be restored */
+        post: operations["bulk.deletePrompts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/prompts/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Add tags to many prompts, remove them, or set them anew */
+        put: operations["bulk.tag"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List bulk operations, the newest first; they are kept for 30 days after their end */
+        get: operations["bulk.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get how far a bulk operation is; when it is over and small, with its items */
+        get: operations["bulk.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what became of the items, in the order in which they were sent */
+        get: operations["bulk.items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/items/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of all items, as NDJSON with one item a line */
+        get: operations["bulk.exportItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow a bulk operation as server-sent events: progress, and finished at its end */
+        get: operations["bulk.events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** End an operation before its next item; what is done stays, of an atomic one nothing */
+        put: operations["bulk.cancel"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try the failed items again as an operation of its own; of an atomic one all */
+        post: operations["bulk.retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prompts/{id}/relationships": {
         parameters: {
             query?: never;
@@ -1317,6 +1489,81 @@ export interface paths {
     };
 }
 export interface webhooks {
+    "bulk.finished": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "bulk.finished";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            operationId: string;
+                            /** @enum {unknown} */
+                            kind: "create" | "update" | "delete" | "tag";
+                            /** @enum {unknown} */
+                            status: "succeeded" | "failed" | "cancelled";
+                            counts: {
+                                succeeded: number;
+                                failed: number;
+                                skipped: number;
+                            };
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "cache.invalidated": {
         parameters: {
             query?: never;
@@ -5276,6 +5523,66 @@ export interface components {
             /** @description Of the entry; null when no single one is meant */
             sequence: number | null;
             detail: string;
+        };
+        BulkItem: {
+            /** @description Where it stood in the request, from 0; a retry keeps it */
+            index: number;
+            /**
+             * @description skipped: not done, since the operation was cancelled, or was atomic and another item failed
+             * @enum {unknown}
+             */
+            outcome: "pending" | "succeeded" | "failed" | "skipped";
+            promptId: string | null;
+            /** @description The prompt's newest version after it */
+            version: number | null;
+            /** @description Why it failed; pointers are into the item */
+            problem: components["schemas"]["Problem"] | null;
+        };
+        BulkOperation: {
+            /** @description UUIDv7 */
+            id: string;
+            /**
+             * @description What is done to the prompts
+             * @enum {unknown}
+             */
+            kind: "create" | "update" | "delete" | "tag";
+            /** @description All items in one transaction, or none */
+            atomic: boolean;
+            /** @description Everything is looked at as if, and nothing is changed */
+            dryRun: boolean;
+            /**
+             * @description succeeded: it came to its end, whatever became of the single items (see counts); failed: as a whole (see error); the last three are the end
+             * @enum {unknown}
+             */
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** @description How much is done, of how much */
+            progress: {
+                done: number;
+                total: number;
+            };
+            /** @description null: it waits for a worker */
+            startedAt: string | null;
+            finishedAt: string | null;
+            /** @description Why it failed as a whole */
+            error: string | null;
+            counts: {
+                /** @description Done */
+                succeeded: number;
+                /** @description Each with its problem */
+                failed: number;
+                /** @description Not done, and not for its own sake */
+                skipped: number;
+            };
+            /** @description It ends before its next item */
+            cancelRequested: boolean;
+            /** @description The operation whose failed items these are */
+            retryOf: string | null;
+            /** @description Whose rights hold, as they are when an item has its turn */
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description When it is over and has up to 100 items: what became of each */
+            items?: components["schemas"]["BulkItem"][];
         };
         Relationship: {
             /** @description UUIDv7 */
@@ -10328,6 +10635,779 @@ export interface operations {
             };
             /** @description audit.public_key_invalid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.update": {
+        parameters: {
+            query?: {
+                /** @description All items in one transaction, or none; up to 10000 items */
+                atomic?: boolean;
+                /** @description Look at everything as if, and change nothing; up to 10000 items */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The `id` of a prompt beside the fields of PUT /prompts/{id} (schema ChangePrompt). Each is looked at by itself: what is wrong with one is its own problem */
+                    items: unknown[];
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.no_items */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.create": {
+        parameters: {
+            query?: {
+                /** @description All items in one transaction, or none; up to 10000 items */
+                atomic?: boolean;
+                /** @description Look at everything as if, and change nothing; up to 10000 items */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description As the body of POST /prompts (schema CreatePrompt). Each is looked at by itself: what is wrong with one is its own problem */
+                    items: unknown[];
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.no_items */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.delete": {
+        parameters: {
+            query?: {
+                /** @description All items in one transaction, or none; up to 10000 items */
+                atomic?: boolean;
+                /** @description Look at everything as if, and change nothing; up to 10000 items */
+                dryRun?: boolean;
+                /** @description Also prompts that others need; needs prompts:force */
+                force?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Which prompts */
+                    promptIds: string[];
+                    /** @description Also prompts that others need; needs prompts:force */
+                    force?: boolean;
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.no_items */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.deletePrompts": {
+        parameters: {
+            query?: {
+                /** @description All items in one transaction, or none; up to 10000 items */
+                atomic?: boolean;
+                /** @description Look at everything as if, and change nothing; up to 10000 items */
+                dryRun?: boolean;
+                /** @description Also prompts that others need; needs prompts:force */
+                force?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Which prompts */
+                    promptIds: string[];
+                    /** @description Also prompts that others need; needs prompts:force */
+                    force?: boolean;
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.no_items */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.tag": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Which prompts */
+                    promptIds?: string[];
+                    /** @description In place of promptIds: the prompts that fit now, up to 100000; {} is all that the caller sees */
+                    filter?: {
+                        /** @description Where the prompt belongs */
+                        category?: string;
+                        /** @description Repeatable; all must match */
+                        tag?: string[];
+                        /**
+                         * @description Where the prompt stands in its life
+                         * @enum {unknown}
+                         */
+                        status?: "draft" | "review" | "published" | "deprecated" | "archived";
+                        /** @description Who created it */
+                        author?: string;
+                        /** @description Meant for forking and including */
+                        isTemplate?: boolean;
+                        /** @description Such as production; `latest` is reserved */
+                        label?: string;
+                        /**
+                         * Format: date-time
+                         * @description RFC 3339
+                         */
+                        updatedAfter?: string;
+                        /** @description Part of the name, the category or the description */
+                        q?: string;
+                    };
+                    /** @description Tags that each of them gets */
+                    add?: string[];
+                    /** @description Tags that each of them loses */
+                    remove?: string[];
+                    /** @description The tags that each of them has from then on, in place of all others */
+                    set?: string[];
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.tags_unclear */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.list": {
+        parameters: {
+            query?: {
+                /** @description succeeded, failed and cancelled are the end */
+                status?: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+                /** @description What is done to the prompts */
+                kind?: "create" | "update" | "delete" | "tag";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["BulkOperation"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.items": {
+        parameters: {
+            query?: {
+                /** @description skipped: not done, since the operation was cancelled, or was atomic and another item failed */
+                outcome?: "pending" | "succeeded" | "failed" | "skipped";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["BulkItem"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.exportItems": {
+        parameters: {
+            query?: {
+                /** @description skipped: not done, since the operation was cancelled, or was atomic and another item failed */
+                outcome?: "pending" | "succeeded" | "failed" | "skipped";
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.events": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event that was received: go on after it */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.cancel": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.operation_over */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.retry": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.operation_under_way, bulk.nothing_to_retry, bulk.too_many_operations */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -113,6 +113,65 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_e
 grant insert, select on audit_entry to ps_app;
 grant insert, select on audit_entry to ps_system;
 
+create table bulk_item (
+  workspace_id uuid default current_workspace() not null,
+  operation_id uuid not null,
+  index integer not null,
+  payload text,
+  outcome text not null,
+  prompt_id uuid,
+  version integer,
+  problem jsonb,
+  constraint bulk_item_pkey PRIMARY KEY (workspace_id, operation_id, index),
+  constraint bulk_item_index_check CHECK ((index >= 0)),
+  constraint bulk_item_outcome_check CHECK ((outcome = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text])))
+);
+CREATE INDEX bulk_item_by_prompt ON public.bulk_item USING btree (workspace_id, prompt_id) WHERE ((payload IS NOT NULL) AND (prompt_id IS NOT NULL));
+CREATE INDEX bulk_item_failed ON public.bulk_item USING btree (workspace_id, operation_id, index) WHERE (outcome = 'failed'::text);
+alter table bulk_item enable row level security;
+alter table bulk_item force row level security;
+create policy across_workspaces on bulk_item as permissive for all to ps_system using (true) with check (true);
+create policy tenant on bulk_item as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on bulk_item to ps_app;
+grant delete, insert, select, update on bulk_item to ps_system;
+
+create table bulk_operation (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  kind text not null,
+  atomic boolean not null,
+  dry_run boolean not null,
+  options jsonb not null,
+  status text not null,
+  total integer not null,
+  succeeded integer default 0 not null,
+  failed integer default 0 not null,
+  skipped integer default 0 not null,
+  done_through integer default '-1'::integer not null,
+  cancel_requested boolean default false not null,
+  error text,
+  retry_of uuid,
+  request_id text not null,
+  traceparent text,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  received_at timestamp with time zone,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  touched_at timestamp with time zone not null,
+  constraint bulk_operation_pkey PRIMARY KEY (workspace_id, id),
+  constraint bulk_operation_kind_check CHECK ((kind = ANY (ARRAY['create'::text, 'update'::text, 'delete'::text, 'tag'::text]))),
+  constraint bulk_operation_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text])))
+);
+CREATE INDEX bulk_operation_open ON public.bulk_operation USING btree (touched_at) WHERE (finished_at IS NULL);
+CREATE INDEX bulk_operation_over ON public.bulk_operation USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+alter table bulk_operation enable row level security;
+alter table bulk_operation force row level security;
+create policy across_workspaces on bulk_operation as permissive for all to ps_system using (true) with check (true);
+create policy tenant on bulk_operation as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on bulk_operation to ps_app;
+grant delete, insert, select, update on bulk_operation to ps_system;
+
 create table dead_job (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,

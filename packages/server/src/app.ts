@@ -17,8 +17,16 @@ import { createShedding } from './core/limits/shedding.ts'
 import { eventTypesOf, type Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
 import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
-import { type Authenticator, access, createAuthenticator, createLabelGate, ensureDefaultWorkspace } from './domain/access/index.ts'
+import {
+  type Authenticator,
+  access,
+  createAuthenticator,
+  createLabelGate,
+  createPresence,
+  ensureDefaultWorkspace,
+} from './domain/access/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
+import { bulk } from './domain/bulk/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents, sharedDocuments } from './domain/documents/index.ts'
 import { addDead, countDead, jobs } from './domain/jobs/index.ts'
@@ -139,8 +147,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     readers: [indexedUpTo],
     log: note,
   })
+  const gate = createLabelGate(feed)
+  const presence = createPresence({ hasBootstrapKey: options.bootstrapApiKey !== undefined, isOpen: authenticator.isOpen })
   const modules: Module[] = [
-    prompts(store, { gate: createLabelGate(feed), lint }),
+    prompts(store, { gate, lint }),
     searching.module,
     lifecycle,
     documents,
@@ -148,6 +158,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
+    bulk({
+      gate,
+      presence: (ids, there) => acrossWorkspaces((db) => presence(db, ids, there), 'read'),
+      contextFor: (principal, origin) => runtime.contextFor(principal, origin),
+      log: note,
+    }),
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     notifying.module,

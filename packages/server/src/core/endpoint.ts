@@ -58,8 +58,18 @@ export type Endpoint<P extends TObject, Q extends TObject, B extends TSchema, R 
    * commit. Work that is over by then is answered 200.
    */
   awaited?(reply: Static<R>, waitMs: number, ctx: Ctx): Promise<Static<R> & Pick<Operation, 'status'>>
+  /**
+   * The same for a body of `application/x-ndjson`, whose items are read one by one as they come, however many there are;
+   * what the body says beside its items stands in the query. Takes no `Idempotency-Key`: the whole body is never at hand.
+   */
+  lines?(input: Lines<P, Q>, ctx: Ctx): Promise<Static<R>>
   handle(input: Input<P, Q, B>, ctx: Ctx): Promise<Static<R>>
 }
+
+/** A body of one item a line. */
+export const linesType = 'application/x-ndjson'
+export type Lines<P extends TObject = TObject, Q extends TObject = TObject> = Pick<Input<P, Q, TSchema>, 'params' | 'query'> &
+  Readonly<{ lines: AsyncIterable<Uint8Array> }>
 
 /** The second kind: what must be fast or raw. The handler gives bytes. */
 export type Serve<P extends TObject, Q extends TObject, B extends TSchema, R extends TSchema> = Contract<P, Q, B, R> & {
@@ -73,6 +83,7 @@ export type AnyEndpoint = AnyContract & {
   etag?(reply: unknown): string
   location?(reply: unknown): string
   awaited?(reply: unknown, waitMs: number, ctx: Ctx): Promise<Pick<Operation, 'status'>>
+  lines?(input: Lines, ctx: Ctx): Promise<unknown>
   handle(input: Input<TObject, TObject, TSchema>, ctx: Ctx, headers: Readonly<Record<string, string | undefined>>): Promise<unknown>
 }
 

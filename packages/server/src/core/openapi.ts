@@ -1,5 +1,5 @@
 import type { TObject, TSchema } from 'typebox'
-import { type AnyEndpoint, changesState, statusOf } from './endpoint.ts'
+import { type AnyEndpoint, changesState, linesType, statusOf } from './endpoint.ts'
 import { eventStreamType } from './event-stream.ts'
 import type { ListedEvent } from './events.ts'
 import { eventTypesOf, type Module } from './module.ts'
@@ -53,7 +53,10 @@ function operation(e: AnyEndpoint, tag: string, schemas: Json): Json {
     ...(e.body && {
       requestBody: {
         required: ((e.body as TObject).required ?? []).length > 0,
-        content: { 'application/json': { schema: hoist(e.body, schemas) } },
+        content: {
+          'application/json': { schema: hoist(e.body, schemas) },
+          ...(e.lines && { [linesType]: { schema: { type: 'string', description: 'One item a line, read as they come' } } }),
+        },
       },
     }),
     responses: {

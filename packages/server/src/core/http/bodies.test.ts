@@ -63,6 +63,8 @@ async function everyTaker(
 
 /** All of them but those whose body holds numbers alone. */
 const withText = () => takers.filter(({ name }) => !['relationships.setStrength'].includes(name))
+/** There an item that is wrong is its own problem. */
+const itemByItem = ({ name }: AnyEndpoint) => ['bulk.create', 'bulk.update'].includes(name)
 
 describe('every endpoint that takes a body', () => {
   test('there are some, and their bodies in the walk are accepted', async () => {
@@ -127,7 +129,7 @@ describe('every endpoint that takes a body', () => {
       (answer, e) =>
         (acceptsNull(e) && value === null) ||
         Boolean(answer.json().errors?.some(({ pointer }) => pointer.startsWith(spoilt(e, value).pointer))),
-      withText(),
+      withText().filter((e) => !itemByItem(e)),
     ),
   )
   /** There `null` clears the field. */

@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { assertInstanceAdmin, assertMay, type Principal } from '../access.ts'
 import type { Answer } from '../answer.ts'
 import type { Ctx } from '../context.ts'
-import { type AnyEndpoint, changesState, type Input, loadOf, statusOf } from '../endpoint.ts'
+import { type AnyEndpoint, changesState, type Input, linesType, loadOf, statusOf } from '../endpoint.ts'
 import { AppError, type ErrorKind, isAppError } from '../errors.ts'
 import { tokenOf, xidOf } from '../feed/token.ts'
 import { once, requestHash, type StoredAnswer } from '../idempotency.ts'
@@ -47,15 +48,23 @@ export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], m
       body: compile(e.body ?? nothing, 'body'),
       reply: e.reply && mounting.checkReplies ? compile(e.reply, 'body') : accept,
     }
-    app.route({
+    const route: RouteOptions = {
       method: e.method,
       url: prefix + e.path,
       config: { load: loadOf(e) },
       ...(e.body && { bodyLimit: e.bodyLimit ?? 1024 * 1024 }),
       onRequest: (request) => admit(e, request, mounting).catch(tellRefusal(e, request, mounting)),
       handler: (request, reply) => answer(e, validators, request, reply, { ...mounting, streams }).catch(tellRefusal(e, request, mounting)),
-    })
+    }
+    if (e.lines) app.register(async (scope) => void takingLines(scope).route(route))
+    else app.route(route)
   }
+}
+
+/** There, and nowhere else, a body of lines is handed on as it comes. */
+function takingLines(scope: FastifyInstance): FastifyInstance {
+  scope.addContentTypeParser(linesType, (_request, payload, done) => done(null, payload))
+  return scope
 }
 
 /** On the way of a failure out: a 403 to somebody we know is told. */
@@ -128,7 +137,7 @@ function validated(e: AnyEndpoint, validators: Validators, request: FastifyReque
     )
   }
   const sent = body === undefined ? {} : body
-  const wrong = [...validators.query(query), ...validators.body(sent)]
+  const wrong = [...validators.query(query), ...(sent instanceof Readable ? [] : validators.body(sent))]
   if (wrong.length > 0) throw new AppError(RequestInvalid, `${wrong[0]!.pointer || 'The body'}: ${wrong[0]!.detail}`, { errors: wrong })
   const ifMatch = entityTags(request.headers['if-match'])
   return { params, query, body: sent, ...(ifMatch && { ifMatch }) } as never
@@ -156,6 +165,18 @@ async function run(
 ): Promise<{ stored: StoredAnswer; replayed: boolean }> {
   const change = async (within: Ctx): Promise<StoredAnswer> => finished(e, validators, await e.handle(input, within, {}))
   const key = request.headers['idempotency-key']
+  if (e.lines && request.body instanceof Readable) {
+    if (key !== undefined)
+      throw new AppError(
+        RequestInvalid,
+        `An Idempotency-Key is not taken with ${linesType}: the body is not kept. Send JSON, or leave it out.`,
+      )
+    const { params, query } = input
+    return {
+      stored: finished(e, validators, await e.lines({ params, query, lines: request.body.iterator({ destroyOnReturn: false }) }, ctx)),
+      replayed: false,
+    }
+  }
   if (!changesState(e) || typeof key !== 'string') return { stored: await change(ctx), replayed: false }
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new AppError(RequestInvalid, 'Idempotency-Key must be 1 to 255 printable ASCII characters.')
   const { answer: stored, replayed } = await once({ key, hash: requestHash(request.method, request.url, request.body) }, ctx, change)

@@ -41,10 +41,12 @@ export async function makeIds(call: Call, database?: TestDatabase): Promise<Reco
   const invitation = await call('POST', '/invitations', { email: 'walked@example.org', role: 'viewer' })
   const workspaces = (await call('GET', '/workspaces')).body.items[0].id
   await call('PUT', '/labels/walked', { protected: true })
+  const bulk = await call('POST', '/bulk/prompts', { items: [{ content: 'Walked' }], dryRun: true })
   return {
     roles: role.body.id,
     'api-keys': key.body.id,
     invitations: invitation.body.id,
+    bulk: bulk.body.id,
     workspaces,
     members: database ? await addMember(database, workspaces) : '01900000-0000-7000-8000-000000000000',
     jobs: database ? await addDeadJob(database, workspaces) : '01900000-0000-7000-8000-000000000000',
@@ -103,6 +105,11 @@ const bodies: Bodies = {
   'prompts.render': () => ({ label: 'production', variables: { who: 'you' } }),
   'prompts.search': () => ({ query: 'who', mode: 'hybrid' }),
   'prompts.batchGet': ({ id }) => ({ items: [{ id }] }),
+  'bulk.create': () => ({ items: [{ content: 'New' }], dryRun: true }),
+  'bulk.update': ({ id }) => ({ items: [{ id, description: 'Changed' }], dryRun: true }),
+  'bulk.delete': ({ id }) => ({ promptIds: [id], dryRun: true }),
+  'bulk.deletePrompts': ({ id }) => ({ promptIds: [id], dryRun: true }),
+  'bulk.tag': ({ id }) => ({ promptIds: [id], add: ['walked'], dryRun: true }),
   'lifecycle.validate': () => ({ status: 'review' }),
   'lifecycle.move': () => ({ status: 'review', reason: 'Ready' }),
   'lifecycle.bulk': ({ id }) => ({ promptIds: [id], status: 'published', reason: 'Good' }),

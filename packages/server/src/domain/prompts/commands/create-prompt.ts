@@ -67,16 +67,21 @@ async function createWithin(tx: Db, named: Named, source: Source, ctx: Ctx): Pro
   return promptView(next, version, warnings)
 }
 
+/** The n-th name to try: a derived one is numbered, and at last made of its id. */
+export const nameToTry = (base: string, n: number, id: string): string => (n <= 20 ? nthName(base, n) : `${base} ${id}`)
+
+export const nameTaken = ({ category, name }: Readonly<{ category: string; name: string }>): AppError =>
+  new AppError(NameTaken, `"${category}/${name}" exists already. Choose another name, or change that prompt by PUT.`)
+
 /** A given name must be free; a derived one is numbered until it is. */
 async function addUnderFreeName(tx: Db, input: Named, { made, parent }: Source, ctx: Ctx): Promise<ReturnType<typeof create>> {
   const id = ctx.newId()
   const by = byOf(ctx)
   const base = input.name ?? deriveName(made.body.content)
   for (let n = 1; ; n++) {
-    const name = n <= 20 ? nthName(base, n) : `${base} ${id}`
+    const name = nameToTry(base, n, id)
     const outcome = create(input, { ...made, id, name, parent }, by)
     if (await addPrompt(tx, outcome.next, outcome.version, outcome.moves ?? [], by)) return outcome
-    if (input.name !== undefined)
-      throw new AppError(NameTaken, `"${outcome.next.category}/${name}" exists already. Choose another name, or change that prompt by PUT.`)
+    if (input.name !== undefined) throw nameTaken(outcome.next)
   }
 }

@@ -49,6 +49,14 @@ export async function listPrompts(input: ListPrompts, ctx: Ctx): Promise<Page<Pr
   })
 }
 
+/** The ids of all prompts that fit, as far as the caller may see them, the oldest first: at most so many. */
+export const listIds = (filters: Omit<ListPrompts, keyof Paged | 'sort' | 'view'>, limit: number, ctx: Ctx): Promise<string[]> =>
+  ctx.read(async (db) => {
+    const { rows } = await sql<{ id: string }>`
+      select p.id from prompt p where ${sql.join(conditionsOf(filters), sql` and `)} order by p.id limit ${limit}`.execute(db)
+    return rows.map(({ id }) => id)
+  })
+
 const afterPosition = (key: keyof typeof columnOf, descending: boolean, [value, id]: readonly (string | number)[]): Filter =>
   sql`(${columnOf[key]}, p.id) ${descending ? sql`<` : sql`>`} (${value}::${typeOf[key]}, ${id}::uuid)`
 
