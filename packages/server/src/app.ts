@@ -16,7 +16,14 @@ import { createShedding } from './core/limits/shedding.ts'
 import type { Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
 import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
-import { type Authenticator, access, createAuthenticator, createLabelGate, ensureDefaultWorkspace } from './domain/access/index.ts'
+import {
+  type Authenticator,
+  access,
+  createAuthenticator,
+  createLabelGate,
+  ensureDefaultWorkspace,
+  presentRights,
+} from './domain/access/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents, sharedDocuments } from './domain/documents/index.ts'
@@ -24,12 +31,15 @@ import { lifecycle } from './domain/lifecycle/index.ts'
 import {
   categoryOf,
   createServing,
+  createUseRecorder,
   findPrompts,
   labelsInUse,
   PromptItem,
   promptKeys,
   prompts,
+  revertLabel,
   searchSources,
+  setLabel,
   sharedTags,
 } from './domain/prompts/index.ts'
 import { relationships } from './domain/relationships/index.ts'
@@ -83,7 +93,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const queue = createQueue(system, note, { errors, tracing })
   const shared = options.redisUrl ? connectSharedCache(options.redisUrl, note) : noSharedCache
   const caches = openCaches(options.cacheBytes)
-  const store = createServing({ ...caches, shared }, feed)
+  const use = createUseRecorder({ system: acrossWorkspaces, clock, isAway: feed.isAway })
+  const store = createServing({ ...caches, shared }, feed, use)
   const login = openLogin(options, {
     system: acrossWorkspaces,
     feed,
@@ -121,10 +132,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     now: clock,
     log: note,
   })
+  const gate = createLabelGate(feed)
+  const hasBootstrap = options.bootstrapApiKey !== undefined
   const modules: Module[] = [
-    prompts(store, { gate: createLabelGate(feed), lint }),
+    prompts(store, { gate, lint }),
     searching.module,
-    lifecycle,
+    lifecycle({
+      expressions: outside.expressions,
+      contextFor: (principal, origin) => runtime.contextFor(principal, origin),
+      rightsOf: (asked) => acrossWorkspaces((db) => presentRights(db, { ...asked, now: clock(), hasBootstrap }), 'read'),
+      setLabel: setLabel(gate),
+      revertLabel: revertLabel(gate),
+    }),
     documents,
     access({ categoryOf, labelsInUse }),
     login.module,
@@ -172,6 +191,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       await feed.start()
       await audit.start()
       keyUse.start()
+      use.start()
       await queue.start(
         modules.flatMap(({ jobs }) => jobs ?? []),
         runtime,
@@ -185,6 +205,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       shedding.stop()
       await limiting.stop()
       await keyUse.stop()
+      await use.stop()
       await Promise.all([queue.stop(), searching.following.stop(), encoder?.close(), outside.close()])
       await audit.stop()
       await feed.stop()

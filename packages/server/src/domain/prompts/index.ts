@@ -17,13 +17,16 @@ export const prompts = (store: Serving, { gate, lint }: { gate: LabelGate; lint:
     jobs: [purgeFormerNames, purgeRedacted(store.forget)],
   })
 
+export { revertLabel, setLabel } from './commands/labels.ts'
 export { setStanding } from './commands/set-standing.ts'
 export { hotPath } from './hot-path.ts'
 export { PromptNotFound } from './model/failures.ts'
+export type { LabelGate } from './model/gates.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
 export { PromptItem } from './model/shapes.ts'
 export type { Standee } from './model/standing.ts'
 export { countTokens } from './model/tokens.ts'
+export { countLive, type ExaminedPrompt, examinePrompts } from './queries/examine.ts'
 export { categoryOf, labelsInUse } from './queries/facts.ts'
 export { listPrompts } from './queries/list-prompts.ts'
 export { allPrompts, findTexts, includedPrompts, livePrompts, promptsNearby, sharedTags } from './queries/neighbours.ts'
@@ -32,3 +35,4 @@ export { createServing, type Serving } from './queries/serving.ts'
 export { countByStatus, findStanding, findStandings, findVisible } from './queries/standing.ts'
 export { ListQuery } from './routes/schemas.ts'
 export { followersOf } from './store/include-store.ts'
+export { createUseRecorder } from './use-recorder.ts'
