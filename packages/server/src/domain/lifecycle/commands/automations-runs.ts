@@ -8,7 +8,7 @@ import type { Trigger } from '../model/automations-runs.ts'
 import { nextTime, parseSchedule } from '../model/automations-schedule.ts'
 import { type NewRun, purgeRuns, runStore } from '../store/automation-runs.ts'
 import { automationStore, dueRules, type StoredRule } from '../store/automations.ts'
-import { assertRule } from './automations.ts'
+import { assertAuthor, assertRule } from './automations.ts'
 import { type AutomationParts, ownContext, runJob } from './automations-parts.ts'
 
 /** A run waits for a worker: as a row, and as a job. */
@@ -44,7 +44,8 @@ export const tryRule =
   (expressions: Pick<Expressions, 'check'>) =>
   async ({ rule: given }: { rule: RuleInput }, ctx: Ctx): Promise<string> => {
     const rule = ruleOf(given)
-    await assertRule(rule, '/rule', expressions, ctx)
+    assertAuthor(rule, ctx)
+    await assertRule(rule, '/rule', expressions)
     const by = ctx.actor.id
     const run = {
       id: ctx.newId(),

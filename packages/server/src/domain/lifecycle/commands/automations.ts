@@ -25,15 +25,18 @@ type Check = Pick<Expressions, 'check'>
 /** A rule as it is shown. */
 const toAutomation = ({ rule, scheduledAt: _at, ...stored }: StoredRule): Automation => ({ ...rule, ...stored }) as Automation
 
-/**
- * Whether a rule may be saved by somebody.
- * @param at where it stands in the body
- * @throws ExpressionInvalid, MetricsUnavailable, ScheduleInvalid, AutomationInvalid (422); Forbidden (403) for what its author may not do
- */
-export async function assertRule(rule: Rule, at: string, expressions: Check, { actor }: Ctx): Promise<void> {
-  const { action, condition, schedule } = rule
+/** A rule does nothing that its author may do nowhere. @throws Forbidden (403) */
+export function assertAuthor({ action }: Rule, { actor }: Ctx): void {
   const permission = permissionFor[action.kind]
   if (permission) assertMay(actor, permission)
+}
+
+/**
+ * Whether a rule makes sense.
+ * @param at where it stands in the body
+ * @throws ExpressionInvalid, MetricsUnavailable, ScheduleInvalid, AutomationInvalid (422)
+ */
+export async function assertRule({ action, condition, schedule }: Rule, at: string, expressions: Check): Promise<void> {
   if (action.kind === 'move_status' && action.sunsetInDays !== undefined && action.status !== 'deprecated')
     throw unprocessable(
       AutomationInvalid,
@@ -66,8 +69,9 @@ async function assertCondition(condition: string, pointer: string, { check }: Ch
   }
 }
 
-/** The rule with what follows from being saved now. */
+/** The rule with what follows from being saved now. @throws Forbidden (403) */
 const saved = (before: StoredRule | undefined, rule: Rule, ctx: Ctx): StoredRule => {
+  assertAuthor(rule, ctx)
   const now = ctx.now()
   return {
     id: before?.id ?? ctx.newId(),
@@ -108,7 +112,7 @@ export const saveAutomations =
   (expressions: Check) =>
   async ({ items, ifMatch }: SaveAll, ctx: Ctx): Promise<Automation[]> => {
     const rules = items.map(ruleOf)
-    for (const [i, rule] of rules.entries()) await assertRule(rule, `/items/${i}`, expressions, ctx)
+    for (const [i, rule] of rules.entries()) await assertRule(rule, `/items/${i}`, expressions)
     return ctx.transact(async (tx) => {
       const known = await automationStore(tx).lockAll(ctx.workspaceId)
       assertIfMatch(ifMatch, tagOf(known))
@@ -135,7 +139,7 @@ export const updateAutomation =
       return ruleOf(Object.fromEntries(fields) as RuleInput)
     }
     // Before the transaction, which would wait for it.
-    await assertRule(merged(await ctx.read((db) => automationStore(db).get(id))), '', expressions, ctx)
+    await assertRule(merged(await ctx.read((db) => automationStore(db).get(id))), '', expressions)
     return ctx.transact(async (tx) => {
       const known = await automationStore(tx).lockAll(ctx.workspaceId)
       const present = known.find((one) => one.id === id)
