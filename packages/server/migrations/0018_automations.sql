@@ -49,6 +49,8 @@ create table lifecycle_automation_run (
   status            text not null check (status in ('queued', 'running', 'needs_confirmation', 'succeeded', 'failed', 'cancelled')),
   claim             uuid,
   tries             int not null default 0,
+  -- When it was made, taken, or came on last: one that stands still for long has lost its job, and gets another.
+  worked_at         timestamptz not null,
   prompts           int not null default 0,
   examined          int not null default 0,
   examined_to       uuid,
@@ -68,6 +70,7 @@ create table lifecycle_automation_run (
 call make_tenant_table('lifecycle_automation_run');
 create index lifecycle_automation_run_by_rule on lifecycle_automation_run (workspace_id, automation_id, id);
 create index lifecycle_automation_run_open on lifecycle_automation_run (workspace_id, automation_id) where status in ('queued', 'running', 'needs_confirmation');
+create index lifecycle_automation_run_working on lifecycle_automation_run (worked_at) where status in ('queued', 'running');
 create index lifecycle_automation_run_by_age on lifecycle_automation_run (created_at);
 
 -- What became of a prompt in a run: once, whoever works on it. `found` waits for its turn.

@@ -286,6 +286,7 @@ create table lifecycle_automation_run (
   status text not null,
   claim uuid,
   tries integer default 0 not null,
+  worked_at timestamp with time zone not null,
   prompts integer default 0 not null,
   examined integer default 0 not null,
   examined_to uuid,
@@ -307,6 +308,7 @@ create table lifecycle_automation_run (
 CREATE INDEX lifecycle_automation_run_by_age ON public.lifecycle_automation_run USING btree (created_at);
 CREATE INDEX lifecycle_automation_run_by_rule ON public.lifecycle_automation_run USING btree (workspace_id, automation_id, id);
 CREATE INDEX lifecycle_automation_run_open ON public.lifecycle_automation_run USING btree (workspace_id, automation_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text, 'needs_confirmation'::text]));
+CREATE INDEX lifecycle_automation_run_working ON public.lifecycle_automation_run USING btree (worked_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
 alter table lifecycle_automation_run enable row level security;
 alter table lifecycle_automation_run force row level security;
 create policy across_workspaces on lifecycle_automation_run as permissive for all to ps_system using (true) with check (true);

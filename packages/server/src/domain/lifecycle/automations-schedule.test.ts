@@ -132,9 +132,9 @@ describe('two workers on one run', () => {
   async function aRun(rule: Automation): Promise<string> {
     const id = newId()
     await here.database.query(
-      `insert into lifecycle_automation_run (workspace_id, id, automation_id, revision, rule, acts_for, requested_by, trigger, status, created_at)
-       select workspace_id, $2, id, revision, rule, saved_by, saved_by, 'manual', 'queued', now() from lifecycle_automation where id = $1`,
-      [rule.id, id],
+      `insert into lifecycle_automation_run (workspace_id, id, automation_id, revision, rule, acts_for, requested_by, trigger, status, created_at, worked_at)
+       select workspace_id, $2, id, revision, rule, saved_by, saved_by, 'manual', 'queued', $3, $3 from lifecycle_automation where id = $1`,
+      [rule.id, id, clock()],
     )
     return id
   }
@@ -159,6 +159,16 @@ describe('two workers on one run', () => {
     await job(here, id)
     const run = (await here.owner('GET', `/lifecycle/automations/runs/${id}`)).body
     expect(run).toMatchObject({ status: 'failed', error: expect.stringContaining('did not come on') })
+  })
+
+  test('a run whose job was lost gets another one after ten minutes', async () => {
+    const rule = await aRule(here.owner, await scoped())
+    const id = await aRun(rule)
+    await startDue(here)
+    expect((await here.owner('GET', `/lifecycle/automations/runs/${id}`)).body.status).toBe('queued')
+    ahead += 11 * 60_000
+    await Promise.all([startDue(here), startDue(there)])
+    expect(await newestRun(here.owner, rule)).toMatchObject({ id, status: 'succeeded', counts: { applied: 1 } })
   })
 
   test('one that was cancelled while it went on does nothing more', async () => {

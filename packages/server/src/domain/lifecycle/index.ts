@@ -1,7 +1,7 @@
 import type { EventType } from '../../core/events.ts'
 import { defineModule, type Module } from '../../core/module.ts'
 import type { AutomationParts } from './commands/automations-parts.ts'
-import { purge, runDue } from './commands/automations-runs.ts'
+import { purge, reviveRuns, runDue } from './commands/automations-runs.ts'
 import { workOnRun } from './commands/automations-work.ts'
 import { automationJobs } from './jobs.ts'
 import { automationEvents } from './model/automations-failures.ts'
@@ -14,6 +14,6 @@ export const lifecycle = (parts: AutomationParts): Module =>
   defineModule({
     name: 'lifecycle',
     endpoints: [...routes, ...automations(parts), ...automationRuns(parts)],
-    jobs: automationJobs({ due: runDue(parts), run: workOnRun(parts), purge }),
+    jobs: automationJobs({ due: runDue(parts), revive: reviveRuns(parts), run: workOnRun(parts), purge }),
     events: automationEvents as readonly EventType[],
   })

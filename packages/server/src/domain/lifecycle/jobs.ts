@@ -6,6 +6,8 @@ import { Id, Strict } from '../../core/schemas.ts'
 type Works = Readonly<{
   /** Start what is due. */
   due(ctx: Ctx): Promise<void>
+  /** Let runs go on that stand still. */
+  revive(ctx: Ctx): Promise<void>
   /** Work on one run. */
   run(payload: { runId: string }, ctx: Ctx): Promise<void>
   /** Take away old runs. */
@@ -13,8 +15,17 @@ type Works = Readonly<{
 }>
 
 /** The background work of automations: what is due is looked for each minute, each run is a job. */
-export const automationJobs = ({ due, run, purge }: Works): Job[] => [
-  job({ name: 'lifecycle.start_due_automations', payload: Type.Object({}), retries: 1, schedule: '* * * * *', run: (_, ctx) => due(ctx) }),
+export const automationJobs = ({ due, revive, run, purge }: Works): Job[] => [
+  job({
+    name: 'lifecycle.start_due_automations',
+    payload: Type.Object({}),
+    retries: 1,
+    schedule: '* * * * *',
+    async run(_payload, ctx) {
+      await due(ctx)
+      await revive(ctx)
+    },
+  }),
   job({ name: 'lifecycle.run_automation', payload: Strict({ runId: Id }), retries: 10, expireInSeconds: 120, run }),
   job({
     name: 'lifecycle.purge_automation_runs',

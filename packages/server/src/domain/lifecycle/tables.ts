@@ -42,6 +42,7 @@ declare module '../../core/db.ts' {
       status: RunStatus
       claim: string | null
       tries: Generated<number>
+      workedAt: string
       prompts: Generated<number>
       examined: Generated<number>
       examinedTo: string | null

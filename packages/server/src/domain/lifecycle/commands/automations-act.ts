@@ -52,7 +52,7 @@ const applyOnce = (work: Work, prompt: ExaminedPrompt, act: Ctx): Promise<void> 
     await perform(work, prompt, tx, act)
     if (work.run.trigger === 'dry_run') throw new TakenBack()
     if (!(await store.settle(work.run.id, prompt.id, 'applied', null, act.now()))) throw new Superseded()
-    await store.progressed(work.run.id)
+    await store.progressed(work.run.id, act.now())
   })
 
 /** What a refusal means to the run. @throws the error when it says nothing of the prompt: the job is tried again */
@@ -93,7 +93,7 @@ export async function applyNext(work: Work, ids: readonly string[], act: Ctx): P
       const store = runStore(tx)
       if (!(await store.holds(work.run.id, work.claim))) throw new Superseded()
       await store.settle(work.run.id, id, settled.outcome, settled.problem ?? null, act.now())
-      await store.progressed(work.run.id)
+      await store.progressed(work.run.id, act.now())
     })
   }
 }

@@ -6,7 +6,7 @@ import { type RuleInput, ruleOf } from '../model/automations.ts'
 import { AutomationChanged, NothingToConfirm, RunGoesOn, RunOver } from '../model/automations-failures.ts'
 import type { Trigger } from '../model/automations-runs.ts'
 import { nextTime, parseSchedule } from '../model/automations-schedule.ts'
-import { type NewRun, purgeRuns, runStore } from '../store/automation-runs.ts'
+import { type NewRun, purgeRuns, runStore, standingRuns } from '../store/automation-runs.ts'
 import { automationStore, dueRules, type StoredRule } from '../store/automations.ts'
 import { assertAuthor, assertRule } from './automations.ts'
 import { type AutomationParts, ownContext, runJob } from './automations-parts.ts'
@@ -101,6 +101,23 @@ export const runDue =
     for (const { id, workspaceId } of due) {
       const own = ownContext(parts, `automation:${id}`, { ...ctx, workspaceId })
       await own.transact((tx) => startDue(id, tx, own))
+    }
+  }
+
+/** A run on which nobody has worked for so long has lost its job: in a restore, or because it failed too often. Milliseconds. */
+const standingMs = 10 * 60_000
+
+/** Give runs that stand still another job. It bears to be one too many: a run is in one hand at a time. */
+export const reviveRuns =
+  (parts: AutomationParts) =>
+  async (ctx: Ctx): Promise<void> => {
+    const before = new Date(Date.parse(ctx.now()) - standingMs).toISOString()
+    const standing = await ctx.system((db) => standingRuns(db, before, mostDue), 'read')
+    for (const { id, workspaceId } of standing) {
+      const own = ownContext(parts, ctx.actor.id, { ...ctx, workspaceId })
+      await own.transact(async (tx) => {
+        if (await runStore(tx).takeStanding(id, { before, at: own.now() })) await own.enqueue(tx, runJob, { runId: id })
+      })
     }
   }
 

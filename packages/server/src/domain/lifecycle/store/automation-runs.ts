@@ -71,7 +71,7 @@ export const runStore = (tx: Db) => ({
   async add({ rule, ...run }: NewRun): Promise<void> {
     await tx
       .insertInto('lifecycleAutomationRun')
-      .values({ ...run, rule: JSON.stringify(rule), status: 'queued' })
+      .values({ ...run, rule: JSON.stringify(rule), status: 'queued', workedAt: run.createdAt })
       .execute()
   },
 
@@ -84,9 +84,14 @@ export const runStore = (tx: Db) => ({
 
   /** Take a run over: whoever worked on it until now cannot write any more. @returns undefined when it is over or gone */
   async claim(id: string, { claim, at, prompts }: { claim: string; at: string; prompts: number }): Promise<Run | undefined> {
-    const query = tx
-      .updateTable('lifecycleAutomationRun')
-      .set((e) => ({ claim, status: 'running', tries: e('tries', '+', 1), startedAt: e.fn.coalesce('startedAt', e.val(at)), prompts }))
+    const query = tx.updateTable('lifecycleAutomationRun').set((e) => ({
+      claim,
+      status: 'running',
+      tries: e('tries', '+', 1),
+      workedAt: at,
+      startedAt: e.fn.coalesce('startedAt', e.val(at)),
+      prompts,
+    }))
     return query.where('id', '=', id).where('status', 'in', ['queued', 'running']).returning(columns).executeTakeFirst()
   },
 
@@ -108,6 +113,7 @@ export const runStore = (tx: Db) => ({
       .updateTable('lifecycleAutomationRun')
       .set((e) => ({
         tries: 0,
+        workedAt: at,
         examined: e('examined', '+', page.examined),
         matched: e('matched', '+', page.matched),
         notApplicable: e('notApplicable', '+', page.notApplicable),
@@ -144,8 +150,26 @@ export const runStore = (tx: Db) => ({
   },
 
   /** It came on: what went wrong before does not count any more. */
-  async progressed(id: string): Promise<void> {
-    await tx.updateTable('lifecycleAutomationRun').set({ tries: 0 }).where('id', '=', id).where('tries', '>', 0).execute()
+  async progressed(id: string, workedAt: string): Promise<void> {
+    const old = new Date(Date.parse(workedAt) - 60_000).toISOString()
+    await tx
+      .updateTable('lifecycleAutomationRun')
+      .set({ tries: 0, workedAt })
+      .where('id', '=', id)
+      .where((e) => e.or([e('tries', '>', 0), e('workedAt', '<', old)]))
+      .execute()
+  },
+
+  /** Whether a run still stands still; if so, it counts as taken in hand now. */
+  async takeStanding(id: string, { before, at }: { before: string; at: string }): Promise<boolean> {
+    const { numUpdatedRows } = await tx
+      .updateTable('lifecycleAutomationRun')
+      .set({ workedAt: at })
+      .where('id', '=', id)
+      .where('status', 'in', ['queued', 'running'])
+      .where('workedAt', '<', before)
+      .executeTakeFirst()
+    return numUpdatedRows === 1n
   },
 
   async countOutcomes(runId: string): Promise<Readonly<Partial<Record<OutcomeKind, number>>>> {
@@ -165,7 +189,7 @@ export const runStore = (tx: Db) => ({
   },
 
   async confirm(id: string, confirmedBy: string, confirmedAt: string): Promise<void> {
-    const again = { status: 'queued', error: null, finishedAt: null, tries: 0 } as const
+    const again = { status: 'queued', error: null, finishedAt: null, tries: 0, workedAt: confirmedAt } as const
     await tx
       .updateTable('lifecycleAutomationRun')
       .set({ ...again, confirmedBy, confirmedAt })
@@ -203,6 +227,16 @@ export const runStore = (tx: Db) => ({
       .execute()
   },
 })
+
+/** Runs that go on, and on which nobody has worked since a moment. @param db across workspaces */
+export const standingRuns = (db: Db, before: string, limit: number): Promise<{ workspaceId: string; id: string }[]> =>
+  db
+    .selectFrom('lifecycleAutomationRun')
+    .select(['workspaceId', 'id'])
+    .where('status', 'in', ['queued', 'running'])
+    .where('workedAt', '<', before)
+    .limit(limit)
+    .execute()
 
 /** Runs that were made before a moment go, with their outcomes. @param db across workspaces */
 export async function purgeRuns(db: Db, before: string, limit: number): Promise<number> {
