@@ -552,6 +552,162 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lifecycle/automations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the rules that move prompts by themselves */
+        get: operations["lifecycle.automations"];
+        /** Set all rules: what is not sent is removed, and ids stay with the names */
+        put: operations["lifecycle.saveAutomations"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get one rule */
+        get: operations["lifecycle.automation"];
+        /** Change one rule; whoever changes it is whom it acts for */
+        put: operations["lifecycle.updateAutomation"];
+        post?: never;
+        /** Remove a rule; a run of it that goes on ends */
+        delete: operations["lifecycle.deleteAutomation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the runs of rules in the last ninety days, newest first */
+        get: operations["lifecycle.automationRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs/{runId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get one run: the rule as it was, and what came of it */
+        get: operations["lifecycle.automationRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs/{runId}/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what became of the prompts that a run found, each with its problem */
+        get: operations["lifecycle.automationOutcomes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run a rule now, or try what it would do; it acts with the rights of whoever saved it */
+        post: operations["lifecycle.runAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try a rule without saving it: what it would do, with your rights */
+        post: operations["lifecycle.dryRunAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs/{runId}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a run that found more prompts than its limit go on with exactly these, as far as they still match */
+        post: operations["lifecycle.confirmAutomationRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs/{runId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a run, or turn down one that asks for confirmation; what it has done stays done */
+        post: operations["lifecycle.cancelAutomationRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documents": {
         parameters: {
             query?: never;
@@ -1489,6 +1645,368 @@ export interface paths {
     };
 }
 export interface webhooks {
+    "automation.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An automation was made, changed, deleted, or turned off */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description Of the automation */
+                            name: string;
+                            /** @enum {unknown} */
+                            change: "created" | "updated" | "deleted" | "disabled";
+                            /** @description Why the service turned it off */
+                            reason?: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "automation.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A run of an automation could not go on */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.failed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description Of the automation */
+                            name: string;
+                            runId: string;
+                            error: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "automation.notified": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An automation has something to say of a prompt */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.notified";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description Of the automation */
+                            automation: string;
+                            runId: string;
+                            message: string;
+                            promptId: string;
+                            /** @description Of the prompt */
+                            category: string;
+                            /** @description Of the prompt */
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "automation.ran": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A run of an automation is over */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.ran";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description Of the automation */
+                            name: string;
+                            runId: string;
+                            matched: number;
+                            applied: number;
+                            blocked: number;
+                            skipped: number;
+                            failed: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "automation.stopped": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An automation found more prompts than its limit, did nothing, and asks for confirmation */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.stopped";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description Of the automation */
+                            name: string;
+                            runId: string;
+                            found: number;
+                            limit: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "bulk.finished": {
         parameters: {
             query?: never;
@@ -1498,6 +2016,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
+        /** A bulk operation is over. */
         post: {
             parameters: {
                 query?: never;
@@ -5114,6 +5633,290 @@ export interface components {
             /** @description RFC 3339, UTC, with milliseconds */
             movedAt: string;
         };
+        Automation: {
+            /** @description UUIDv7 */
+            id: string;
+            name: string;
+            description: string;
+            enabled: boolean;
+            schedule: string;
+            /** @description Which prompts are examined: those that fit each field that is there; all of them without any */
+            scope: {
+                /** @description Prompts of these categories */
+                categories?: string[];
+                /** @description Prompts that have one of these tags */
+                tags?: string[];
+                /** @description Prompts that have one of these statuses */
+                statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+            };
+            condition: string;
+            /** @description What is done with each prompt that matches */
+            action: {
+                /**
+                 * @description Move it to another status
+                 * @constant
+                 */
+                kind: "move_status";
+                /**
+                 * @description Where the prompt stands in its life
+                 * @enum {unknown}
+                 */
+                status: "draft" | "review" | "published" | "deprecated" | "archived";
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+                /** @description With `deprecated`: in how many days it is planned to be served no more */
+                sunsetInDays?: number;
+            } | {
+                /**
+                 * @description Let a label stand on a version
+                 * @constant
+                 */
+                kind: "move_label";
+                /** @description A label */
+                label: string;
+                /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                to: number | string;
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+            } | {
+                /**
+                 * @description Put a label back to where it was
+                 * @constant
+                 */
+                kind: "revert_label";
+                /** @description A label */
+                label: string;
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+            } | {
+                /**
+                 * @description Tell the event `automation.notified`, with each run for as long as it matches
+                 * @constant
+                 */
+                kind: "notify";
+                /** @description What is told */
+                message: string;
+            };
+            limit: number;
+            /** @description Why the service has turned it off; null: it has not */
+            disabledReason: string | null;
+            /** @description Who saved it last: it acts with the rights that they have when it runs */
+            savedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            savedAt: string;
+            /** @description When it runs next; null: it is off */
+            nextRunAt: string | null;
+            /** @description The ETag */
+            revision: number;
+        };
+        AutomationRun: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description null: a rule that was tried without being saved */
+            automationId: string | null;
+            /** @description The rule as it was */
+            rule: {
+                /** @description What it is called: unique, and what it is known by */
+                name: string;
+                /** @description CEL, true for the prompts that it is about: `unusedDays >= 90`. It may name `status` (draft, review, published, deprecated or archived), `category` (its category), `name` (its name), `tags` (its tags, a list), `isTemplate` (whether it is meant for forking and including), `ageDays` (days since it was made), `statusAgeDays` (days since its status changed; since it was made, when it never did), `daysSinceChange` (days since anything of it was changed, status and labels too), `daysSinceUse` (days since it was last served; null: never since use is watched), `unusedDays` (days for which it is known not to have been served: daysSinceUse, or else watchedDays), `watchedDays` (days for which its use has been watched), `versions` (how many versions it has; the number of the newest), `labels` (a map from label to version: "production" in labels, labels.production), `includedBy` (how many other prompts include it), `metadata` (its metadata). Days are whole days */
+                condition: string;
+                /** @description What is done with each prompt that matches */
+                action: {
+                    /**
+                     * @description Move it to another status
+                     * @constant
+                     */
+                    kind: "move_status";
+                    /**
+                     * @description Where the prompt stands in its life
+                     * @enum {unknown}
+                     */
+                    status: "draft" | "review" | "published" | "deprecated" | "archived";
+                    /** @description Kept in the history; what the rule is called, without it */
+                    reason?: string;
+                    /** @description With `deprecated`: in how many days it is planned to be served no more */
+                    sunsetInDays?: number;
+                } | {
+                    /**
+                     * @description Let a label stand on a version
+                     * @constant
+                     */
+                    kind: "move_label";
+                    /** @description A label */
+                    label: string;
+                    /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                    to: number | string;
+                    /** @description Kept in the history; what the rule is called, without it */
+                    reason?: string;
+                } | {
+                    /**
+                     * @description Put a label back to where it was
+                     * @constant
+                     */
+                    kind: "revert_label";
+                    /** @description A label */
+                    label: string;
+                    /** @description Kept in the history; what the rule is called, without it */
+                    reason?: string;
+                } | {
+                    /**
+                     * @description Tell the event `automation.notified`, with each run for as long as it matches
+                     * @constant
+                     */
+                    kind: "notify";
+                    /** @description What is told */
+                    message: string;
+                };
+                /** @description What it is for */
+                description?: string;
+                /** @description Whether it runs by its schedule; true without it */
+                enabled?: boolean;
+                /** @description Cron, in UTC: minute, hour, day of the month, month, day of the week; at most four times an hour. Each day at three without it */
+                schedule?: string;
+                /** @description Which prompts are examined: those that fit each field that is there; all of them without any */
+                scope?: {
+                    /** @description Prompts of these categories */
+                    categories?: string[];
+                    /** @description Prompts that have one of these tags */
+                    tags?: string[];
+                    /** @description Prompts that have one of these statuses */
+                    statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+                };
+                /** @description A run that finds more prompts than this stops and asks before it does anything; 20 without it */
+                limit?: number;
+            };
+            /**
+             * @description dry_run: nothing was changed
+             * @enum {unknown}
+             */
+            trigger: "schedule" | "manual" | "dry_run";
+            /** @description Who asked for the run; the rule itself, by its schedule */
+            requestedBy: string;
+            /** @description Why it was asked for */
+            reason: string | null;
+            /** @description With whose rights it acts */
+            actsFor: string;
+            /**
+             * @description needs_confirmation: it found more prompts than its limit, and has done nothing yet
+             * @enum {unknown}
+             */
+            status: "queued" | "running" | "needs_confirmation" | "succeeded" | "failed" | "cancelled";
+            progress: {
+                done: number;
+                total: number;
+            };
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description null: it waits for a worker */
+            startedAt: string | null;
+            finishedAt: string | null;
+            /** @description Why it failed or stopped as a whole */
+            error: string | null;
+            confirmedBy: string | null;
+            confirmedAt: string | null;
+            /** @description null for callers whose reading is limited to categories */
+            counts: {
+                /** @description Prompts that were looked at */
+                examined: number;
+                /** @description Prompts for which the condition is true */
+                matched: number;
+                /** @description Of these: prompts with nothing to do, such as those that have the status already, or cannot get there */
+                notApplicable: number;
+                /** @description Prompts for which the condition could not be evaluated */
+                conditionErrors: number;
+                /** @description Prompts that wait for their turn, or for the confirmation */
+                found: number;
+                /** @description Prompts with which it was done */
+                applied: number;
+                /** @description In a dry run: prompts with which it would be done */
+                wouldApply: number;
+                /** @description Prompts where a right or a rule stood in the way */
+                blocked: number;
+                /** @description Prompts that were gone, changed, or did not match any more when their turn came */
+                skipped: number;
+                /** @description Prompts with which something else went wrong */
+                failed: number;
+            } | null;
+            /** @description Errors of the condition, the first 20 */
+            errors: {
+                /** @description UUIDv7 */
+                promptId: string;
+                /** @enum {unknown} */
+                failed: "timeout" | "error" | "not_boolean";
+                detail: string;
+            }[];
+        };
+        /** @description The rule */
+        AutomationRule: {
+            /** @description What it is called: unique, and what it is known by */
+            name: string;
+            /** @description CEL, true for the prompts that it is about: `unusedDays >= 90`. It may name `status` (draft, review, published, deprecated or archived), `category` (its category), `name` (its name), `tags` (its tags, a list), `isTemplate` (whether it is meant for forking and including), `ageDays` (days since it was made), `statusAgeDays` (days since its status changed; since it was made, when it never did), `daysSinceChange` (days since anything of it was changed, status and labels too), `daysSinceUse` (days since it was last served; null: never since use is watched), `unusedDays` (days for which it is known not to have been served: daysSinceUse, or else watchedDays), `watchedDays` (days for which its use has been watched), `versions` (how many versions it has; the number of the newest), `labels` (a map from label to version: "production" in labels, labels.production), `includedBy` (how many other prompts include it), `metadata` (its metadata). Days are whole days */
+            condition: string;
+            /** @description What is done with each prompt that matches */
+            action: {
+                /**
+                 * @description Move it to another status
+                 * @constant
+                 */
+                kind: "move_status";
+                /**
+                 * @description Where the prompt stands in its life
+                 * @enum {unknown}
+                 */
+                status: "draft" | "review" | "published" | "deprecated" | "archived";
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+                /** @description With `deprecated`: in how many days it is planned to be served no more */
+                sunsetInDays?: number;
+            } | {
+                /**
+                 * @description Let a label stand on a version
+                 * @constant
+                 */
+                kind: "move_label";
+                /** @description A label */
+                label: string;
+                /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                to: number | string;
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+            } | {
+                /**
+                 * @description Put a label back to where it was
+                 * @constant
+                 */
+                kind: "revert_label";
+                /** @description A label */
+                label: string;
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+            } | {
+                /**
+                 * @description Tell the event `automation.notified`, with each run for as long as it matches
+                 * @constant
+                 */
+                kind: "notify";
+                /** @description What is told */
+                message: string;
+            };
+            /** @description What it is for */
+            description?: string;
+            /** @description Whether it runs by its schedule; true without it */
+            enabled?: boolean;
+            /** @description Cron, in UTC: minute, hour, day of the month, month, day of the week; at most four times an hour. Each day at three without it */
+            schedule?: string;
+            /** @description Which prompts are examined: those that fit each field that is there; all of them without any */
+            scope?: {
+                /** @description Prompts of these categories */
+                categories?: string[];
+                /** @description Prompts that have one of these tags */
+                tags?: string[];
+                /** @description Prompts that have one of these statuses */
+                statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+            };
+            /** @description A run that finds more prompts than this stops and asks before it does anything; 20 without it */
+            limit?: number;
+        };
         DocumentItem: {
             /** @description UUIDv7 */
             id: string;
@@ -8435,6 +9238,823 @@ export interface operations {
                 };
             };
             /** @description lifecycle.bulk_refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description By name */
+                        items: components["schemas"]["Automation"][];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.saveAutomations": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description All of them, at most 50 */
+                    items: {
+                        /** @description Which one it is; without it that of this name, or a new one */
+                        id?: string;
+                        /** @description What it is called: unique, and what it is known by */
+                        name: string;
+                        /** @description CEL, true for the prompts that it is about: `unusedDays >= 90`. It may name `status` (draft, review, published, deprecated or archived), `category` (its category), `name` (its name), `tags` (its tags, a list), `isTemplate` (whether it is meant for forking and including), `ageDays` (days since it was made), `statusAgeDays` (days since its status changed; since it was made, when it never did), `daysSinceChange` (days since anything of it was changed, status and labels too), `daysSinceUse` (days since it was last served; null: never since use is watched), `unusedDays` (days for which it is known not to have been served: daysSinceUse, or else watchedDays), `watchedDays` (days for which its use has been watched), `versions` (how many versions it has; the number of the newest), `labels` (a map from label to version: "production" in labels, labels.production), `includedBy` (how many other prompts include it), `metadata` (its metadata). Days are whole days */
+                        condition: string;
+                        /** @description What is done with each prompt that matches */
+                        action: {
+                            /**
+                             * @description Move it to another status
+                             * @constant
+                             */
+                            kind: "move_status";
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /** @description Kept in the history; what the rule is called, without it */
+                            reason?: string;
+                            /** @description With `deprecated`: in how many days it is planned to be served no more */
+                            sunsetInDays?: number;
+                        } | {
+                            /**
+                             * @description Let a label stand on a version
+                             * @constant
+                             */
+                            kind: "move_label";
+                            /** @description A label */
+                            label: string;
+                            /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                            to: number | string;
+                            /** @description Kept in the history; what the rule is called, without it */
+                            reason?: string;
+                        } | {
+                            /**
+                             * @description Put a label back to where it was
+                             * @constant
+                             */
+                            kind: "revert_label";
+                            /** @description A label */
+                            label: string;
+                            /** @description Kept in the history; what the rule is called, without it */
+                            reason?: string;
+                        } | {
+                            /**
+                             * @description Tell the event `automation.notified`, with each run for as long as it matches
+                             * @constant
+                             */
+                            kind: "notify";
+                            /** @description What is told */
+                            message: string;
+                        };
+                        /** @description What it is for */
+                        description?: string;
+                        /** @description Whether it runs by its schedule; true without it */
+                        enabled?: boolean;
+                        /** @description Cron, in UTC: minute, hour, day of the month, month, day of the week; at most four times an hour. Each day at three without it */
+                        schedule?: string;
+                        /** @description Which prompts are examined: those that fit each field that is there; all of them without any */
+                        scope?: {
+                            /** @description Prompts of these categories */
+                            categories?: string[];
+                            /** @description Prompts that have one of these tags */
+                            tags?: string[];
+                            /** @description Prompts that have one of these statuses */
+                            statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+                        };
+                        /** @description A run that finds more prompts than this stops and asks before it does anything; 20 without it */
+                        limit?: number;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        disabledReason?: string | null;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        savedBy?: string;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        savedAt?: string;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        nextRunAt?: string | null;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        revision?: number;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description By name */
+                        items: components["schemas"]["Automation"][];
+                    };
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description expression.invalid, automation.metrics_unavailable, automation.schedule_invalid, automation.invalid, automation.name_taken */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.updateAutomation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description What it is called: unique, and what it is known by */
+                    name?: string;
+                    /** @description CEL, true for the prompts that it is about: `unusedDays >= 90`. It may name `status` (draft, review, published, deprecated or archived), `category` (its category), `name` (its name), `tags` (its tags, a list), `isTemplate` (whether it is meant for forking and including), `ageDays` (days since it was made), `statusAgeDays` (days since its status changed; since it was made, when it never did), `daysSinceChange` (days since anything of it was changed, status and labels too), `daysSinceUse` (days since it was last served; null: never since use is watched), `unusedDays` (days for which it is known not to have been served: daysSinceUse, or else watchedDays), `watchedDays` (days for which its use has been watched), `versions` (how many versions it has; the number of the newest), `labels` (a map from label to version: "production" in labels, labels.production), `includedBy` (how many other prompts include it), `metadata` (its metadata). Days are whole days */
+                    condition?: string;
+                    /** @description What is done with each prompt that matches */
+                    action?: {
+                        /**
+                         * @description Move it to another status
+                         * @constant
+                         */
+                        kind: "move_status";
+                        /**
+                         * @description Where the prompt stands in its life
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "review" | "published" | "deprecated" | "archived";
+                        /** @description Kept in the history; what the rule is called, without it */
+                        reason?: string;
+                        /** @description With `deprecated`: in how many days it is planned to be served no more */
+                        sunsetInDays?: number;
+                    } | {
+                        /**
+                         * @description Let a label stand on a version
+                         * @constant
+                         */
+                        kind: "move_label";
+                        /** @description A label */
+                        label: string;
+                        /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                        to: number | string;
+                        /** @description Kept in the history; what the rule is called, without it */
+                        reason?: string;
+                    } | {
+                        /**
+                         * @description Put a label back to where it was
+                         * @constant
+                         */
+                        kind: "revert_label";
+                        /** @description A label */
+                        label: string;
+                        /** @description Kept in the history; what the rule is called, without it */
+                        reason?: string;
+                    } | {
+                        /**
+                         * @description Tell the event `automation.notified`, with each run for as long as it matches
+                         * @constant
+                         */
+                        kind: "notify";
+                        /** @description What is told */
+                        message: string;
+                    };
+                    /** @description What it is for; null: what is taken without it */
+                    description?: string | null;
+                    /** @description Whether it runs by its schedule; true without it; null: what is taken without it */
+                    enabled?: boolean | null;
+                    /** @description Cron, in UTC: minute, hour, day of the month, month, day of the week; at most four times an hour. Each day at three without it; null: what is taken without it */
+                    schedule?: string | null;
+                    /** @description Which prompts are examined: those that fit each field that is there; all of them without any; null: what is taken without it */
+                    scope?: {
+                        /** @description Prompts of these categories */
+                        categories?: string[];
+                        /** @description Prompts that have one of these tags */
+                        tags?: string[];
+                        /** @description Prompts that have one of these statuses */
+                        statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+                    } | null;
+                    /** @description A run that finds more prompts than this stops and asks before it does anything; 20 without it; null: what is taken without it */
+                    limit?: number | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    id?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    disabledReason?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    savedBy?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    savedAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    nextRunAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description expression.invalid, automation.metrics_unavailable, automation.schedule_invalid, automation.invalid, automation.name_taken, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.deleteAutomation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automationRuns": {
+        parameters: {
+            query?: {
+                /** @description Of this rule alone */
+                automationId?: string;
+                /** @description needs_confirmation: it found more prompts than its limit, and has done nothing yet */
+                status?: "queued" | "running" | "needs_confirmation" | "succeeded" | "failed" | "cancelled";
+                /** @description dry_run: nothing was changed */
+                trigger?: "schedule" | "manual" | "dry_run";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AutomationRun"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automationRun": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation.run_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automationOutcomes": {
+        parameters: {
+            query?: {
+                /** @description found: it waits for its turn, or for the confirmation. would_apply: in a dry run. blocked: a right or a rule stood in the way. skipped: it was gone, or did not match any more */
+                outcome?: "found" | "applied" | "would_apply" | "blocked" | "skipped" | "failed";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /** @description UUIDv7 */
+                            promptId: string;
+                            category: string;
+                            name: string;
+                            /**
+                             * @description found: it waits for its turn, or for the confirmation. would_apply: in a dry run. blocked: a right or a rule stood in the way. skipped: it was gone, or did not match any more
+                             * @enum {unknown}
+                             */
+                            outcome: "found" | "applied" | "would_apply" | "blocked" | "skipped" | "failed";
+                            /** @description Why it was not done */
+                            problem: {
+                                [key: string]: unknown;
+                            } | null;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            at: string;
+                        }[];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description automation.run_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.runAutomation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Change nothing: the first 200 prompts that it finds are tried, and say what would stand in the way */
+                    dryRun?: boolean;
+                    /** @description Why; kept with the run */
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation.run_goes_on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.dryRunAutomation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    rule: components["schemas"]["AutomationRule"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description expression.invalid, automation.metrics_unavailable, automation.schedule_invalid, automation.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.confirmAutomationRun": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation.run_not_found, automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation.nothing_to_confirm, automation.changed_since */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.cancelAutomationRun": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation.run_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation.run_over */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -337,6 +337,94 @@ create policy tenant on label_rule as permissive for all to ps_app using ((works
 grant delete, insert, select, update on label_rule to ps_app;
 grant delete, insert, select, update on label_rule to ps_system;
 
+create table lifecycle_automation (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  name text not null,
+  rule jsonb not null,
+  enabled boolean not null,
+  disabled_reason text,
+  saved_by text not null,
+  saved_at timestamp with time zone not null,
+  revision integer not null,
+  scheduled_at timestamp with time zone not null,
+  next_run_at timestamp with time zone,
+  constraint lifecycle_automation_pkey PRIMARY KEY (workspace_id, id),
+  constraint lifecycle_automation_workspace_id_name_key UNIQUE (workspace_id, name),
+  constraint lifecycle_automation_revision_check CHECK ((revision >= 1))
+);
+CREATE INDEX lifecycle_automation_due ON public.lifecycle_automation USING btree (next_run_at) WHERE (next_run_at IS NOT NULL);
+alter table lifecycle_automation enable row level security;
+alter table lifecycle_automation force row level security;
+create policy across_workspaces on lifecycle_automation as permissive for all to ps_system using (true) with check (true);
+create policy tenant on lifecycle_automation as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on lifecycle_automation to ps_app;
+grant delete, insert, select, update on lifecycle_automation to ps_system;
+
+create table lifecycle_automation_outcome (
+  workspace_id uuid default current_workspace() not null,
+  run_id uuid not null,
+  prompt_id uuid not null,
+  category text not null,
+  name text not null,
+  outcome text not null,
+  problem jsonb,
+  at timestamp with time zone not null,
+  constraint lifecycle_automation_outcome_pkey PRIMARY KEY (workspace_id, run_id, prompt_id),
+  constraint lifecycle_automation_outcome_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES lifecycle_automation_run(workspace_id, id) ON DELETE CASCADE,
+  constraint lifecycle_automation_outcome_outcome_check CHECK ((outcome = ANY (ARRAY['found'::text, 'applied'::text, 'would_apply'::text, 'blocked'::text, 'skipped'::text, 'failed'::text])))
+);
+CREATE INDEX lifecycle_automation_outcome_open ON public.lifecycle_automation_outcome USING btree (workspace_id, run_id, prompt_id) WHERE (outcome = 'found'::text);
+alter table lifecycle_automation_outcome enable row level security;
+alter table lifecycle_automation_outcome force row level security;
+create policy across_workspaces on lifecycle_automation_outcome as permissive for all to ps_system using (true) with check (true);
+create policy tenant on lifecycle_automation_outcome as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on lifecycle_automation_outcome to ps_app;
+grant delete, insert, select, update on lifecycle_automation_outcome to ps_system;
+
+create table lifecycle_automation_run (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  automation_id uuid,
+  revision integer,
+  rule jsonb not null,
+  acts_for text not null,
+  requested_by text not null,
+  reason text,
+  trigger text not null,
+  status text not null,
+  claim uuid,
+  tries integer default 0 not null,
+  worked_at timestamp with time zone not null,
+  prompts integer default 0 not null,
+  examined integer default 0 not null,
+  examined_to uuid,
+  examined_all boolean default false not null,
+  matched integer default 0 not null,
+  not_applicable integer default 0 not null,
+  condition_errors integer default 0 not null,
+  error_samples jsonb default '[]'::jsonb not null,
+  error text,
+  confirmed_by text,
+  confirmed_at timestamp with time zone,
+  created_at timestamp with time zone not null,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  constraint lifecycle_automation_run_pkey PRIMARY KEY (workspace_id, id),
+  constraint lifecycle_automation_run_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'needs_confirmation'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
+  constraint lifecycle_automation_run_trigger_check CHECK ((trigger = ANY (ARRAY['schedule'::text, 'manual'::text, 'dry_run'::text])))
+);
+CREATE INDEX lifecycle_automation_run_by_age ON public.lifecycle_automation_run USING btree (created_at);
+CREATE INDEX lifecycle_automation_run_by_rule ON public.lifecycle_automation_run USING btree (workspace_id, automation_id, id);
+CREATE INDEX lifecycle_automation_run_open ON public.lifecycle_automation_run USING btree (workspace_id, automation_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text, 'needs_confirmation'::text]));
+CREATE INDEX lifecycle_automation_run_working ON public.lifecycle_automation_run USING btree (worked_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+alter table lifecycle_automation_run enable row level security;
+alter table lifecycle_automation_run force row level security;
+create policy across_workspaces on lifecycle_automation_run as permissive for all to ps_system using (true) with check (true);
+create policy tenant on lifecycle_automation_run as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on lifecycle_automation_run to ps_app;
+grant delete, insert, select, update on lifecycle_automation_run to ps_system;
+
 create table lifecycle_move (
   workspace_id uuid default current_workspace() not null,
   prompt_id uuid not null,
@@ -573,6 +661,28 @@ create policy across_workspaces on prompt_redaction as permissive for all to ps_
 create policy tenant on prompt_redaction as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
 grant delete, insert, select, update on prompt_redaction to ps_app;
 grant delete, insert, select, update on prompt_redaction to ps_system;
+
+create table prompt_use (
+  workspace_id uuid default current_workspace() not null,
+  prompt_id uuid not null,
+  last_served_at timestamp with time zone not null,
+  constraint prompt_use_pkey PRIMARY KEY (workspace_id, prompt_id)
+);
+alter table prompt_use enable row level security;
+alter table prompt_use force row level security;
+create policy across_workspaces on prompt_use as permissive for all to ps_system using (true) with check (true);
+create policy tenant on prompt_use as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on prompt_use to ps_app;
+grant delete, insert, select, update on prompt_use to ps_system;
+
+create table prompt_use_watch (
+  only_row boolean default true not null,
+  since timestamp with time zone not null,
+  constraint prompt_use_watch_pkey PRIMARY KEY (only_row),
+  constraint prompt_use_watch_only_row_check CHECK (only_row)
+);
+grant delete, insert, select, update on prompt_use_watch to ps_system;
+grant select on prompt_use_watch to ps_app;
 
 create table prompt_version (
   workspace_id uuid default current_workspace() not null,

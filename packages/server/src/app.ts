@@ -6,6 +6,7 @@ import { checksOf } from './app/checks.ts'
 import type { AppOptions } from './app/options.ts'
 import { openOutside } from './app/outside.ts'
 import { createWeb } from './app/web.ts'
+import type { Acting } from './core/acting.ts'
 import { callerAddress, trustIn } from './core/addresses.ts'
 import { type Cache, noSharedCache } from './core/cache.ts'
 import { createErrorGroups } from './core/error-groups.ts'
@@ -35,12 +36,15 @@ import { notifications } from './domain/notifications/index.ts'
 import {
   categoryOf,
   createServing,
+  createUseRecorder,
   findPrompts,
   labelsInUse,
   PromptItem,
   promptKeys,
   prompts,
+  revertLabel,
   searchSources,
+  setLabel,
   sharedTags,
 } from './domain/prompts/index.ts'
 import { relationships } from './domain/relationships/index.ts'
@@ -100,7 +104,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const shared = options.redisUrl ? connectSharedCache(options.redisUrl, note) : noSharedCache
   const caches = openCaches(options.cacheBytes)
-  const store = createServing({ ...caches, shared }, feed)
+  const use = createUseRecorder({ system: acrossWorkspaces, clock, isAway: feed.isAway })
+  const store = createServing({ ...caches, shared }, feed, use)
   const login = openLogin(options, {
     system: acrossWorkspaces,
     feed,
@@ -149,21 +154,25 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const gate = createLabelGate(feed)
   const presence = createPresence({ hasBootstrapKey: options.bootstrapApiKey !== undefined, isOpen: authenticator.isOpen })
+  const acting: Acting = {
+    presence: (ids, there) => acrossWorkspaces((db) => presence(db, ids, there), 'read'),
+    contextFor: (principal, origin) => runtime.contextFor(principal, origin),
+  }
   const modules: Module[] = [
     prompts(store, { gate, lint }),
     searching.module,
-    lifecycle,
+    lifecycle({
+      expressions: outside.expressions,
+      ...acting,
+      setLabel: setLabel(gate),
+      revertLabel: revertLabel(gate),
+    }),
     documents,
     jobs(queue),
     access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
-    bulk({
-      gate,
-      presence: (ids, there) => acrossWorkspaces((db) => presence(db, ids, there), 'read'),
-      contextFor: (principal, origin) => runtime.contextFor(principal, origin),
-      log: note,
-    }),
+    bulk({ ...acting, gate, log: note }),
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     notifying.module,
@@ -215,6 +224,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       await feed.start()
       await audit.start()
       keyUse.start()
+      use.start()
       await queue.start(
         modules.flatMap(({ jobs }) => jobs ?? []),
         runtime,

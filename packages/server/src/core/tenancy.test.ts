@@ -8,6 +8,7 @@ const withoutWorkspace: Readonly<Record<string, string>> = {
   schema_migration: 'which migrations have run; the same for all',
   search_progress: 'how far the search index has followed the feed: one row',
   event_mirror: 'how far each Redis Stream has been filled, with the feed of all workspaces',
+  prompt_use_watch: 'since when use is watched: one time; the same for all',
   feed_head: 'the newest position of the change feed: one number',
   login_attempt: 'logins that are under way; nobody is known yet, and only ps_system sees them',
   job_schedule: 'when scheduled jobs are due next; only ps_system sees it',
@@ -46,7 +47,7 @@ async function fill(call: Call): Promise<void> {
   expect((await call('POST', `/prompts/${id}/versions/1/redact`, { reason: 'Why not' })).status).toBe(200)
 }
 
-/** What the search index fills in the background, or only with an encoder. */
+/** What is filled in the background, or only with an encoder. */
 async function fillSearch(workspaceId: string): Promise<void> {
   const id = '01900000-0000-7000-8000-00000000000a'
   for (const statement of [
@@ -57,6 +58,9 @@ async function fillSearch(workspaceId: string): Promise<void> {
     `insert into search_vector (workspace_id, prompt_id, model, dimensions, vector) values ($1, '${id}', 'm', 1, '\\x01')`,
     `insert into search_vector_due (workspace_id, prompt_id, text_hash) values ($1, '${id}', '')`,
     'insert into event_log_start (workspace_id, position, removed_at) values ($1, 0, now())',
+    `insert into prompt_use (workspace_id, prompt_id, last_served_at) values ($1, '${id}', now())`,
+    `insert into lifecycle_automation_outcome (workspace_id, run_id, prompt_id, category, name, outcome, at)
+     select workspace_id, id, '${id}', 'c', 'n', 'found', now() from lifecycle_automation_run where workspace_id = $1 limit 1`,
   ])
     await t.database.query(statement, [workspaceId])
 }

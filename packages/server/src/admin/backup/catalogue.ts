@@ -24,6 +24,8 @@ export const notInParts: Readonly<Record<string, string>> = {
   search_statistics: 'as above',
   search_vector: 'as above',
   search_vector_due: 'as above',
+  lifecycle_automation_run: 'a run is of the prompts as they were',
+  lifecycle_automation_outcome: 'as above',
   prompt_redaction: 'who asked for a redaction asks again',
   dead_job: 'what failed then is not to be run now',
 }

@@ -174,6 +174,10 @@ describe('another workspace', () => {
     'lifecycle.counts': ({ body }) => body.total === 0,
     'lifecycle.rules': ({ status }) => status === 200,
     'lifecycle.bulk': ({ status, body }) => status === 200 && body.items[0] === null && body.errors[0].problem.status === 404,
+    'lifecycle.automations': ({ body }) => body.items.every(({ id }: { id: string }) => id !== mine.ids.lifecycle),
+    'lifecycle.saveAutomations': ({ status, body }) => status === 200 && body.items[0].id !== mine.ids.lifecycle,
+    'lifecycle.automationRuns': ({ body }) => body.items.every(({ id }: { id: string }) => id !== mine.runId),
+    'lifecycle.dryRunAutomation': ({ status }) => status === 202,
     'relationships.stats': ({ body }) => body.total === 0 && body.prompts === 0,
     'relationships.validate': ({ body }) =>
       body.valid === false && body.problems.every((p: { prompts: unknown[] }) => p.prompts.length === 0),

@@ -24,6 +24,8 @@ export type HotPath = Readonly<{
   prefix: string
   /** @param rest what follows the prefix, not decoded; @returns undefined to take the usual way */
   find(workspaceId: string, rest: string): Finished | undefined
+  /** Told of each answer of `find` that a caller was given. */
+  given?(workspaceId: string, found: Finished): void
 }>
 
 /**
@@ -51,6 +53,7 @@ export function createFastLane(parts: {
     if (!principal || !may(principal, path.access) || !tokenSatisfied(headers, feed)) return false
     const found = path.find(principal.workspaceId, url.slice(path.prefix.length))
     if (!found || (principal.limits && !may(principal, path.access, found.on)) || !take(principal, startedAt)) return false
+    path.given?.(principal.workspaceId, found)
     const status = noneMatch(headers['if-none-match'], found.etag) ? 304 : 200
     const head = [...found.rawHeaders, 'X-Request-Id', requestIdOf(headers['x-request-id'])]
     if (closing()) head.push('Connection', 'close')

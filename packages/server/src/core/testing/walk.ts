@@ -29,10 +29,22 @@ export async function makeFixtures(call: Call, database?: TestDatabase) {
   const relationshipId: string = (await call('POST', `/prompts/${id}/relationships`, { targetId: otherId, type: 'references' })).body.id
   const documentId: string = (await call('POST', '/documents', { title: 'Walked', text: 'Read me' })).body.id
   await call('PUT', `/prompts/${id}/documents/${documentId}`, {})
+  const runId: string = (await call('POST', '/lifecycle/automations/dry-run', { rule: walkedRule() })).body.id
   const ids = await makeIds(call, database)
   const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
-  return { ...fixed, id, promptId: id, ids, otherId, relationshipId, documentId }
+  return { ...fixed, id, promptId: id, ids, otherId, relationshipId, documentId, runId }
 }
+
+/** A run that found more prompts than its limit. */
+export async function aRunThatAsks(call: Call): Promise<string> {
+  const asking = { ...walkedRule(), condition: 'true', limit: 1 }
+  await call('PUT', '/lifecycle/automations', { items: [] }) // a run of the same rule might go on
+  const [rule] = (await call('PUT', '/lifecycle/automations', { items: [asking] })).body.items
+  return (await call('POST', `/lifecycle/automations/${rule.id}/run`, {}, { prefer: 'wait=30' })).body.id
+}
+
+/** A rule that anybody may have who may have rules. */
+const walkedRule = () => ({ name: 'walked', condition: 'false', action: { kind: 'notify', message: 'Walked' }, enabled: false })
 
 /** One of everything that rights are made of, by the first part of its address. Members come by logging in: here by `database`, or not at all. */
 export async function makeIds(call: Call, database?: TestDatabase): Promise<Record<string, string>> {
@@ -40,10 +52,12 @@ export async function makeIds(call: Call, database?: TestDatabase): Promise<Reco
   const key = await call('POST', '/api-keys', { name: 'walked', role: 'viewer' })
   const invitation = await call('POST', '/invitations', { email: 'walked@example.org', role: 'viewer' })
   const workspaces = (await call('GET', '/workspaces')).body.items[0].id
+  const automations = await call('PUT', '/lifecycle/automations', { items: [walkedRule()] })
   await call('PUT', '/labels/walked', { protected: true })
   const bulk = await call('POST', '/bulk/prompts', { items: [{ content: 'Walked' }], dryRun: true })
   return {
     roles: role.body.id,
+    lifecycle: automations.body.items[0].id,
     'api-keys': key.body.id,
     invitations: invitation.body.id,
     bulk: bulk.body.id,
@@ -113,6 +127,10 @@ const bodies: Bodies = {
   'lifecycle.validate': () => ({ status: 'review' }),
   'lifecycle.move': () => ({ status: 'review', reason: 'Ready' }),
   'lifecycle.bulk': ({ id }) => ({ promptIds: [id], status: 'published', reason: 'Good' }),
+  'lifecycle.saveAutomations': () => ({ items: [walkedRule()] }),
+  'lifecycle.updateAutomation': () => ({ name: 'walked', description: 'Changed' }),
+  'lifecycle.runAutomation': () => ({ dryRun: true, reason: 'To see' }),
+  'lifecycle.dryRunAutomation': () => ({ rule: walkedRule() }),
   'relationships.create': ({ otherId }) => ({ targetId: otherId, type: 'similar' }),
   'relationships.setStrength': () => ({ strength: 0.5 }),
   'relationships.validate': ({ id, otherId }) => ({ sourceId: id, targetId: otherId, type: 'extends' }),

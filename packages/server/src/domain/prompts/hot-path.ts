@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { HotPath } from '../../core/http/fast-lane.ts'
 import type { Wanted } from './model/serving-keys.ts'
-import type { Serving } from './queries/serving.ts'
+import type { Served, Serving } from './queries/serving.ts'
 
 /** `GET /prompts/search/{category}/{name}` with no query, or with `label` or `version` alone, from the cache. */
 export function hotPath(prefix: string, store: Serving): HotPath {
@@ -19,6 +19,7 @@ export function hotPath(prefix: string, store: Serving): HotPath {
       }
       return known.wanted && store.peek(workspaceId, known.wanted)
     },
+    given: (workspaceId, found) => store.used(workspaceId, found as Served),
   }
 }
 

@@ -57,6 +57,8 @@ declare module '../../core/db.ts' {
       movedBy: string
       movedAt: string
     }
+    promptUse: Owned & { promptId: string; lastServedAt: string }
+    promptUseWatch: { since: string }
     promptFormerName: Owned & { category: string; name: string; promptId: string; expiresAt: string }
     promptInclude: Owned & {
       promptId: string

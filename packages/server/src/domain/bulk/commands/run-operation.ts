@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Principal } from '../../../core/access.ts'
+import type { Acting } from '../../../core/acting.ts'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
@@ -23,14 +24,12 @@ const busyMs = 200
 /** Transactions of operations at a time in one process: the others of its connections are for requests. */
 const atOnce = 2
 
-export type Running = Readonly<{
-  gate: LabelGate
-  /** What principals may do now, by their ids; one that may do nothing any more is not in it. */
-  presence(ids: readonly string[], there: Pick<Ctx, 'workspaceId' | 'now'>): Promise<ReadonlyMap<string, Principal>>
-  contextFor(principal: Principal, origin: { requestId: string; traceparent?: string }): Ctx
-  /** Told of what fails for a reason that is ours. */
-  log(message: string, details: object): void
-}>
+export type Running = Acting &
+  Readonly<{
+    gate: LabelGate
+    /** Told of what fails for a reason that is ours. */
+    log(message: string, details: object): void
+  }>
 export type RunPayload = Readonly<{ workspaceId: string; operationId: string }>
 
 type Step = 'more' | 'busy' | 'over'

@@ -51,11 +51,12 @@ export const setLabel =
 /** Put a label back to where its last move took it from. */
 export const revertLabel =
   (gate: LabelGate) =>
-  ({ id, label, reason }: { id: string; label: Label; reason?: string | undefined }, ctx: Ctx): Promise<LabelView> =>
+  ({ id, label, reason, ifMatch }: Pick<SetLabel, 'id' | 'label' | 'reason' | 'ifMatch'>, ctx: Ctx): Promise<LabelView> =>
     ctx.transact(async (tx) => {
       const store = promptStore(tx)
       const state = await store.lock(id)
       await assertMayMove(gate, tx, ctx, { category: state.category, labels: [label] })
+      assertIfMatch(ifMatch, String(state.revision))
       const last = await store.lastMove(id, label)
       if (!last) throw new AppError(LabelNotFound, `"${label}" was never set on this prompt.`)
       if (last.fromVersion === null)

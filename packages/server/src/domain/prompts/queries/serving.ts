@@ -11,6 +11,7 @@ import { expandContent } from '../model/expand.ts'
 import { PromptNotFound } from '../model/failures.ts'
 import { cacheControl, deprecationHeaders, type ServedPrompt, servedHeaders, sha256 } from '../model/served.ts'
 import { labelOf, nameTag, promptTag, servedKey, tagsOf, type Wanted } from '../model/serving-keys.ts'
+import type { UseRecorder } from '../use-recorder.ts'
 import { type BodyCaches, bodyKey, createComposer } from './compose.ts'
 import { deprecationOf, findServed, type Pointer } from './served.ts'
 
@@ -25,7 +26,10 @@ export type Served = Readonly<{
   rawHeaders: readonly string[]
   /** What a caller whose reading is limited needs to be allowed. */
   on: On
-}>
+}> & {
+  /** The hour in which its use was noted last. */
+  notedIn: number
+}
 /** Served, or known to be absent. */
 export type Outcome = Served | Readonly<{ absent: AppError }>
 
@@ -36,6 +40,8 @@ export type Serving = Readonly<{
   serve(wanted: Wanted, ctx: Ctx): Promise<{ served: Served; staleMs?: number }>
   /** From the cache alone, when the feed is current: for the hot path. */
   peek(workspaceId: string, wanted: Wanted): Served | undefined
+  /** A caller was given it: looking at caches and warming them up is no use. */
+  used(workspaceId: string, served: Served): void
   /** What is needed to fill a served prompt. */
   compose(pointer: Pointer, ctx: Ctx): Promise<Composition>
   /** Delete a text that was removed for good from the shared cache. @throws when that does not answer */
@@ -47,7 +53,7 @@ const staleForMs = 3_600_000
 const absentForMs = 30_000
 
 /** Serve prompts from level 1, level 2 and the database; pointers are as fresh as the feed. */
-export function createServing({ served, ...parts }: Caches, feed: Feed): Serving {
+export function createServing({ served, ...parts }: Caches, feed: Feed, use: Pick<UseRecorder, 'used'>): Serving {
   const compose = createComposer(parts)
   feed.subscribe(({ events, everything }) => {
     if (everything) served.clear()
@@ -72,6 +78,7 @@ export function createServing({ served, ...parts }: Caches, feed: Feed): Serving
 
   return {
     compose,
+    used: use.used,
     forget: (workspaceId, checksum) => parts.shared.deleteMany([bodyKey(workspaceId, checksum)]),
     peek(workspaceId, wanted) {
       if (!feed.isCurrent()) return undefined
@@ -180,5 +187,14 @@ function finish(pointer: Pointer, composition: Composition, wanted: Wanted): Ser
     ...servedHeaders(view),
     ...deprecationHeaders(deprecation, prefix),
   }
-  return { pointer, label, bytes, etag, headers, rawHeaders: Object.entries(headers).flat(), on: { category: pointer.category, label } }
+  return {
+    pointer,
+    label,
+    bytes,
+    etag,
+    headers,
+    rawHeaders: Object.entries(headers).flat(),
+    on: { category: pointer.category, label },
+    notedIn: 0,
+  }
 }

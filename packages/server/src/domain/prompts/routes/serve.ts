@@ -145,6 +145,7 @@ async function answerServed(
 ): Promise<Answer> {
   assertOne(wanted)
   const { served, staleMs } = await store.serve(wanted, ctx)
+  store.used(ctx.workspaceId, served)
   const { headers, bytes: body, etag } = served
   const answer = fill ? await filled(store, served, fill, ctx, ifNoneMatch) : conditional({ status: 200, headers, body }, etag, ifNoneMatch)
   if (staleMs === undefined) return answer
@@ -182,6 +183,7 @@ async function render(
 ): Promise<RenderedPrompt> {
   assertOne(wanted)
   const { served } = await store.serve(wanted, ctx)
+  store.used(ctx.workspaceId, served)
   const composition = await store.compose(served.pointer, ctx)
   const rendered = renderComposition(composition, values, strict)
   const { content } = rendered
@@ -209,7 +211,9 @@ async function batchGet(store: Serving, items: readonly BatchItem[], ctx: Ctx): 
   const found = await Promise.all(
     items.map(async (item, index) => {
       try {
-        return (await store.serve(wantedOf(item, index), ctx)).served.bytes
+        const { served } = await store.serve(wantedOf(item, index), ctx)
+        store.used(ctx.workspaceId, served)
+        return served.bytes
       } catch (error) {
         if (!isAppError(error) || error.kind.status >= 500) throw error
         errors.push({ index, problem: problemOf(error, { instance: '/api/v1/prompts/batch-get', requestId: ctx.requestId }) })
