@@ -26,6 +26,7 @@ import { searchQuality } from './rows/14-search-quality.ts'
 import { auditRow } from './rows/15-audit.ts'
 import { backupRow } from './rows/16-backup.ts'
 import { bulk } from './rows/18-bulk.ts'
+import { feedLag } from './rows/20-feed-lag.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -45,6 +46,7 @@ const rows: readonly Row[] = [
   auditRow,
   backupRow,
   bulk,
+  feedLag,
 ]
 
 /** When and how this run measures. */

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { cachingNeighbours, openCaches } from './app/caches.ts'
 import { noteKeyUse, openLogin } from './app/callers.ts'
 import { checksOf } from './app/checks.ts'
+import { openMirrored } from './app/mirrored.ts'
 import type { AppOptions } from './app/options.ts'
 import { openOutside } from './app/outside.ts'
 import { createWeb } from './app/web.ts'
@@ -150,6 +151,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     feed,
     retentionDays: options.eventRetentionDays ?? 90,
     readers: [indexedUpTo],
+    mirrored: openMirrored(options),
     log: note,
   })
   const gate = createLabelGate(feed)

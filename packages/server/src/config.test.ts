@@ -14,6 +14,9 @@ const wrong: [name: string, values: string[]][] = [
   ['DATABASE_DIRECT_URL', ['mysql://x', 'none']],
   ['DATABASE_CONNECTIONS', ['0', '1', '501', 'many', '-5']],
   ['REDIS_URL', ['localhost:6379', 'http://localhost']],
+  ['REDIS_STREAM', ['a b', 'ä', 'x'.repeat(201)]],
+  ['REDIS_STREAM_MAXLEN', ['999', 'many', '1e6', '-1']],
+  ['EVENT_RETENTION_DAYS', ['0', '3651', '1.5', 'forever']],
   ['LOG_LEVEL', ['INFO', 'loud', '3']],
   ['BOOTSTRAP_API_KEY', ['short', 'x'.repeat(31)]],
   ['RATE_LIMIT', ['2000', '0/s', '-1/s', '10/m', 'none', '1.5/s', '10000000/s']],
@@ -75,6 +78,16 @@ test('a long wrong value does not make a long message', () => {
 test('DATABASE_DIRECT_URL alone is refused: it stands beside DATABASE_URL', () => {
   expect(() => readConfig({ DATABASE_DIRECT_URL: postgres })).toThrow(/^DATABASE_DIRECT_URL /)
   expect(readConfig({ DATABASE_URL: postgres, DATABASE_DIRECT_URL: postgres }).databaseDirectUrl).toBe(postgres)
+})
+
+test('REDIS_STREAM needs REDIS_URL, and its length a stream', () => {
+  expect(() => readConfig({ REDIS_STREAM: 'events' })).toThrow(/^REDIS_STREAM stands beside REDIS_URL/)
+  expect(() => readConfig({ REDIS_URL: 'redis://host', REDIS_STREAM_MAXLEN: '5000' })).toThrow(
+    /^REDIS_STREAM_MAXLEN stands beside REDIS_STREAM/,
+  )
+  const both = { REDIS_URL: 'redis://host', REDIS_STREAM: 'events' }
+  expect(readConfig(both).redisStream).toEqual({ name: 'events', maxLength: 1_000_000 })
+  expect(readConfig({ ...both, REDIS_STREAM_MAXLEN: '5000' }).redisStream).toEqual({ name: 'events', maxLength: 5_000 })
 })
 
 describe('logging in', () => {
@@ -165,6 +178,7 @@ test('an empty environment gives the defaults, and an empty value counts as none
     databaseDirectUrl: undefined,
     databaseConnections: 20,
     redisUrl: undefined,
+    redisStream: undefined,
     logLevel: 'info',
     bootstrapApiKey: undefined,
     rateLimit: { perSecond: 2000 },
@@ -178,6 +192,7 @@ test('an empty environment gives the defaults, and an empty value counts as none
     auditSigningKey: undefined,
     login: undefined,
     audit: true,
+    eventRetentionDays: 90,
     outboundAllow: [],
   })
   expect(readConfig(Object.fromEntries(wrong.map(([name]) => [name, ''])))).toEqual(defaults)

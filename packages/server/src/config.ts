@@ -19,6 +19,8 @@ export type Config = Readonly<{
   databaseDirectUrl: string | undefined
   databaseConnections: number
   redisUrl: string | undefined
+  /** The Redis Stream to which the change feed is mirrored, and how many entries it keeps, about. */
+  redisStream: Readonly<{ name: string; maxLength: number }> | undefined
   logLevel: string
   bootstrapApiKey: string | undefined
   rateLimit: RateLimit
@@ -69,6 +71,19 @@ const rate: Reader<RateLimit> = (text) => {
   if (text === 'off') return 'off'
   const perSecond = /^([1-9]\d{0,6})\/s$/.exec(text)?.[1]
   return perSecond ? { perSecond: Number(perSecond) } : undefined
+}
+
+/** @throws ConfigError for a length without a name */
+function redisStreamOf(read: Read): Config['redisStream'] {
+  const name = read(
+    'REDIS_STREAM',
+    (text) => (/^[\x21-\x7e]{1,200}$/.test(text) ? text : undefined),
+    undefined,
+    '1 to 200 printable ASCII characters',
+  )
+  const given = read('REDIS_STREAM_MAXLEN', integer(1_000, 1e9), undefined, 'a number of entries from 1000 to 1000000000')
+  if (name === undefined && given !== undefined) throw new ConfigError('REDIS_STREAM_MAXLEN stands beside REDIS_STREAM; set that one too.')
+  return name === undefined ? undefined : { name, maxLength: given ?? 1_000_000 }
 }
 
 /** `https`, or `http` on this machine alone. */
@@ -190,6 +205,7 @@ export function readConfig(env: Env): Config {
     databaseDirectUrl: read('DATABASE_DIRECT_URL', postgres, undefined, 'a URL such as postgresql://user:password@host:5432/database'),
     databaseConnections: read('DATABASE_CONNECTIONS', integer(2, 500), 20, 'a number from 2 to 500'),
     redisUrl: read('REDIS_URL', url(['redis:', 'rediss:']), undefined, 'a URL such as redis://host:6379'),
+    redisStream: redisStreamOf(read),
     logLevel: read('LOG_LEVEL', (text) => (logLevels.includes(text) ? text : undefined), 'info', `one of ${logLevels.join(', ')}`),
     bootstrapApiKey: read('BOOTSTRAP_API_KEY', secret, undefined, 'at least 32 characters long'),
     rateLimit: read('RATE_LIMIT', rate, { perSecond: 2000 }, 'off or <n>/s, such as 2000/s'),
@@ -208,6 +224,7 @@ export function readConfig(env: Env): Config {
   }
   if (config.databaseDirectUrl && !config.databaseUrl)
     throw new ConfigError('DATABASE_DIRECT_URL stands beside DATABASE_URL; set that one too.')
+  if (config.redisStream && !config.redisUrl) throw new ConfigError('REDIS_STREAM stands beside REDIS_URL; set that one too.')
   return config
 }
 

@@ -14,6 +14,8 @@ export type AppOptions = Readonly<{
   directUrl?: string | undefined
   databaseConnections: number
   redisUrl?: string | undefined
+  /** The Redis Stream to which the change feed is mirrored, and how many entries it keeps, about. */
+  redisStream?: Readonly<{ name: string; maxLength: number }> | undefined
   /** Bytes of the level-1 cache; 0 turns it off. */
   cacheBytes: number
   /** What makes vectors for semantic search; off unless told. */

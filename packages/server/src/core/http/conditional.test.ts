@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../testing/index.ts'
 import type { AnyEndpoint } from '../endpoint.ts'
-import { addressOf, aRunThatAsks, bodyOf, endpointsOf, type Fixtures, makeFixtures, makeIds, queryOf } from '../testing/walk.ts'
+import { addressOf, aRunThatAsks, bodyOf, endpointsOf, type Fixtures, makeFixtures, makeIds, queryOf, withQuery } from '../testing/walk.ts'
 
 let t: TestApp
 let mine: Fixtures
@@ -98,7 +98,7 @@ describe('the consistency token', () => {
     const wrong: string[] = []
     for (const e of endpointsOf(t)) {
       const f = await makeFresh(e)
-      const { status, headers } = await t.owner(e.method, `${addressOf(e, f)}?${queryOf(e, f)}`, bodyOf(e, f))
+      const { status, headers } = await t.owner(e.method, withQuery(addressOf(e, f), queryOf(e, f)), bodyOf(e, f))
       const writes = e.method !== 'GET' && !e.readOnly
       if (status >= 300 || headers.has('x-consistency-token') !== writes)
         wrong.push(`${e.name}: ${status} ${headers.get('x-consistency-token')}`)

@@ -103,6 +103,9 @@ const endingOf: Readonly<Record<string, string>> = { 'notifications.stream': '?s
 export const queryOf = ({ name }: AnyEndpoint, { documentId }: Fixtures): string =>
   name === 'documents.prompts' ? `documentId=${documentId}` : ''
 
+/** An address with more of a query. */
+export const withQuery = (address: string, query: string): string => `${address}${address.includes('?') ? '&' : '?'}${query}`
+
 type Bodies = Readonly<Record<string, (f: Fixtures) => Record<string, unknown>>>
 
 /** For each endpoint that takes a body one that it accepts, with at least one text in it. */
@@ -150,7 +153,7 @@ const bodies: Bodies = {
   'access.explain': () => ({ permission: 'prompts:read' }),
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'notifications.trigger': () => ({ type: 'custom.walked', subject: 'Walked' }),
-  'notifications.cleanup': () => ({ olderThanDays: 30 }),
+  'notifications.cleanup': () => ({ what: ['events'] }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),
 }
 
