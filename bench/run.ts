@@ -27,6 +27,7 @@ import { auditRow } from './rows/15-audit.ts'
 import { backupRow } from './rows/16-backup.ts'
 import { bulk } from './rows/18-bulk.ts'
 import { feedLag } from './rows/20-feed-lag.ts'
+import { jobsRow } from './rows/17-jobs.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -47,6 +48,7 @@ const rows: readonly Row[] = [
   backupRow,
   bulk,
   feedLag,
+  jobsRow,
 ]
 
 /** When and how this run measures. */
