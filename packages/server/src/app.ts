@@ -21,6 +21,7 @@ import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents, sharedDocuments } from './domain/documents/index.ts'
 import { lifecycle } from './domain/lifecycle/index.ts'
+import { createNotifications } from './domain/notifications/index.ts'
 import {
   categoryOf,
   createServing,
@@ -121,6 +122,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     now: clock,
     log: note,
   })
+  const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
+  const notifications = createNotifications({
+    ...outside,
+    key: derived('webhooks'),
+    feed,
+    within: (work) => acrossWorkspaces(work, 'write'),
+    contextIn: (workspaceId) =>
+      runtime.contextFor({ id: 'webhooks', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'webhooks' }),
+    types: () => modules.flatMap(({ events = [] }) => events.map(({ type }) => type)),
+    now: clock,
+    log: note,
+  })
   const modules: Module[] = [
     prompts(store, { gate: createLabelGate(feed), lint }),
     searching.module,
@@ -131,10 +144,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     audit.module,
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
+    notifications.module,
     idempotency,
     ...(options.extraModules ?? []),
   ]
-  const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
   const cursors = cursorCodec(derived('cursor'))
   const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, tracing, audit: isAudited })
   feed.onSignal(() => queue.wake())
@@ -177,6 +190,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         runtime,
       )
       searching.following.start()
+      notifications.deliveries.start()
     },
     async stop(graceMs = 0) {
       closing = true
@@ -185,7 +199,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       shedding.stop()
       await limiting.stop()
       await keyUse.stop()
-      await Promise.all([queue.stop(), searching.following.stop(), encoder?.close(), outside.close()])
+      await Promise.all([queue.stop(), searching.following.stop(), notifications.deliveries.stop(), encoder?.close()])
+      await outside.close()
       await audit.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])

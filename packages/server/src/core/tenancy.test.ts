@@ -7,6 +7,7 @@ import { makeFixtures } from './testing/walk.ts'
 const withoutWorkspace: Readonly<Record<string, string>> = {
   schema_migration: 'which migrations have run; the same for all',
   search_progress: 'how far the search index has followed the feed: one row',
+  webhook_progress: 'how far deliveries to webhooks have been planned: one row',
   feed_head: 'the newest position of the change feed: one number',
   login_attempt: 'logins that are under way; nobody is known yet, and only ps_system sees them',
   session: 'one session serves all workspaces of its person; only ps_system sees them',

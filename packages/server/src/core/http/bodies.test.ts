@@ -62,7 +62,7 @@ async function everyTaker(
 }
 
 /** All of them but those whose body holds numbers alone. */
-const withText = () => takers.filter(({ name }) => !['relationships.setStrength'].includes(name))
+const withText = () => takers.filter(({ name }) => !['relationships.setStrength', 'webhooks.rotateSecret'].includes(name))
 
 describe('every endpoint that takes a body', () => {
   test('there are some, and their bodies in the walk are accepted', async () => {
