@@ -3,7 +3,7 @@ import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { type Paged, stepOf } from '../../../core/page.ts'
 import type { Page } from '../../../core/schemas.ts'
-import { type Delivery, type DeliveryState, listedCharacters } from '../model/deliveries.ts'
+import { type Delivery, type DeliveryState, keptBytes, listedCharacters } from '../model/deliveries.ts'
 import { deliveryMissing } from '../store/deliveries.ts'
 import { webhookMissing } from '../store/webhooks.ts'
 import '../tables/webhooks.ts'
@@ -52,7 +52,7 @@ export function getDelivery({ id, deliveryId }: { id: string; deliveryId: string
   return ctx.read(async (db) => {
     await assertWebhook(db, id)
     const rows = await db.selectFrom('webhookDelivery').select(columns).where('webhookId', '=', id).where('id', '=', deliveryId).execute()
-    const [found] = await withAttempts(db, rows, Number.MAX_SAFE_INTEGER >> 22)
+    const [found] = await withAttempts(db, rows, keptBytes)
     return found ?? deliveryMissing(deliveryId)
   })
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { Type } from 'typebox'
 import type { Ctx } from '../../../core/context.ts'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
@@ -20,7 +21,10 @@ import { CreateWebhook, NewWebhook, Webhook } from '../model/webhooks.ts'
 import { getWebhook, listWebhooks } from '../queries/webhooks.ts'
 
 export const WebhookId = Strict({ id: Id })
-const etag = ({ revision }: Webhook) => String(revision)
+/** Health and secrets change without a new revision. */
+const etag = ({ revision, health, secrets }: Webhook) => `${revision}-${hash('sha256', JSON.stringify([health, secrets])).slice(0, 12)}`
+/** What a change asks for is the revision alone. */
+const revisions = (tags: readonly string[] | undefined) => tags?.map((tag) => tag.replace(/-.*$/, ''))
 const refused = [WebhookInvalid, EventTypeUnknown, OutboundUrlRefused, OutboundHeaderRefused, ExpressionInvalid]
 const { signing: _, ...changeable } = CreateWebhook.properties
 const readOnly = [
@@ -95,6 +99,7 @@ export const webhooks = (checks: Checks): AnyEndpoint[] => {
       params: WebhookId,
       reply: Webhook,
       errors: [WebhookNotFound],
+      etag,
       handle({ params }, ctx) {
         assertWhole(ctx, 'webhooks:read')
         return view(params.id, ctx)
@@ -110,6 +115,7 @@ export const webhooks = (checks: Checks): AnyEndpoint[] => {
       body: ChangeWebhook,
       reply: Webhook,
       errors: [WebhookNotFound, ...refused, FieldReadOnly, PreconditionFailed],
+      etag,
       async handle({ params, body, ifMatch }, ctx) {
         const { name, url, events, filter, active, retrySchedule, timeoutMs, headers } = body
         const change = Object.fromEntries(
@@ -117,7 +123,7 @@ export const webhooks = (checks: Checks): AnyEndpoint[] => {
             ([, value]) => value !== undefined,
           ),
         )
-        await update({ ...params, change, sentBack: body, ifMatch }, ctx)
+        await update({ ...params, change, sentBack: body, ifMatch: revisions(ifMatch) }, ctx)
         return view(params.id, ctx)
       },
     }),
@@ -129,7 +135,7 @@ export const webhooks = (checks: Checks): AnyEndpoint[] => {
       summary: 'Delete a webhook with its deliveries',
       params: WebhookId,
       errors: [WebhookNotFound, PreconditionFailed],
-      handle: ({ params, ifMatch }, ctx) => remove({ ...params, ifMatch }, ctx),
+      handle: ({ params, ifMatch }, ctx) => remove({ ...params, ifMatch: revisions(ifMatch) }, ctx),
     }),
     endpoint({
       name: 'webhooks.rotateSecret',

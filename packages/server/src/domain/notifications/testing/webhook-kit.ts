@@ -49,7 +49,11 @@ export async function aReceiver(answering: Answering = (_, response) => void res
 /** The service on a clock of the test's own, whose requests may go to loopback. */
 export async function webhookApp(options: Parameters<typeof startTestApp>[0] = {}) {
   let ahead = 0
-  const catalogue = defineModule({ name: 'catalogue', endpoints: [], events: Object.values(promptEvents) as unknown as EventType[] })
+  const catalogue = defineModule({
+    name: 'catalogue',
+    endpoints: [],
+    events: Object.values(promptEvents).filter((one) => 'type' in one) as unknown as EventType[],
+  })
   const t = await startTestApp({
     outboundLoopback: true,
     clock: () => new Date(Date.now() + ahead).toISOString(),
