@@ -25,6 +25,8 @@ import { searchRow } from './rows/13-search.ts'
 import { searchQuality } from './rows/14-search-quality.ts'
 import { auditRow } from './rows/15-audit.ts'
 import { backupRow } from './rows/16-backup.ts'
+import { deliveriesRow } from './rows/19-deliveries.ts'
+import { webhookCost } from './rows/21-webhook-cost.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -43,6 +45,8 @@ const rows: readonly Row[] = [
   searchQuality,
   auditRow,
   backupRow,
+  deliveriesRow,
+  webhookCost,
 ]
 
 /** When and how this run measures. */
