@@ -22,6 +22,12 @@ export const notInParts: Readonly<Record<string, string>> = {
   search_statistics: 'as above',
   search_vector: 'as above',
   search_vector_due: 'as above',
+  webhook: 'a copy would send to the same receivers; its secrets are sealed for its own installation',
+  webhook_secret: 'as above',
+  webhook_health: 'as above',
+  webhook_delivery: 'they refer to events, and those of the living store are its own',
+  webhook_attempt: 'as above',
+  webhook_replay: 'as above',
   prompt_redaction: 'who asked for a redaction asks again',
 }
 

@@ -213,6 +213,41 @@ describe('one dead receiver', () => {
   })
 })
 
+test('of two workers that both believe to have a delivery, the one that lost it writes nothing', async () => {
+  const answers: (() => void)[] = []
+  const receiver = await aReceiver((_, response) => void answers.push(() => response.writeHead(500).end()))
+  const hook = await aWebhook(t, receiver.url, { events: ['prompt.created'], timeoutMs: 20_000 })
+  await aPrompt(t)
+  await expect.poll(() => answers.length, { timeout: 20_000 }).toBe(1)
+  const other = '01900000-0000-7000-8000-00000000000a'
+  const take = `update webhook_delivery set claim_token = $2, claimed_until = now() + interval '1 hour' where webhook_id = $1 returning id`
+  expect(await t.database.query(take, [hook.id, other])).toHaveLength(1)
+  answers[0]!()
+  await process()
+  await expect
+    .poll(
+      async () =>
+        (
+          await t.database.query<{ token: string }>('select claim_token as token from webhook_delivery where webhook_id = $1', [hook.id])
+        )[0]!.token,
+    )
+    .toBe(other)
+  expect(await deliveriesOf(hook)).toMatchObject([{ state: 'pending', attemptCount: 0, attempts: [] }])
+  expect((await healthOf(hook)).health.failures).toBe(0)
+  await t.owner('DELETE', `/webhooks/${hook.id}`)
+})
+
+test('process attempts what is due, waits for the outcomes, and counts them', async () => {
+  const receiver = await aReceiver(({ message }, response) => void response.writeHead(message.data.name === 'bad' ? 500 : 200).end())
+  const hook = await aWebhook(t, receiver.url, { events: ['prompt.created'], active: false })
+  await t.owner('PUT', `/webhooks/${hook.id}`, { active: true })
+  for (const name of ['good 1', 'good 2', 'bad']) await aPrompt(t, { name, category: 'processed' })
+  const { processed, succeeded, failed, more } = await process()
+  expect([processed, more]).toEqual([succeeded + failed, false])
+  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(3)
+  await t.owner('DELETE', `/webhooks/${hook.id}`)
+})
+
 describe('a filter', () => {
   test('lets through what it is true for; one that fails, or is slow, lets nothing through, tells why, and holds nobody up', async () => {
     const receivers = await Promise.all(['wanted', 'broken', 'slow'].map(() => aReceiver()))

@@ -1,3 +1,4 @@
+import { createPublicKey, verify } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../testing/index.ts'
@@ -180,6 +181,19 @@ describe('secrets', () => {
       false,
       true,
     ])
+  })
+
+  test('of v1a are a pair: the public key is told, and shown with the webhook', async () => {
+    const receiver = await aReceiver()
+    const made = (await t.owner('POST', '/webhooks', { ...valid, url: receiver.url, signing: 'v1a' })).body
+    expect([made.secret.slice(0, 5), made.secrets[0].publicKey]).toEqual(['whpk_', made.secret])
+    await t.owner('POST', `/webhooks/${made.id}/test`)
+    const { body, headers } = receiver.received[0]!
+    const [version, signature = ''] = String(headers['webhook-signature']).split(',')
+    const x = Buffer.from(made.secret.slice(5), 'base64').toString('base64url')
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+    const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`
+    expect([version, verify(null, Buffer.from(signed), key, Buffer.from(signature, 'base64'))]).toEqual(['v1a', true])
   })
 
   test('are five at most; rotating without overlap ends the others', async () => {

@@ -153,8 +153,12 @@ export function createDelivering({ within, outbound, vault, now, isBusy, giveUp,
       stopping.abort()
       await Promise.allSettled([...running.keys()])
       await record.stop()
-      while (done.length > 0) await write()
-      if (tokens.length > 0) await within((db) => releaseClaims(db, tokens))
+      try {
+        while (done.length > 0) await write()
+        if (tokens.length > 0) await within((db) => releaseClaims(db, tokens))
+      } catch (error) {
+        log('deliveries could not be given back at the end; they are due again when their leases are over', { err: error })
+      }
     },
   }
 }

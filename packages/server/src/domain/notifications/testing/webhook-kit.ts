@@ -71,10 +71,11 @@ export async function webhookApp(options: Parameters<typeof startTestApp>[0] = {
 
 export type Made = Readonly<{ id: string; secret: string; call: Call }>
 
-/** A webhook on a receiver, of all events of prompts unless told otherwise. */
+/** A webhook on a receiver, of all events of prompts unless told otherwise; gone after the test. */
 export async function aWebhook(t: Pick<TestApp, 'owner'>, url: string, fields: object = {}): Promise<Made> {
   const { status, body, text } = await t.owner('POST', '/webhooks', { name: 'test', url, events: ['prompt.*'], ...fields })
   if (status !== 201) throw new Error(`no webhook: ${status} ${text}`)
+  onTestFinished(async () => void (await t.owner('DELETE', `/webhooks/${body.id}`).catch(() => undefined))) // the service may have ended
   return { id: body.id, secret: body.secret, call: t.owner }
 }
 
