@@ -25,9 +25,11 @@ import { searchRow } from './rows/13-search.ts'
 import { searchQuality } from './rows/14-search-quality.ts'
 import { auditRow } from './rows/15-audit.ts'
 import { backupRow } from './rows/16-backup.ts'
-import { bulk } from './rows/18-bulk.ts'
-import { feedLag } from './rows/20-feed-lag.ts'
 import { jobsRow } from './rows/17-jobs.ts'
+import { bulk } from './rows/18-bulk.ts'
+import { deliveriesRow } from './rows/19-deliveries.ts'
+import { feedLag } from './rows/20-feed-lag.ts'
+import { webhookCost } from './rows/21-webhook-cost.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -49,6 +51,8 @@ const rows: readonly Row[] = [
   bulk,
   feedLag,
   jobsRow,
+  deliveriesRow,
+  webhookCost,
 ]
 
 /** When and how this run measures. */

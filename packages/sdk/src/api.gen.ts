@@ -1592,6 +1592,213 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the webhooks of the workspace, newest first */
+        get: operations["webhooks.list"];
+        put?: never;
+        /** Have events posted to a URL, signed by Standard Webhooks; the secret is shown this once */
+        post: operations["webhooks.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a webhook and how its receiver does */
+        get: operations["webhooks.get"];
+        /** Change any field of a webhook; absent fields stay, null clears */
+        put: operations["webhooks.update"];
+        post?: never;
+        /** Delete a webhook with its deliveries */
+        delete: operations["webhooks.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new secret; those before it sign beside it for the overlap */
+        post: operations["webhooks.rotateSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a `webhook.test` now, and see what the receiver answers */
+        post: operations["webhooks.test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the deliveries of a webhook with their attempts, newest first */
+        get: operations["webhooks.deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries/{deliveryId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a delivery with its attempts and the whole of what was kept of the answers */
+        get: operations["webhooks.delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries/{deliveryId}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a delivery once more, under the same id */
+        post: operations["webhooks.redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/process": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Plan deliveries of all that has happened, attempt those that are due, and wait for the outcomes */
+        post: operations["notifications.process"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send again what happened in a time, what failed, or single events; or count them by a dry run */
+        post: operations["webhooks.replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/replays/{replayId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a replay: how far it is, and how many it sends again */
+        get: operations["webhooks.getReplay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/replays/{replayId}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow a replay as server-sent events */
+        get: operations["webhooks.replayEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/replays/{replayId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a replay; what it planned and was not sent yet is not sent */
+        post: operations["webhooks.cancelReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notifications/trigger": {
         parameters: {
             query?: never;
@@ -1616,7 +1823,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the event log holds, by type, as far as the caller is told of it */
+        /** What the event log holds, by type, as far as the caller is told of it, and how deliveries stand */
         get: operations["notifications.stats"];
         put?: never;
         post?: never;
@@ -4701,6 +4908,347 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "webhook.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                            activated: boolean;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was deleted */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.disabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The service gave a webhook up: its receiver is gone, or failed for days */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.disabled";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                            /** @enum {unknown} */
+                            reason: "gone" | "failing";
+                            failures: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.secret_rotated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook signs with a new secret */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.secret_rotated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            name: string;
+                            fields: string[];
+                            activated: boolean;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "workspace.created": {
         parameters: {
             query?: never;
@@ -6544,6 +7092,336 @@ export interface components {
             actor: string;
             /** @description X-Request-Id of the request that did it */
             requestId: string;
+        };
+        NewWebhook: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description What it is for */
+            name: string;
+            /** @description Where events are posted: https, and no address of a private network */
+            url: string;
+            /** @description Types of events, exact or `prefix.*`; `*` for all */
+            events: string[];
+            /** @description In CEL, over `type`, `subject`, `timestamp` and `data`: only events for which it is true are sent */
+            filter: string | null;
+            /** @description Whether it is told of what happens; what happens meanwhile it is not told of later */
+            active: boolean;
+            /** @description Pauses before each retry in seconds; null: 5 s, 5 min, 30 min, 2, 5, 10, 14, 20, 24 h */
+            retrySchedule: number[] | null;
+            /** @description For one attempt; 10000 without it */
+            timeoutMs: number;
+            /** @description Sent with each delivery; at most 20, and 8192 bytes. Values are shown as ***, which sent back keeps a value */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * @description v1: HMAC-SHA256 with a shared secret; v1a: ed25519, the receiver has the public key. v1 without it; cannot be changed
+             * @enum {unknown}
+             */
+            signing: "v1" | "v1a";
+            /** @description Why the service gave it up: it answered 410, or failed for 120 hours */
+            disabledReason: ("gone" | "failing") | null;
+            disabledAt: string | null;
+            /** @description How the receiver does; read-only, and ignored when sent back */
+            health: {
+                /**
+                 * @description slowed: one at a time; held: it asked for a pause; open: the circuit breaker is open
+                 * @enum {unknown}
+                 */
+                state: "good" | "slowed" | "held" | "open";
+                /** @description Since the last success */
+                failures: number;
+                failingSince: string | null;
+                lastSuccessAt: string | null;
+                /** @description Nothing is sent before */
+                blockedUntil: string | null;
+                /** @description Why the filter failed last; an event for which it fails is not sent */
+                filterError: string | null;
+                filterErrorAt: string | null;
+            };
+            /** @description Those that sign now, newest first, without themselves; `publicKey` for v1a */
+            secrets: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                createdAt: string;
+                expiresAt: string | null;
+                publicKey: string | null;
+            }[];
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            revision: number;
+            /** @description What the receiver verifies with, shown this once: `whsec_…`, or for v1a the public key `whpk_…` */
+            secret?: string;
+        };
+        CreateWebhook: {
+            /** @description What it is for */
+            name: string;
+            /** @description Where events are posted: https, and no address of a private network */
+            url: string;
+            /** @description Types of events, exact or `prefix.*`; `*` for all */
+            events: string[];
+            /** @description In CEL, over `type`, `subject`, `timestamp` and `data`: only events for which it is true are sent */
+            filter?: string | null;
+            /** @description Whether it is told of what happens; what happens meanwhile it is not told of later */
+            active?: boolean;
+            /** @description Pauses before each retry in seconds; null: 5 s, 5 min, 30 min, 2, 5, 10, 14, 20, 24 h */
+            retrySchedule?: number[] | null;
+            /** @description For one attempt; 10000 without it */
+            timeoutMs?: number;
+            /** @description Sent with each delivery; at most 20, and 8192 bytes. Values are shown as ***, which sent back keeps a value */
+            headers?: {
+                [key: string]: string;
+            };
+            /**
+             * @description v1: HMAC-SHA256 with a shared secret; v1a: ed25519, the receiver has the public key. v1 without it; cannot be changed
+             * @enum {unknown}
+             */
+            signing?: "v1" | "v1a";
+        };
+        Webhook: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description What it is for */
+            name: string;
+            /** @description Where events are posted: https, and no address of a private network */
+            url: string;
+            /** @description Types of events, exact or `prefix.*`; `*` for all */
+            events: string[];
+            /** @description In CEL, over `type`, `subject`, `timestamp` and `data`: only events for which it is true are sent */
+            filter: string | null;
+            /** @description Whether it is told of what happens; what happens meanwhile it is not told of later */
+            active: boolean;
+            /** @description Pauses before each retry in seconds; null: 5 s, 5 min, 30 min, 2, 5, 10, 14, 20, 24 h */
+            retrySchedule: number[] | null;
+            /** @description For one attempt; 10000 without it */
+            timeoutMs: number;
+            /** @description Sent with each delivery; at most 20, and 8192 bytes. Values are shown as ***, which sent back keeps a value */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * @description v1: HMAC-SHA256 with a shared secret; v1a: ed25519, the receiver has the public key. v1 without it; cannot be changed
+             * @enum {unknown}
+             */
+            signing: "v1" | "v1a";
+            /** @description Why the service gave it up: it answered 410, or failed for 120 hours */
+            disabledReason: ("gone" | "failing") | null;
+            disabledAt: string | null;
+            /** @description How the receiver does; read-only, and ignored when sent back */
+            health: {
+                /**
+                 * @description slowed: one at a time; held: it asked for a pause; open: the circuit breaker is open
+                 * @enum {unknown}
+                 */
+                state: "good" | "slowed" | "held" | "open";
+                /** @description Since the last success */
+                failures: number;
+                failingSince: string | null;
+                lastSuccessAt: string | null;
+                /** @description Nothing is sent before */
+                blockedUntil: string | null;
+                /** @description Why the filter failed last; an event for which it fails is not sent */
+                filterError: string | null;
+                filterErrorAt: string | null;
+            };
+            /** @description Those that sign now, newest first, without themselves; `publicKey` for v1a */
+            secrets: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                createdAt: string;
+                expiresAt: string | null;
+                publicKey: string | null;
+            }[];
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            revision: number;
+        };
+        ChangeWebhook: {
+            /** @description What it is for */
+            name?: string;
+            /** @description Where events are posted: https, and no address of a private network */
+            url?: string;
+            /** @description Types of events, exact or `prefix.*`; `*` for all */
+            events?: string[];
+            /** @description In CEL, over `type`, `subject`, `timestamp` and `data`: only events for which it is true are sent */
+            filter?: string | null;
+            /** @description Whether it is told of what happens; what happens meanwhile it is not told of later */
+            active?: boolean;
+            /** @description Pauses before each retry in seconds; null: 5 s, 5 min, 30 min, 2, 5, 10, 14, 20, 24 h */
+            retrySchedule?: number[] | null;
+            /** @description For one attempt; 10000 without it */
+            timeoutMs?: number;
+            headers?: {
+                [key: string]: string;
+            } | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            id?: string;
+            /**
+             * @description Read-only: leave it out or send it back as it was
+             * @enum {unknown}
+             */
+            signing?: "v1" | "v1a";
+            /** @description Read-only: leave it out or send it back as it was */
+            disabledReason?: ("gone" | "failing") | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            disabledAt?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            health?: {
+                /**
+                 * @description slowed: one at a time; held: it asked for a pause; open: the circuit breaker is open
+                 * @enum {unknown}
+                 */
+                state: "good" | "slowed" | "held" | "open";
+                /** @description Since the last success */
+                failures: number;
+                failingSince: string | null;
+                lastSuccessAt: string | null;
+                /** @description Nothing is sent before */
+                blockedUntil: string | null;
+                /** @description Why the filter failed last; an event for which it fails is not sent */
+                filterError: string | null;
+                filterErrorAt: string | null;
+            };
+            /** @description Read-only: leave it out or send it back as it was */
+            secrets?: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                createdAt: string;
+                expiresAt: string | null;
+                publicKey: string | null;
+            }[];
+            /** @description Read-only: leave it out or send it back as it was */
+            createdBy?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdAt?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            updatedAt?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            revision?: number;
+        };
+        WebhookAttempt: {
+            attempt: number;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            tookMs: number;
+            /** @description null: it succeeded. http: the answer was none of 2xx; else why there was no answer: refused dns connect tls timeout closed invalid event_gone */
+            failure: string | null;
+            /** @description What went wrong, for people */
+            detail: string | null;
+            /** @description Of the answer */
+            status: number | null;
+            /** @description The IP address that was asked */
+            address: string | null;
+            /** @description As sent; secret values masked */
+            requestHeaders: {
+                [key: string]: string;
+            };
+            /** @description Of the answer */
+            responseHeaders: {
+                [key: string]: string;
+            } | null;
+            /** @description The first 16384 bytes of the answer, in lists the first 1024 characters */
+            responseBody: string | null;
+            /** @description The answer was longer */
+            truncated: boolean;
+            /** @description When it was to be tried again then */
+            nextAttemptAt: string | null;
+        };
+        WebhookDelivery: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            webhookId: string;
+            /** @description `webhook-id`: the id of the event, the same at each attempt and in each replay */
+            messageId: string;
+            type: string;
+            subject: string;
+            /** @description The replay that it belongs to */
+            replayId: string | null;
+            /**
+             * @description pending: an attempt is to come; failed: no more attempts; cancelled: with its replay
+             * @enum {unknown}
+             */
+            state: "pending" | "succeeded" | "failed" | "cancelled";
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description null: none is to come */
+            nextAttemptAt: string | null;
+            finishedAt: string | null;
+            attemptCount: number;
+            /** @description The newest 20, newest first */
+            attempts: components["schemas"]["WebhookAttempt"][];
+        };
+        ProcessedDeliveries: {
+            /** @description Attempts that this call made */
+            processed: number;
+            succeeded: number;
+            /** @description They are tried again by their schedule */
+            failed: number;
+            /** @description Its 20 seconds were over before all that was due had been attempted */
+            more: boolean;
+        };
+        /** @description `progress` counts what was looked at */
+        WebhookReplay: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            webhookId: string;
+            from: string | null;
+            to: string | null;
+            failedSince: string | null;
+            eventIds: string[] | null;
+            dryRun: boolean;
+            /**
+             * @description succeeded, failed and cancelled are the end
+             * @enum {unknown}
+             */
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** @description How much is done, of how much */
+            progress: {
+                done: number;
+                total: number;
+            };
+            /** @description null: it waits for a worker */
+            startedAt: string | null;
+            finishedAt: string | null;
+            /** @description Why it failed as a whole */
+            error: string | null;
+            /** @description How many are sent again, or would be */
+            matched: number;
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+        };
+        ReplayDeliveries: {
+            /**
+             * Format: date-time
+             * @description All that happened from then on and that the webhook wants, whether it was delivered or not
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description With `from`: and before then; until now without it
+             */
+            to?: string;
+            /**
+             * Format: date-time
+             * @description Deliveries made from then on that failed for good
+             */
+            failedSince?: string;
+            /** @description These events, whatever the webhook wants */
+            eventIds?: string[];
+            /** @description Count, and send nothing */
+            dryRun?: boolean;
         };
     };
     responses: never;
@@ -13873,6 +14751,764 @@ export interface operations {
             };
         };
     };
+    "webhooks.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Webhook"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description webhook.too_many */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.invalid, webhook.event_type_unknown, outbound.url_refused, outbound.header_refused, expression.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.invalid, webhook.event_type_unknown, outbound.url_refused, outbound.header_refused, expression.invalid, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.rotateSecret": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description 24 without it; 0 ends the others now */
+                    overlapHours?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.too_many_secrets */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.test": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.deliveries": {
+        parameters: {
+            query?: {
+                /** @description pending: an attempt is to come; failed: no more attempts; cancelled: with its replay */
+                state?: "pending" | "succeeded" | "failed" | "cancelled";
+                /** @description Of the event, exact */
+                type?: string;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["WebhookDelivery"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                deliveryId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description webhook.not_found, delivery.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.redeliver": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                deliveryId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description webhook.not_found, delivery.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.inactive, delivery.not_repeatable */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.process": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProcessedDeliveries"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.replay": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReplayDeliveries"];
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplay"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplay"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.inactive, replay.running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description replay.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.getReplay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                replayId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplay"];
+                };
+            };
+            /** @description webhook.not_found, replay.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.replayEvents": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event that was received: go on after it */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                replayId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description webhook.not_found, replay.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.cancelReplay": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                replayId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplay"];
+                };
+            };
+            /** @description webhook.not_found, replay.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "notifications.trigger": {
         parameters: {
             query?: never;
@@ -13963,6 +15599,12 @@ export interface operations {
                             /** @description Events, of all workspaces, that this instance has not yet seen in the log */
                             lag: number;
                         };
+                        /** @description Deliveries to webhooks, for callers who see all categories: pending, succeeded, failed, cancelled */
+                        deliveries: {
+                            byState: {
+                                [key: string]: number;
+                            };
+                        };
                         /** @description Older events are removed each night */
                         retentionDays: number;
                     };
@@ -13995,7 +15637,7 @@ export interface operations {
                     /** @description What is older than so many days goes; without it the retention of the installation counts */
                     olderThanDays?: number;
                     /** @description What to remove; all of it without it */
-                    what?: "events"[];
+                    what?: ("events" | "deliveries")[];
                 };
             };
         };

@@ -893,6 +893,163 @@ alter table session force row level security;
 create policy across_workspaces on session as permissive for all to ps_system using (true) with check (true);
 grant delete, insert, select, update on session to ps_system;
 
+create table webhook (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  name text not null,
+  url text not null,
+  events text[] not null,
+  filter text,
+  active boolean not null,
+  retry_schedule integer[],
+  timeout_ms integer not null,
+  headers text,
+  signing text not null,
+  disabled_reason text,
+  disabled_at timestamp with time zone,
+  from_position bigint,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint webhook_pkey PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX webhook_by_created ON public.webhook USING btree (workspace_id, created_at, id);
+alter table webhook enable row level security;
+alter table webhook force row level security;
+create policy across_workspaces on webhook as permissive for all to ps_system using (true) with check (true);
+create policy tenant on webhook as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on webhook to ps_app;
+grant delete, insert, select, update on webhook to ps_system;
+
+create table webhook_attempt (
+  workspace_id uuid default current_workspace() not null,
+  delivery_id uuid not null,
+  attempt integer not null,
+  at timestamp with time zone not null,
+  took_ms integer not null,
+  failure text,
+  detail text,
+  status integer,
+  address text,
+  request_headers jsonb not null,
+  response_headers jsonb,
+  response_body text,
+  truncated boolean default false not null,
+  next_attempt_at timestamp with time zone,
+  constraint webhook_attempt_pkey PRIMARY KEY (workspace_id, delivery_id, attempt)
+);
+alter table webhook_attempt enable row level security;
+alter table webhook_attempt force row level security;
+create policy across_workspaces on webhook_attempt as permissive for all to ps_system using (true) with check (true);
+create policy tenant on webhook_attempt as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on webhook_attempt to ps_app;
+grant delete, insert, select, update on webhook_attempt to ps_system;
+
+create table webhook_delivery (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  webhook_id uuid not null,
+  event_id bigint,
+  message_id text not null,
+  type text not null,
+  subject text not null,
+  replay_id uuid,
+  state text not null,
+  tries integer default 0 not null,
+  attempts integer default 0 not null,
+  created_at timestamp with time zone not null,
+  scheduled_at timestamp with time zone not null,
+  next_attempt_at timestamp with time zone,
+  claim_token uuid,
+  claimed_at timestamp with time zone,
+  claimed_until timestamp with time zone,
+  finished_at timestamp with time zone,
+  constraint webhook_delivery_pkey PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX webhook_delivery_by_webhook ON public.webhook_delivery USING btree (workspace_id, webhook_id, id);
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (webhook_id, next_attempt_at) WHERE (state = 'pending'::text);
+CREATE INDEX webhook_delivery_pending_event ON public.webhook_delivery USING btree (event_id) WHERE (state = 'pending'::text);
+alter table webhook_delivery enable row level security;
+alter table webhook_delivery force row level security;
+create policy across_workspaces on webhook_delivery as permissive for all to ps_system using (true) with check (true);
+create policy tenant on webhook_delivery as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on webhook_delivery to ps_app;
+grant delete, insert, select, update on webhook_delivery to ps_system;
+
+create table webhook_health (
+  workspace_id uuid default current_workspace() not null,
+  webhook_id uuid not null,
+  minutes jsonb default '[]'::jsonb not null,
+  tripped boolean default false not null,
+  blocked_at timestamp with time zone,
+  blocked_until timestamp with time zone,
+  slow_until timestamp with time zone,
+  failing_since timestamp with time zone,
+  failures integer default 0 not null,
+  last_success_at timestamp with time zone,
+  filter_error text,
+  filter_error_at timestamp with time zone,
+  constraint webhook_health_pkey PRIMARY KEY (workspace_id, webhook_id)
+);
+alter table webhook_health enable row level security;
+alter table webhook_health force row level security;
+create policy across_workspaces on webhook_health as permissive for all to ps_system using (true) with check (true);
+create policy tenant on webhook_health as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on webhook_health to ps_app;
+grant delete, insert, select, update on webhook_health to ps_system;
+
+create table webhook_progress (
+  only_row boolean default true not null,
+  "position" bigint not null,
+  constraint webhook_progress_pkey PRIMARY KEY (only_row),
+  constraint webhook_progress_only_row_check CHECK (only_row)
+);
+grant select on webhook_progress to ps_app;
+grant select, update on webhook_progress to ps_system;
+
+create table webhook_replay (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  webhook_id uuid not null,
+  selection jsonb not null,
+  dry_run boolean not null,
+  status text not null,
+  "position" bigint not null,
+  last_position bigint not null,
+  done integer not null,
+  total integer not null,
+  matched integer not null,
+  error text,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  constraint webhook_replay_pkey PRIMARY KEY (workspace_id, webhook_id, id)
+);
+alter table webhook_replay enable row level security;
+alter table webhook_replay force row level security;
+create policy across_workspaces on webhook_replay as permissive for all to ps_system using (true) with check (true);
+create policy tenant on webhook_replay as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on webhook_replay to ps_app;
+grant delete, insert, select, update on webhook_replay to ps_system;
+
+create table webhook_secret (
+  workspace_id uuid default current_workspace() not null,
+  webhook_id uuid not null,
+  id uuid not null,
+  sealed text not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  constraint webhook_secret_pkey PRIMARY KEY (workspace_id, webhook_id, id)
+);
+alter table webhook_secret enable row level security;
+alter table webhook_secret force row level security;
+create policy across_workspaces on webhook_secret as permissive for all to ps_system using (true) with check (true);
+create policy tenant on webhook_secret as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on webhook_secret to ps_app;
+grant delete, insert, select, update on webhook_secret to ps_system;
+
 create table workspace (
   id uuid not null,
   name text not null,

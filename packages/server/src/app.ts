@@ -145,8 +145,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     log: note,
   })
   const eventTypes = () => eventTypesOf(modules)
+  const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
   const notifying = notifications({
+    ...outside,
     eventTypes,
+    key: derived('webhooks'),
+    contextIn: (workspaceId) =>
+      runtime.contextFor({ id: 'webhooks', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'webhooks' }),
+    now: clock,
     system: acrossWorkspaces,
     feed,
     retentionDays: options.eventRetentionDays ?? 90,
@@ -181,7 +187,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     idempotency,
     ...(options.extraModules ?? []),
   ]
-  const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
   const cursors = cursorCodec(derived('cursor'))
   const checkEvents = options.checkReplies ? eventCheck(eventTypes) : undefined
   const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, tracing, audit: isAudited, checkEvents })
@@ -241,7 +246,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       shedding.stop()
       await limiting.stop()
       await keyUse.stop()
-      await Promise.all([queue.stop(), searching.following.stop(), notifying.stop(), encoder?.close(), outside.close()])
+      await Promise.all([queue.stop(), searching.following.stop(), notifying.stop(), encoder?.close()])
+      await outside.close()
       await audit.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])

@@ -9,6 +9,7 @@ const withoutWorkspace: Readonly<Record<string, string>> = {
   search_progress: 'how far the search index has followed the feed: one row',
   event_mirror: 'how far each Redis Stream has been filled, with the feed of all workspaces',
   prompt_use_watch: 'since when use is watched: one time; the same for all',
+  webhook_progress: 'how far deliveries to webhooks have been planned: one row',
   feed_head: 'the newest position of the change feed: one number',
   login_attempt: 'logins that are under way; nobody is known yet, and only ps_system sees them',
   job_schedule: 'when scheduled jobs are due next; only ps_system sees it',

@@ -26,6 +26,12 @@ export const notInParts: Readonly<Record<string, string>> = {
   search_vector_due: 'as above',
   lifecycle_automation_run: 'a run is of the prompts as they were',
   lifecycle_automation_outcome: 'as above',
+  webhook: 'a copy would send to the same receivers; its secrets are sealed for its own installation',
+  webhook_secret: 'as above',
+  webhook_health: 'as above',
+  webhook_delivery: 'they refer to events, and those of the living store are its own',
+  webhook_attempt: 'as above',
+  webhook_replay: 'as above',
   prompt_redaction: 'who asked for a redaction asks again',
   dead_job: 'what failed then is not to be run now',
 }

@@ -205,6 +205,9 @@ describe('another workspace', () => {
     'notifications.stats': ({ status, body }) =>
       status === 200 && body.events.byType.every(({ type }: { type: string }) => type !== 'prompt.forked'),
     'notifications.cleanup': ({ body }) => body.deleted.events === 0,
+    'webhooks.create': ({ status }) => status === 201,
+    'webhooks.list': ({ body }) => body.items.every(({ id }: { id: string }) => id !== mine.ids.webhooks),
+    'notifications.process': ({ body }) => body.processed === 0,
     'cache.stats': ({ status }) => status === 200,
     'cache.entries': ({ body }) => body.items.length === 0,
     'cache.invalidate': ({ body }) => body.invalidated === 0,

@@ -30,9 +30,13 @@ export async function makeFixtures(call: Call, database?: TestDatabase) {
   const documentId: string = (await call('POST', '/documents', { title: 'Walked', text: 'Read me' })).body.id
   await call('PUT', `/prompts/${id}/documents/${documentId}`, {})
   const runId: string = (await call('POST', '/lifecycle/automations/dry-run', { rule: walkedRule() })).body.id
-  const ids = await makeIds(call, database)
+  const webhook = (await call('POST', '/webhooks', { name: 'walked', ...unrouted })).body.id
+  const deliveryId: string = (await call('POST', `/webhooks/${webhook}/test`)).body.id
+  const replayId: string = (await call('POST', `/webhooks/${webhook}/replay`, { failedSince: '2020-01-01T00:00:00Z', dryRun: true })).body
+    .id
+  const ids: Record<string, string> = { ...(await makeIds(call, database)), webhooks: webhook }
   const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
-  return { ...fixed, id, promptId: id, ids, otherId, relationshipId, documentId, runId }
+  return { ...fixed, id, promptId: id, ids, otherId, relationshipId, documentId, runId, deliveryId, replayId }
 }
 
 /** A run that found more prompts than its limit. */
@@ -45,6 +49,9 @@ export async function aRunThatAsks(call: Call): Promise<string> {
 
 /** A rule that anybody may have who may have rules. */
 const walkedRule = () => ({ name: 'walked', condition: 'false', action: { kind: 'notify', message: 'Walked' }, enabled: false })
+
+/** A webhook that nobody gets: these addresses are given to no network, and nothing is sent by itself. */
+const unrouted = { url: 'https://[3000::1]/in', events: ['*'], active: false, timeoutMs: 1_000 }
 
 /** One of everything that rights are made of, by the first part of its address. Members come by logging in: here by `database`, or not at all. */
 export async function makeIds(call: Call, database?: TestDatabase): Promise<Record<string, string>> {
@@ -151,6 +158,10 @@ const bodies: Bodies = {
   'labels.protect': () => ({ roles: ['owner'], protected: false }),
   'access.check': () => ({ permission: 'prompts:read' }),
   'access.explain': () => ({ permission: 'prompts:read' }),
+  'webhooks.create': () => ({ name: 'New', ...unrouted, filter: 'type == "prompt.created"' }),
+  'webhooks.update': () => ({ name: 'Changed' }),
+  'webhooks.rotateSecret': () => ({ overlapHours: 1 }),
+  'webhooks.replay': () => ({ from: '2020-01-01T00:00:00Z', dryRun: true }),
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'notifications.trigger': () => ({ type: 'custom.walked', subject: 'Walked' }),
   'notifications.cleanup': () => ({ what: ['events'] }),

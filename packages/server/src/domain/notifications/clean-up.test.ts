@@ -120,7 +120,7 @@ describe('old events', () => {
     expect(await numbers(one)).toEqual([3])
     expect(await numbers(other)).toEqual([])
     expect(await t.database.query('select 1 from outbox where created_at < now()')).toEqual([])
-    expect(cleanUpDaily(1, { readers: [], held: async () => new Set() }).name).toBe('notifications.clean_up')
+    expect(cleanUpDaily(1, { readers: [], held: async () => new Set() }, async () => 0).name).toBe('notifications.clean_up')
   })
 
   test('that somebody still waits for stay until the next time, beyond the beginning of the log', async () => {

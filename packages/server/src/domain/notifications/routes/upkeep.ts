@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { visibleCategories } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
 import type { ListedEvent } from '../../../core/events.ts'
@@ -20,6 +21,8 @@ export type UpkeepParts = Readonly<{
   feed: Readonly<{ lag(): number }>
   retentionDays: number
   cleaners: readonly Cleaner[]
+  /** How many deliveries of the caller's workspace are in each state. */
+  deliveriesByState(ctx: Ctx): Promise<Record<string, number>>
 }>
 
 const Count = Type.Integer({ minimum: 0 })
@@ -30,7 +33,7 @@ const days = Type.Integer({
 })
 
 /** Events of callers' own, what the log holds, and what becomes of what is old. */
-export const upkeep = ({ eventTypes, feed, retentionDays, cleaners }: UpkeepParts): AnyEndpoint[] => [
+export const upkeep = ({ eventTypes, feed, retentionDays, cleaners, deliveriesByState }: UpkeepParts): AnyEndpoint[] => [
   endpoint({
     name: 'notifications.trigger',
     method: 'POST',
@@ -61,7 +64,7 @@ export const upkeep = ({ eventTypes, feed, retentionDays, cleaners }: UpkeepPart
     method: 'GET',
     path: '/notifications/stats',
     access: 'notifications:read',
-    summary: 'What the event log holds, by type, as far as the caller is told of it',
+    summary: 'What the event log holds, by type, as far as the caller is told of it, and how deliveries stand',
     reply: Strict({
       events: Strict({
         total: Count,
@@ -72,11 +75,16 @@ export const upkeep = ({ eventTypes, feed, retentionDays, cleaners }: UpkeepPart
       feed: Strict({
         lag: Type.Integer({ minimum: 0, description: 'Events, of all workspaces, that this instance has not yet seen in the log' }),
       }),
+      deliveries: Strict(
+        { byState: Type.Record(Type.String(), Count) },
+        { description: 'Deliveries to webhooks, for callers who see all categories: pending, succeeded, failed, cancelled' },
+      ),
       retentionDays: Type.Integer({ minimum: 1, description: 'Older events are removed each night' }),
     }),
     handle: async (_input, ctx) => ({
       events: await countEvents(visibilityOf(ctx.actor, eventTypes()), ctx),
       feed: { lag: feed.lag() },
+      deliveries: { byState: visibleCategories(ctx.actor) ? {} : await deliveriesByState(ctx) },
       retentionDays,
     }),
   }),
