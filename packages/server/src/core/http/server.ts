@@ -71,7 +71,9 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket & { _httpMes
   // Opened ahead and never used: nobody waits for an answer, and one that came unasked would be taken for the next.
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) return void socket.destroy()
   const underWay = socket._httpMessage
-  if (underWay && error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') return void underWay.once('finish', () => refuseRaw(error, socket))
+  // An answer that waits for a body that broke off would never come.
+  const waited = error.code !== 'ERR_HTTP_REQUEST_TIMEOUT' && underWay?.req.complete !== false
+  if (underWay && waited) return void underWay.once('finish', () => refuseRaw(error, socket))
   if (underWay?.headersSent) return void socket.destroy()
   socket.end(refusal(error.code))
 }

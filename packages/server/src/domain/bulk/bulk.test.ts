@@ -255,3 +255,18 @@ test('with an Idempotency-Key the same request makes one operation', async () =>
   await over(t.owner, first.body.id)
   expect((await t.owner('GET', '/prompts/category/once')).body.items).toHaveLength(1)
 })
+
+test('an item that fails for a reason that is ours takes no other along, says nothing of it, and can be tried again', async () => {
+  await t.database.query(`create function boom() returns trigger language plpgsql as $$ begin
+    if new.name = 'boom' then raise exception 'secret of the database'; end if; return new; end $$`)
+  await t.database.query('create trigger boom before insert on prompt for each row execute function boom()')
+  const items = ['a', 'boom', 'c'].map((name) => ({ content: name, category: 'ours', name }))
+  const answer = await bulk(t.owner, 'POST', '/bulk/prompts', { items })
+  expect(outcomesOf(answer)).toEqual(['succeeded', 'internal', 'succeeded'])
+  expect(answer.text).not.toContain('secret')
+  await t.database.query('drop function boom cascade')
+  const again = await bulk(t.owner, 'POST', `/bulk/operations/${answer.body.id}/retry`, undefined)
+  expect(outcomesOf(again)).toEqual(['succeeded'])
+  const events = await t.database.query(`select 1 from outbox where type = 'prompt.created' and data ->> 'category' = 'ours'`)
+  expect(events).toHaveLength(3)
+})

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { Call, TestAnswer, TestApp } from '../../../testing/index.ts'
 
-export const wait = { prefer: 'wait=30' }
+const wait = { prefer: 'wait=30' }
 export const ndjson = { 'content-type': 'application/x-ndjson' }
 
 /** Items by the outcome they must have. */
