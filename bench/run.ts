@@ -45,6 +45,7 @@ const rows: readonly Row[] = [
   auditRow,
   backupRow,
   jobsRow,
+  jobsRow,
 ]
 
 /** When and how this run measures. */

@@ -41,7 +41,13 @@ const enqueue = ({ query }: Installation, side: Side, jobs: number, workspaces: 
   )
 
 /** @returns jobs per second */
-async function drain(installation: Installation, side: Side, workers: readonly Measured[], jobs: number, workspaces: number): Promise<number> {
+async function drain(
+  installation: Installation,
+  side: Side,
+  workers: readonly Measured[],
+  jobs: number,
+  workspaces: number,
+): Promise<number> {
   await enqueue(installation, side, jobs, workspaces)
   while ((await installation.query(`select 1 from ${tables[side]} where ${unfinished} limit 1`)).length > 0) await sleep(50)
   const tallies = await Promise.all(

@@ -10,8 +10,8 @@ export type Worker = Readonly<{
   wake(): void
   /** The attempts that it holds, for their sign of life. */
   held(): Attempt[]
-  /** These are not held any more: their runs are told. */
-  lost(ids: ReadonlySet<string>): void
+  /** These are not held any more: their runs are told. @param pairs `id:attempt` */
+  lost(pairs: ReadonlySet<string>): void
   /** Give back at once what has not begun, and let runs end for so long; the rest goes on elsewhere. @param graceMs milliseconds */
   stop(graceMs: number): Promise<void>
 }>
@@ -30,14 +30,18 @@ const gatherMs = 20
  */
 export function createWorker(job: Job, parts: RunParts & Readonly<{ query: Sql; settlement: Settlement }>): Worker {
   const slots = Math.min(mostTaken, Math.max(1, job.concurrency ?? 10))
+  // By id and number of the attempt: an earlier attempt at the same job may still be running here.
   const inHand = new Map<string, Attempt>()
   const waiting: Attempt[] = []
   const running = new Map<string, Running>()
-  let [take, claimedAt, moreToClaim] = [slots, 0, false]
+  let [take, claimedAt, lastClaim, moreToClaim] = [slots, 0, 0, false]
   let claiming: Promise<void> | undefined
   let [again, stopping] = [false, false]
   let timer: NodeJS.Timeout | undefined
+  let soon: NodeJS.Immediate | undefined
 
+  /** Claimed and not over: what has ended and is still to be told takes no room. */
+  const unended = () => [...waiting, ...[...running.values()].map(({ attempt }) => attempt)]
   const share = () => (take > slots ? take - slots : Math.ceil(take / 2))
   const count = (of: Iterable<Attempt>) => {
     const counts: Record<string, number> = {}
@@ -49,30 +53,32 @@ export function createWorker(job: Job, parts: RunParts & Readonly<{ query: Sql; 
     if (tookMs > slowMs) {
       take = slots
       await unclaim(waiting.splice(slots)) // others may have the time
-    } else if (running.size + waiting.length === 0 && moreToClaim && tookMs < quickMs) take = Math.min(mostTaken, take * 2)
+    } else if (running.size + waiting.length < lastClaim / 2 && tookMs < quickMs) take = Math.min(mostTaken, take * 2)
   }
 
   async function claim(): Promise<void> {
     await adapt()
-    const room = take - inHand.size
+    const going = unended()
+    const room = take - going.length
     if (room <= 0) return
-    const counts = count(inHand.values())
+    const counts = count(going)
     const claimed = await parts.query<Omit<Attempt, 'name'>>(claimSql, [job.name, room, share(), JSON.stringify(counts)])
-    claimedAt = performance.now()
+    ;[claimedAt, lastClaim] = [performance.now(), claimed.length]
     moreToClaim = claimed.length > 0 || Object.values(counts).some((n) => n >= share())
     const attempts = inTurn(claimed).map((one) => ({ ...one, name: job.name }))
-    for (const one of attempts) inHand.set(one.id, one)
+    for (const one of attempts) inHand.set(pairOf(one), one)
     if (stopping) return unclaim(attempts)
     waiting.push(...attempts)
     fill()
   }
   const unclaim = async (attempts: readonly Attempt[]) => {
     if (attempts.length > 0) await parts.query(unclaimSql, [job.name, attempts.map(({ id }) => id), attempts.map(pairOf)])
-    for (const { id } of attempts) inHand.delete(id)
+    for (const one of attempts) inHand.delete(pairOf(one))
   }
   const pump = () => {
     clearTimeout(timer)
-    timer = undefined
+    clearImmediate(soon)
+    soon = timer = undefined
     again = true
     claiming ??= (async () => {
       while (again && !stopping) {
@@ -99,31 +105,38 @@ export function createWorker(job: Job, parts: RunParts & Readonly<{ query: Sql; 
   const start = (attempt: Attempt) => {
     const began = performance.now()
     const run = begin(job, attempt, parts)
-    running.set(attempt.id, run)
+    running.set(pairOf(attempt), run)
     void run.returned.then(() => {
-      running.delete(attempt.id)
-      if (!stopping) fill()
+      running.delete(pairOf(attempt))
+      if (stopping) return
+      fill()
+      refill()
     })
     void run.ended.then((ended) => settle(attempt, ended, (performance.now() - began) / 1000))
   }
   const settle = async (attempt: Attempt, ended: Ended, seconds: number) => {
     const outcome = await parts.settlement.settle(job, attempt, ended)
-    inHand.delete(attempt.id)
+    inHand.delete(pairOf(attempt))
     parts.watchers.ran?.({ queue: job.name, outcome, seconds })
-    if (stopping || !moreToClaim) return
-    if (take - inHand.size >= take / 2) pump()
+    refill()
+  }
+  /** Claim more for the slots that are free, unless the database does not keep up with what has ended. */
+  const refill = () => {
+    if (stopping || !moreToClaim || inHand.size > 2 * take) return
+    if (waiting.length + running.size <= take / 2) soon ??= setImmediate(pump)
     else timer ??= setTimeout(pump, gatherMs)
   }
 
   return {
     wake: () => void (stopping || pump()),
     held: () => [...inHand.values()],
-    lost(ids) {
-      for (const id of ids) running.get(id)?.abort('taken over')
+    lost(pairs) {
+      for (const pair of pairs) running.get(pair)?.abort('taken over')
     },
     async stop(graceMs) {
       stopping = true
       clearTimeout(timer)
+      clearImmediate(soon)
       await claiming
       await unclaim(waiting.splice(0)).catch(() => undefined) // the database is away: they are taken back like those of a dead worker
       for (const run of running.values()) run.abort('closing')
