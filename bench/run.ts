@@ -48,10 +48,10 @@ const rows: readonly Row[] = [
   searchQuality,
   auditRow,
   backupRow,
-  bulk,
-  feedLag,
   jobsRow,
+  bulk,
   deliveriesRow,
+  feedLag,
   webhookCost,
 ]
 

@@ -11,7 +11,7 @@ export type Sql = <R extends object>(text: string, values?: unknown[]) => Promis
 export type Envelope = Readonly<{ payload: object; by: JobOrigin; lost?: number; uncounted?: number }>
 
 /** One attempt at a job, as its worker holds it. */
-export type Attempt = Readonly<{ id: string; name: string; data: Envelope; attempt: number; workspace: string; enqueuedAt: string }>
+export type Attempt = Readonly<{ id: string; name: string; data: Envelope; attempt: number; workspace: string }>
 
 /** How often it has failed before this attempt. */
 export const failuresOf = ({ attempt, data }: Pick<Attempt, 'attempt' | 'data'>): number => Math.max(0, attempt - (data.uncounted ?? 0))

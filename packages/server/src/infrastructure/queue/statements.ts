@@ -4,6 +4,9 @@
  * attempt: whoever was thought dead finds another number. What is done leaves the table.
  */
 const jobs = 'pgboss.job_common'
+/** Waits for the transactions of the attempt that are open: they hold the row by `for key share`, which signs of life pass. */
+const locked = `with mine as materialized (select name, id from ${jobs} where name = $1 and id = $2 and state = 'active' and retry_count = $3 for update)`
+const ofMine = 'from mine m where j.name = m.name and j.id = m.id'
 const held = `name = $1 and id = $2 and state = 'active' and retry_count = $3`
 
 /** $1 id, $2 name, $3 data, $4 workspace, $5 milliseconds to wait, $6 key or null. One that waits under the key is locked, so that none begins it before this is committed. */
@@ -12,10 +15,12 @@ values ($1, $2, $3::jsonb, $4, now() + $5 * interval '1 millisecond', $6::text, 
 on conflict (name, singleton_key) where state = 'created' and upsert_by_key
 do update set start_after = least(job_common.start_after, excluded.start_after)`
 
-/** Those of the queues $1 that have something to run now. */
-export const dueSql = `/*hot:due_queues*/ select q.name from unnest($1::text[]) q(name) where
-exists (select from ${jobs} where name = q.name and state = 'created' and not blocked and start_after <= now())
-or exists (select from ${jobs} where name = q.name and state = 'retry' and not blocked and start_after <= now())`
+const firstDue = (state: string) =>
+  `(select start_after from ${jobs} where name = q.name and state = '${state}' and not blocked order by start_after limit 1)`
+
+/** Those of the queues $1 that have something to run now. Asked for the first in order, since a mere `exists` would be sought in the whole table. */
+export const dueSql = `/*hot:due_queues*/ select q.name from unnest($1::text[]) q(name)
+where ${firstDue('created')} <= now() or ${firstDue('retry')} <= now()`
 
 /**
  * Take up to $2 jobs of the queue $1, the same number from each workspace that has some, in the order of their times.
@@ -44,22 +49,22 @@ update ${jobs} set state = 'active', started_on = now(), heartbeat_on = now(),
   retry_count = case when started_on is null then retry_count else retry_count + 1 end,
   group_id = coalesce(group_id, data->'by'->>'workspaceId', '')
 where name = $1 and id = any (array(select id from picked order by turn limit $2::int))
-returning id, data, retry_count as attempt, group_id as workspace, created_on as "enqueuedAt"`
+returning id, data, retry_count as attempt, group_id as workspace`
 
-/** Of the attempts $1 names, $2 ids, $3 numbers: a sign of life, and those that are not held any more. A row that its own run has locked is alive. */
+/** Of the attempts $1 names, $2 ids, $3 numbers: a sign of life; it gives those that are not held any more, as `id:attempt`. */
 export const beatSql = `/*hot:beat_jobs*/ with mine as materialized (
   select * from unnest($1::text[], $2::uuid[], $3::int[]) as m(name, id, attempt)),
 locked as materialized (
   select j.name, j.id from mine m join ${jobs} j on j.name = m.name and j.id = m.id and j.state = 'active' and j.retry_count = m.attempt
   for no key update of j skip locked),
 beaten as (update ${jobs} j set heartbeat_on = now() from locked l where j.name = l.name and j.id = l.id)
-select m.id from mine m left join ${jobs} j on j.name = m.name and j.id = m.id
+select m.id || ':' || m.attempt as pair from mine m left join ${jobs} j on j.name = m.name and j.id = m.id
 where j.state is distinct from 'active' or j.retry_count is distinct from m.attempt`
 
-/** Jobs of the queues $1 whose worker has given no sign of life for $2 seconds go to another, at most $3 times; what that run was, is not counted. */
+/** Jobs of the queues $1 whose worker has given no sign of life for $2 seconds go to another, at most $3 times, once no transaction of theirs is open; what that run was, is not counted. */
 export const takeBackSql = `/*hot:take_back_jobs*/ with lost as materialized (
   select name, id from ${jobs} where name = any ($1::text[]) and state = 'active' and heartbeat_on < now() - $2 * interval '1 second'
-  and coalesce((data->>'lost')::int, 0) < $3::int limit 1000 for no key update skip locked)
+  and coalesce((data->>'lost')::int, 0) < $3::int limit 1000 for update skip locked)
 update ${jobs} j set state = 'retry', start_after = now(), heartbeat_on = null, data = data || jsonb_build_object(
   'lost', coalesce((data->>'lost')::int, 0) + 1, 'uncounted', coalesce((data->>'uncounted')::int, 0) + 1)
 from lost l where j.name = l.name and j.id = l.id returning j.name`
@@ -74,21 +79,22 @@ export const doneSql = `/*hot:done_jobs*/ delete from ${jobs}
 where name = $1 and id = any ($2::uuid[]) and state = 'active' and (id::text || ':' || retry_count::text) = any ($3::text[])`
 
 /** Try again after $4 seconds. */
-export const retrySql = `update ${jobs} set state = 'retry', start_after = now() + $4::float8 * interval '1 second', heartbeat_on = null where ${held}`
+export const retrySql = `${locked} update ${jobs} j
+set state = 'retry', start_after = now() + $4::float8 * interval '1 second', heartbeat_on = null ${ofMine}`
 
 /** What was claimed and not begun: as if it had not been. Parameters as for `doneSql`. */
 export const unclaimSql = `update ${jobs} set state = 'retry', started_on = null, heartbeat_on = null
 where name = $1 and id = any ($2::uuid[]) and state = 'active' and (id::text || ':' || retry_count::text) = any ($3::text[])`
 
 /** What was begun and is to be begun anew elsewhere, at once and without counting. */
-export const releaseSql = `update ${jobs} set state = 'retry', start_after = now(), heartbeat_on = null,
-  data = data || jsonb_build_object('uncounted', coalesce((data->>'uncounted')::int, 0) + 1) where ${held}`
+export const releaseSql = `${locked} update ${jobs} j set state = 'retry', start_after = now(), heartbeat_on = null,
+  data = data || jsonb_build_object('uncounted', coalesce((data->>'uncounted')::int, 0) + 1) ${ofMine}`
 
 /** It leaves the queue for good. */
 export const removeSql = `delete from ${jobs} where ${held} returning id, name, data, retry_count as attempt, created_on as "enqueuedAt"`
 
 /** The attempt is held, and stays so to the end of this transaction. */
-export const holdSql = `/*hot:hold_job*/ select 1 from ${jobs} where ${held} for share`
+export const holdSql = `/*hot:hold_job*/ select 1 from ${jobs} where ${held} for key share`
 
 export const figuresSql = `select name as queue, count(*) filter (where state < 'active' and start_after <= now())::int as waiting,
 count(*) filter (where state < 'active' and start_after > now())::int as deferred,

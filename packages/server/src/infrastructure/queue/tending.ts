@@ -37,7 +37,7 @@ async function beat({ query, workers }: Parts): Promise<void> {
   const held = [...workers.values()].flatMap((worker) => worker.held())
   if (held.length === 0) return
   const column = <K extends keyof Attempt>(key: K) => held.map((attempt) => attempt[key])
-  const lost = new Set((await query<{ id: string }>(beatSql, [column('name'), column('id'), column('attempt')])).map(({ id }) => id))
+  const lost = new Set((await query<{ pair: string }>(beatSql, [column('name'), column('id'), column('attempt')])).map(({ pair }) => pair))
   if (lost.size > 0) for (const worker of workers.values()) worker.lost(lost)
 }
 

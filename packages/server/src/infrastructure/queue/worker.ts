@@ -1,20 +1,18 @@
 import type { Job } from '../../core/jobs.ts'
 import { type Attempt, pairOf, type Sql } from './attempts.ts'
-import { begin, type Ended, type Running, type RunParts } from './run.ts'
+import type { RunParts } from './run.ts'
 import type { Settlement } from './settlement.ts'
+import { createSlots, type Slots } from './slots.ts'
 import { claimSql, unclaimSql } from './statements.ts'
 
 /** Works on one queue in this process. */
-export type Worker = Readonly<{
-  /** There may be something to do. */
-  wake(): void
-  /** The attempts that it holds, for their sign of life. */
-  held(): Attempt[]
-  /** These are not held any more: their runs are told. */
-  lost(ids: ReadonlySet<string>): void
-  /** Give back at once what has not begun, and let runs end for so long; the rest goes on elsewhere. @param graceMs milliseconds */
-  stop(graceMs: number): Promise<void>
-}>
+export type Worker = Pick<Slots, 'held' | 'lost'> &
+  Readonly<{
+    /** There may be something to do. */
+    wake(): void
+    /** Give back at once what has not begun, and let runs end for so long; the rest goes on elsewhere. @param graceMs milliseconds */
+    stop(graceMs: number): Promise<void>
+  }>
 
 /** Most jobs that are claimed at once, where they take next to no time. */
 const mostTaken = 200
@@ -29,50 +27,44 @@ const gatherMs = 20
  * a long run holds up no other.
  */
 export function createWorker(job: Job, parts: RunParts & Readonly<{ query: Sql; settlement: Settlement }>): Worker {
-  const slots = Math.min(mostTaken, Math.max(1, job.concurrency ?? 10))
-  const inHand = new Map<string, Attempt>()
-  const waiting: Attempt[] = []
-  const running = new Map<string, Running>()
-  let [take, claimedAt, moreToClaim] = [slots, 0, false]
+  const slots = createSlots(job, Math.min(mostTaken, Math.max(1, job.concurrency ?? 10)), parts, () => refill())
+  let [take, claimedAt, lastClaim, moreToClaim] = [slots.size, 0, 0, false]
   let claiming: Promise<void> | undefined
   let [again, stopping] = [false, false]
   let timer: NodeJS.Timeout | undefined
+  let soon: NodeJS.Immediate | undefined
 
-  const share = () => (take > slots ? take - slots : Math.ceil(take / 2))
-  const count = (of: Iterable<Attempt>) => {
-    const counts: Record<string, number> = {}
-    for (const { workspace } of of) counts[workspace] = (counts[workspace] ?? 0) + 1
-    return counts
+  /** What fails here goes to another worker, since nobody gives a sign of life for it. */
+  const unclaim = async (attempts: readonly Attempt[]) => {
+    if (attempts.length > 0) await parts.query(unclaimSql, [job.name, attempts.map(({ id }) => id), attempts.map(pairOf)])
   }
   const adapt = async () => {
     const tookMs = performance.now() - claimedAt
     if (tookMs > slowMs) {
-      take = slots
-      await unclaim(waiting.splice(slots)) // others may have the time
-    } else if (running.size + waiting.length === 0 && moreToClaim && tookMs < quickMs) take = Math.min(mostTaken, take * 2)
+      take = slots.size
+      await unclaim(slots.takeOut(slots.size)) // others may have the time
+    } else if (slots.unended() < lastClaim / 2 && tookMs < quickMs) take = Math.min(mostTaken, take * 2)
   }
-
-  async function claim(): Promise<void> {
+  const claim = async () => {
     await adapt()
-    const room = take - inHand.size
-    if (room <= 0) return
-    const counts = count(inHand.values())
-    const claimed = await parts.query<Omit<Attempt, 'name'>>(claimSql, [job.name, room, share(), JSON.stringify(counts)])
+    const [total, byWorkspace] = [slots.unended(), slots.byWorkspace()]
+    if (take <= total) return
+    const share = take > slots.size ? take - slots.size : Math.ceil(take / 2)
+    const claimed = await parts.query<Omit<Attempt, 'name'>>(claimSql, [job.name, take - total, share, JSON.stringify(byWorkspace)])
     claimedAt = performance.now()
-    moreToClaim = claimed.length > 0 || Object.values(counts).some((n) => n >= share())
+    lastClaim = claimed.length
+    moreToClaim = claimed.length > 0 || Object.values(byWorkspace).some((n) => n >= share)
     const attempts = inTurn(claimed).map((one) => ({ ...one, name: job.name }))
-    for (const one of attempts) inHand.set(one.id, one)
     if (stopping) return unclaim(attempts)
-    waiting.push(...attempts)
-    fill()
+    slots.put(attempts)
   }
-  const unclaim = async (attempts: readonly Attempt[]) => {
-    if (attempts.length > 0) await parts.query(unclaimSql, [job.name, attempts.map(({ id }) => id), attempts.map(pairOf)])
-    for (const { id } of attempts) inHand.delete(id)
+  const rest = () => {
+    clearTimeout(timer)
+    clearImmediate(soon)
+    soon = timer = undefined
   }
   const pump = () => {
-    clearTimeout(timer)
-    timer = undefined
+    rest()
     again = true
     claiming ??= (async () => {
       while (again && !stopping) {
@@ -83,52 +75,21 @@ export function createWorker(job: Job, parts: RunParts & Readonly<{ query: Sql; 
       claiming = undefined
     })
   }
-  /** The first that waits and whose workspace has not half of the slots, as long as another one waits as well. */
-  const next = (): Attempt | undefined => {
-    const counts = count([...running.values()].map(({ attempt }) => attempt))
-    const at = waiting.findIndex(({ workspace }) => (counts[workspace] ?? 0) < Math.ceil(slots / 2))
-    return waiting.splice(at, at < 0 ? 0 : 1)[0]
-  }
-  const fill = () => {
-    while (running.size < slots && waiting.length > 0) {
-      const attempt = next()
-      if (!attempt) return
-      start(attempt)
-    }
-  }
-  const start = (attempt: Attempt) => {
-    const began = performance.now()
-    const run = begin(job, attempt, parts)
-    running.set(attempt.id, run)
-    void run.returned.then(() => {
-      running.delete(attempt.id)
-      if (!stopping) fill()
-    })
-    void run.ended.then((ended) => settle(attempt, ended, (performance.now() - began) / 1000))
-  }
-  const settle = async (attempt: Attempt, ended: Ended, seconds: number) => {
-    const outcome = await parts.settlement.settle(job, attempt, ended)
-    inHand.delete(attempt.id)
-    parts.watchers.ran?.({ queue: job.name, outcome, seconds })
-    if (stopping || !moreToClaim) return
-    if (take - inHand.size >= take / 2) pump()
+  /** Claim more for the slots that are free, unless the database does not keep up with what has ended. */
+  const refill = () => {
+    if (stopping || !moreToClaim || slots.holds() > 2 * take) return
+    if (slots.unended() <= take / 2) soon ??= setImmediate(pump)
     else timer ??= setTimeout(pump, gatherMs)
   }
-
   return {
+    ...slots,
     wake: () => void (stopping || pump()),
-    held: () => [...inHand.values()],
-    lost(ids) {
-      for (const id of ids) running.get(id)?.abort('taken over')
-    },
     async stop(graceMs) {
       stopping = true
-      clearTimeout(timer)
+      rest()
       await claiming
-      await unclaim(waiting.splice(0)).catch(() => undefined) // the database is away: they are taken back like those of a dead worker
-      for (const run of running.values()) run.abort('closing')
-      await within(graceMs, allSettled(inHand))
-      await Promise.all([...inHand.values()].map((attempt) => parts.settlement.settle(job, attempt, { outcome: 'released', error: '' })))
+      await unclaim(slots.takeOut(0)).catch(() => undefined) // the database is away: they are taken back like those of a dead worker
+      await slots.stop(graceMs)
     },
   }
 }
@@ -145,14 +106,4 @@ function inTurn<A extends { id: string; workspace: string }>(claimed: readonly A
     })
     .sort((a, b) => a.turn - b.turn)
     .map(({ one }) => one)
-}
-
-async function allSettled(inHand: ReadonlyMap<string, unknown>): Promise<void> {
-  while (inHand.size > 0) await new Promise((resolve) => setTimeout(resolve, 10))
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  await Promise.race([work, new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))])
-  clearTimeout(timer)
 }
