@@ -9,6 +9,7 @@ import { assertIntegrity } from './testing/integrity.ts'
 import { startWriters } from './testing/writers.ts'
 
 const rounds = Number(process.env.FAULT_ROUNDS ?? 2)
+const timeout = 120_000 + rounds * 30_000
 
 type Item = Readonly<{ id: string; type: string; subject: string; requestId: string; data: unknown }>
 
@@ -63,7 +64,7 @@ async function killed(here: Installation, env: Record<string, string>, readers: 
 }
 
 test('when the service is killed while it writes, no event is lost or told that did not happen, and readers by cursor see each once', {
-  timeout: 120_000 + rounds * 30_000,
+  timeout,
 }, async () => {
   await using here = installation()
   const { reading } = await killed(here, {}, (url) => [startReader(url, 200), startReader(url, 3)])
@@ -76,13 +77,17 @@ test('when the service is killed while it writes, no event is lost or told that 
   console.log(`${told.length} events, each read once by two readers, ${rounds} kills`)
 })
 
-testWithRedis('when the process that mirrors the feed is killed, the Redis Stream has each event once and in order', async () => {
-  await using redis = await startRedis()
-  await using here = installation()
-  await killed(here, { REDIS_URL: redis.url, REDIS_STREAM: 'mirror' }, () => [])
-  const told = await here.query<{ position: string }>('select position from outbox order by position')
-  const positions = told.map(({ position }) => Number(position))
-  await until('the stream is filled', async () => (await entriesOf(redis, 'mirror')).length >= positions.length)
-  expect((await entriesOf(redis, 'mirror')).map(({ position }) => position)).toEqual(positions)
-  console.log(`${positions.length} events, each once in the Redis Stream, ${rounds} kills`)
-})
+testWithRedis(
+  'when the process that mirrors the feed is killed, the Redis Stream has each event once and in order',
+  async () => {
+    await using redis = await startRedis()
+    await using here = installation()
+    await killed(here, { REDIS_URL: redis.url, REDIS_STREAM: 'mirror' }, () => [])
+    const told = await here.query<{ position: string }>('select position from outbox order by position')
+    const positions = told.map(({ position }) => Number(position))
+    await until('the stream is filled', async () => (await entriesOf(redis, 'mirror')).length >= positions.length)
+    expect((await entriesOf(redis, 'mirror')).map(({ position }) => position)).toEqual(positions)
+    console.log(`${positions.length} events, each once in the Redis Stream, ${rounds} kills`)
+  },
+  timeout,
+)

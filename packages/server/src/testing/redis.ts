@@ -13,9 +13,9 @@ const program = (process.env.PATH ?? '')
   .map((folder) => join(folder, 'redis-server'))
   .find(existsSync)
 
-/** A test that needs Redis: skipped, and that loudly, where there is no `redis-server`; a failure there when REQUIRE_REDIS=1. */
-export function testWithRedis(name: string, run: () => Promise<void>): void {
-  if (program) return void test(name, run)
+/** A test that needs Redis: skipped, and that loudly, where there is no `redis-server`; a failure there when REQUIRE_REDIS=1. @param timeout milliseconds, when it needs longer than others */
+export function testWithRedis(name: string, run: () => Promise<void>, timeout?: number): void {
+  if (program) return void test(name, { ...(timeout !== undefined && { timeout }) }, run)
   const why = 'there is no redis-server on the PATH (Debian: apt-get install redis-server)'
   if (process.env.REQUIRE_REDIS === '1')
     return void test(name, () => {

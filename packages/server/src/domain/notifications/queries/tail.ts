@@ -8,7 +8,7 @@ import { feedHead } from '../../../core/outbox.ts'
 /** What the newest events may take in memory, in number and in bytes; who is further behind reads for itself. */
 const maxKept = 2_000
 const maxKeptBytes = 8 * 1024 * 1024
-const readAtOnce = 1_000
+const readAtOnce = 500
 /** Between two reads, at least. Milliseconds. */
 const restMs = 50
 /** How often to look whether a signal was missed. Milliseconds. */

@@ -5,7 +5,7 @@ import { feedHead } from '../../../core/outbox.ts'
 import { beginLogAfter } from './log-start.ts'
 
 /** Events in one transaction. */
-const batch = 2_000
+const batch = 500
 
 /** What must be asked before an event goes. */
 export type Keeping = Readonly<{
@@ -19,8 +19,9 @@ type Batch = Readonly<{ removed: number; after: number; more: boolean }>
 
 /** One batch of events before a time, from a position on. Events go in their order, so that the log has a beginning and no holes. */
 async function removeBatch(tx: Db, after: number, before: string, keeping: Keeping, now: string): Promise<Batch> {
-  const read = await Promise.all([feedHead(tx), ...keeping.readers.map((positionOf) => positionOf(tx))])
-  const events = await logged(tx, { after, upTo: Math.min(...read), limit: batch })
+  let upTo = await feedHead(tx)
+  for (const positionOf of keeping.readers) upTo = Math.min(upTo, await positionOf(tx))
+  const events = await logged(tx, { after, upTo, limit: batch })
   const firstKept = events.findIndex(({ createdAt }) => createdAt >= before)
   const old = firstKept < 0 ? events : events.slice(0, firstKept)
   const held = old.length === 0 ? new Set<number>() : await keeping.held(tx, old)
@@ -34,7 +35,7 @@ async function removeBatch(tx: Db, after: number, before: string, keeping: Keepi
 }
 
 /**
- * Remove events that are older than so many days, in transactions of 2,000.
+ * Remove events that are older than so many days, in transactions of 500.
  * @param by.within one transaction: of a workspace, or across all of them
  * @returns how many went
  */
