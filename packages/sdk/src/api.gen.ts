@@ -6358,7 +6358,7 @@ export interface components {
             /** @description null: it waits for a worker */
             startedAt: string | null;
             finishedAt: string | null;
-            /** @description Why it failed or stopped as a whole */
+            /** @description Why it failed or stopped as a whole; not told to callers limited to categories */
             error: string | null;
             confirmedBy: string | null;
             confirmedAt: string | null;

@@ -325,6 +325,16 @@ describe('rights', () => {
       errors: [],
       progress: { done: 0, total: 0 },
     })
+    for (const to of ['published', 'deprecated']) await move(mine.ids[0]!, to)
+    const path = `${encodeURIComponent(mine.category)}/${encodeURIComponent((await owner('GET', `/prompts/${mine.ids[0]}`)).body.name)}`
+    await aPrompt(owner, { category: theirs.category, name: 'secret follower', content: `{{> ${path}@production}}` })
+    const blocked = await ran(
+      owner,
+      await aRule(owner, { scope, action: { kind: 'move_status', status: 'archived' }, condition: 'status == "deprecated"' }),
+    )
+    const shown = async (call: typeof owner) => (await call('GET', `/lifecycle/automations/runs/${blocked.id}/outcomes`)).text
+    expect([(await shown(owner)).includes('secret follower'), (await shown(key)).includes('lifecycle.move_blocked')]).toEqual([true, true])
+    expect(await shown(key)).not.toContain('secret follower')
     await owner('PUT', `/prompts/${mine.ids[0]}`, { category: theirs.category })
     expect(await outcomesOf(key, both)).toEqual({})
   })

@@ -76,6 +76,21 @@ describe('by its schedule', () => {
     expect([(await runsOf(off)).length, (await runsOf(busy)).length]).toEqual([0, 1])
   })
 
+  test('one that cannot be started keeps none of the others from it', async () => {
+    const [broken, sound] = [
+      await aRule(here.owner, { ...(await scoped()), enabled: true }),
+      await aRule(here.owner, { ...(await scoped()), enabled: true }),
+    ]
+    await here.database.query(
+      `update lifecycle_automation set rule = jsonb_set(rule, '{schedule}', '"never"'), next_run_at = '2000-01-01' where id = $1`,
+      [broken.id],
+    )
+    ahead += dayMs
+    await expect(startDue(here)).rejects.toThrow('five fields')
+    expect((await newestRun(here.owner, sound)).status).toBe('succeeded')
+    await here.database.query('delete from lifecycle_automation where id = $1', [broken.id])
+  })
+
   test('rules of every workspace run, each in its own', async () => {
     const stranger = await here.stranger()
     const prompt = await aPrompt(stranger)

@@ -93,15 +93,22 @@ export const cancelRun = ({ id }: { id: string }, ctx: Ctx): Promise<string> =>
 /** Rules that are started at a time; the rest has its turn a minute later. */
 const mostDue = 500
 
+/** One after the other; one that goes wrong keeps none of the others back. @throws what went wrong first, at the end */
+async function each<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const failures: unknown[] = []
+  for (const one of all) await work(one).catch((error) => failures.push(error))
+  if (failures.length > 0) throw failures[0]
+}
+
 /** Start what is due, once however often it was missed, and whoever else starts it at the same time. */
 export const runDue =
   (parts: AutomationParts) =>
   async (ctx: Ctx): Promise<void> => {
     const due = await ctx.system((db) => dueRules(db, ctx.now(), mostDue), 'read')
-    for (const { id, workspaceId } of due) {
+    await each(due, async ({ id, workspaceId }) => {
       const own = ownContext(parts, `automation:${id}`, { ...ctx, workspaceId })
       await own.transact((tx) => startDue(id, tx, own))
-    }
+    })
   }
 
 /** A run on which nobody has worked for so long has lost its job: in a restore, or because it failed too often. Milliseconds. */
@@ -113,12 +120,12 @@ export const reviveRuns =
   async (ctx: Ctx): Promise<void> => {
     const before = new Date(Date.parse(ctx.now()) - standingMs).toISOString()
     const standing = await ctx.system((db) => standingRuns(db, before, mostDue), 'read')
-    for (const { id, workspaceId } of standing) {
+    await each(standing, async ({ id, workspaceId }) => {
       const own = ownContext(parts, ctx.actor.id, { ...ctx, workspaceId })
       await own.transact(async (tx) => {
         if (await runStore(tx).takeStanding(id, { before, at: own.now() })) await own.enqueue(tx, runJob, { runId: id })
       })
-    }
+    })
   }
 
 async function startDue(id: string, tx: Db, own: Ctx): Promise<void> {

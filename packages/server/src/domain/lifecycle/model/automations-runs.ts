@@ -53,7 +53,7 @@ export const AutomationRun = Strict(
     createdAt: Timestamp,
     startedAt: Nullable(Timestamp, { description: 'null: it waits for a worker' }),
     finishedAt: Nullable(Timestamp),
-    error: Nullable(Type.String(), { description: 'Why it failed or stopped as a whole' }),
+    error: Nullable(Type.String(), { description: 'Why it failed or stopped as a whole; not told to callers limited to categories' }),
     confirmedBy: Nullable(Type.String()),
     confirmedAt: Nullable(Timestamp),
     counts: Nullable(Counts, { description: 'null for callers whose reading is limited to categories' }),

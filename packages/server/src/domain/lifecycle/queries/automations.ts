@@ -60,7 +60,7 @@ function shownRun({ prompts, examinedAll, outcomes, ...row }: RunRow, ctx: Ctx):
   const total = (examinedAll ? examined : Math.max(prompts, examined)) + done + found
   const counts: Counts = { examined, matched, notApplicable, conditionErrors, found, applied, wouldApply, blocked, skipped, failed }
   const progress = { done: examined + done, total: isOver ? examined + done : total }
-  if (visibleCategories(ctx.actor)) return { ...run, progress: { done: 0, total: 0 }, counts: null, errors: [] }
+  if (visibleCategories(ctx.actor)) return { ...run, error: null, progress: { done: 0, total: 0 }, counts: null, errors: [] }
   return { ...run, progress, counts, errors }
 }
 
@@ -90,6 +90,10 @@ export async function getRun({ id }: { id: string }, ctx: Ctx): Promise<Automati
   return shownRun(row, ctx)
 }
 
+/** The details of a problem may name prompts that the rule's author sees, and the reader does not. */
+const withoutDetail = (problem: Outcome['problem']): Outcome['problem'] =>
+  problem && Object.fromEntries(Object.entries(problem).filter(([field]) => ['code', 'title', 'status'].includes(field)))
+
 export type ListOutcomes = Paged & Readonly<{ id: string; outcome?: OutcomeKind | undefined }>
 
 /** What became of the prompts of a run, as far as the caller may see them. @throws RunNotFound */
@@ -113,6 +117,7 @@ export async function listOutcomes({ id, outcome, ...paged }: ListOutcomes, ctx:
     // One that has gone to another category since is not for this caller any more.
     const ids = found.items.map(({ promptId }) => promptId)
     const seen = new Set((await findStandings(db, ids)).map((standing) => standing.id))
-    return { ...found, items: found.items.filter(({ promptId }) => seen.has(promptId)) }
+    const own = found.items.filter(({ promptId }) => seen.has(promptId))
+    return { ...found, items: own.map((item) => ({ ...item, problem: withoutDetail(item.problem) })) }
   })
 }

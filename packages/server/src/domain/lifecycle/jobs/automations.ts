@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
-import type { Ctx } from '../../core/context.ts'
-import { type Job, job } from '../../core/jobs.ts'
-import { Id, Strict } from '../../core/schemas.ts'
+import type { Ctx } from '../../../core/context.ts'
+import { type Job, job } from '../../../core/jobs.ts'
+import { Id, Strict } from '../../../core/schemas.ts'
 
 type Works = Readonly<{
   /** Start what is due. */
