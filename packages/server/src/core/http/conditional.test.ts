@@ -1,7 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../testing/index.ts'
 import type { AnyEndpoint } from '../endpoint.ts'
-import { addressOf, aRunThatAsks, bodyOf, endpointsOf, type Fixtures, makeFixtures, makeIds, queryOf, withQuery } from '../testing/walk.ts'
+import {
+  addressOf,
+  aRunThatAsks,
+  bodyOf,
+  endpointsOf,
+  type Fixtures,
+  makeFixtures,
+  makeIds,
+  makeWebhook,
+  queryOf,
+  withQuery,
+} from '../testing/walk.ts'
 
 let t: TestApp
 let mine: Fixtures
@@ -129,6 +140,10 @@ describe('the consistency token', () => {
     if (endpoint === 'documents.unlink') await t.owner('PUT', `/prompts/${id}/documents/${documentId}`, {})
     const others = path.includes('/:id') && !path.startsWith('/prompts')
     const ids = others ? await makeIds(t.owner, t.database) : mine.ids
+    if (path.startsWith('/webhooks/')) {
+      const { webhooks, ...made } = await makeWebhook(t.owner, t.database)
+      return { ...mine, ids: { ...ids, webhooks }, ...made }
+    }
     const runId = /AutomationRun$/.test(endpoint) ? await aRunThatAsks(t.owner) : mine.runId
     return { ...mine, runId, id, promptId: id, ids, documentId, category: 'fresh', name }
   }

@@ -30,11 +30,8 @@ export async function makeFixtures(call: Call, database?: TestDatabase) {
   const documentId: string = (await call('POST', '/documents', { title: 'Walked', text: 'Read me' })).body.id
   await call('PUT', `/prompts/${id}/documents/${documentId}`, {})
   const runId: string = (await call('POST', '/lifecycle/automations/dry-run', { rule: walkedRule() })).body.id
-  const webhook = (await call('POST', '/webhooks', { name: 'walked', ...unrouted })).body.id
-  const deliveryId: string = (await call('POST', `/webhooks/${webhook}/test`)).body.id
-  const replayId: string = (await call('POST', `/webhooks/${webhook}/replay`, { failedSince: '2020-01-01T00:00:00Z', dryRun: true })).body
-    .id
-  const ids: Record<string, string> = { ...(await makeIds(call, database)), webhooks: webhook }
+  const { webhooks, deliveryId, replayId } = await makeWebhook(call, database)
+  const ids: Record<string, string> = { ...(await makeIds(call, database)), webhooks }
   const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
   return { ...fixed, id, promptId: id, ids, otherId, relationshipId, documentId, runId, deliveryId, replayId }
 }
@@ -50,8 +47,18 @@ export async function aRunThatAsks(call: Call): Promise<string> {
 /** A rule that anybody may have who may have rules. */
 const walkedRule = () => ({ name: 'walked', condition: 'false', action: { kind: 'notify', message: 'Walked' }, enabled: false })
 
-/** A webhook that nobody gets: these addresses are given to no network, and nothing is sent by itself. */
-const unrouted = { url: 'https://[3000::1]/in', events: ['*'], active: false, timeoutMs: 1_000 }
+/** A webhook that nobody gets: its address is given to no network. */
+const unrouted = { url: 'https://[3000::1]/in', events: ['custom.walked'], timeoutMs: 1_000 }
+
+/** A webhook with a replay, and with a delivery: of an event, where `database` lets us say so. */
+export async function makeWebhook(call: Call, database?: TestDatabase) {
+  const webhooks: string = (await call('POST', '/webhooks', { name: 'walked', ...unrouted })).body.id
+  const deliveryId: string = (await call('POST', `/webhooks/${webhooks}/test`)).body.id
+  await database?.query('update webhook_delivery set event_id = (select max(id) from outbox) where id = $1', [deliveryId])
+  const selection = { failedSince: '2020-01-01T00:00:00Z', dryRun: true }
+  const replayId: string = (await call('POST', `/webhooks/${webhooks}/replay`, selection, { prefer: 'wait=20' })).body.id
+  return { webhooks, deliveryId, replayId }
+}
 
 /** One of everything that rights are made of, by the first part of its address. Members come by logging in: here by `database`, or not at all. */
 export async function makeIds(call: Call, database?: TestDatabase): Promise<Record<string, string>> {

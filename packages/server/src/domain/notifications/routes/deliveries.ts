@@ -98,7 +98,10 @@ export const deliveries = ({ vault, send, wake, process }: Parts): AnyEndpoint[]
         },
         { $id: 'ProcessedDeliveries' },
       ),
-      handle: (_, ctx) => process(ctx.workspaceId),
+      async handle(_, ctx) {
+        const done = await process(ctx.workspaceId)
+        return ctx.transact(async () => done) // for the consistency token: who shows it sees what was written down
+      },
     }),
   ]
 }
