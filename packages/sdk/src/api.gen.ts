@@ -552,6 +552,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lifecycle/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the policies of the workspace, by scope */
+        get: operations["policies.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/policies/{scope}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the policy of a scope; those of other scopes that hold there too are not in it */
+        get: operations["policies.get"];
+        /** Say what a change of what callers are served needs in the workspace, a category or at a label */
+        put: operations["policies.put"];
+        post?: never;
+        /** Remove the policy of a scope; those of other scopes go on */
+        delete: operations["policies.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documents": {
         parameters: {
             query?: never;
@@ -1360,6 +1396,11 @@ export interface components {
             versionMetadata?: {
                 [key: string]: unknown;
             };
+            /** @description Do it although policies forbid it; needs policies:break_glass there */
+            breakGlass?: {
+                /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                reason: string;
+            };
         };
         PromptItem: {
             /** @description UUIDv7 */
@@ -1452,6 +1493,11 @@ export interface components {
             versionMetadata?: {
                 [key: string]: unknown;
             };
+            /** @description Do it although policies forbid it; needs policies:break_glass there */
+            breakGlass?: {
+                /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                reason: string;
+            };
             /** @description Read-only: leave it out or send it back as it was */
             id?: string;
             /**
@@ -1535,6 +1581,19 @@ export interface components {
                     [key: string]: unknown;
                 };
             };
+            /** @description Do it although policies forbid it; needs policies:break_glass there */
+            breakGlass?: {
+                /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                reason: string;
+            };
+        };
+        Approval: {
+            /** @description UUIDv7 */
+            reviewId: string;
+            /** @description Who approved it */
+            by: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
         };
         Version: {
             /** @description Numbers of a prompt have no gaps */
@@ -1554,7 +1613,8 @@ export interface components {
             changeSummary: string | null;
             /** @enum {unknown} */
             changeType: "create" | "update" | "rollback" | "fork";
-            approvals: unknown[];
+            /** @description Who has approved it in reviews, and has not taken that back */
+            approvals: components["schemas"]["Approval"][];
             /** @description Labels that stand on it now */
             labels: string[];
             /** @description Where this version comes from */
@@ -1960,6 +2020,50 @@ export interface components {
             movedBy: string;
             /** @description RFC 3339, UTC, with milliseconds */
             movedAt: string;
+        };
+        Policy: {
+            /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+            scope: string;
+            /** @description How many people other than the author must have approved the version in a review */
+            approvals: number;
+            /** @description What a version must pass */
+            checks: ("lint" | "lint_strict")[];
+            /** @description When nothing that callers are served may change */
+            freeze: ({
+                /**
+                 * Format: date-time
+                 * @description When it begins; RFC 3339
+                 */
+                from: string;
+                /**
+                 * Format: date-time
+                 * @description When it is over; RFC 3339
+                 */
+                to: string;
+                /** @description Why nothing may change then; told to who is refused */
+                reason: string;
+            } | {
+                /** @description The days on which it begins */
+                days: ("sun" | "mon" | "tue" | "wed" | "thu" | "fri" | "sat")[];
+                /** @description When it begins, on the clock of its time zone: 18:00 */
+                from: string;
+                /** @description When it is over; not after `from`: on the next day. From 00:00 to 24:00 is the whole day */
+                to: string;
+                /** @description IANA name, such as Europe/Berlin */
+                timeZone: string;
+                /** @description Why nothing may change then; told to who is refused */
+                reason: string;
+            })[];
+            /**
+             * @description backward: a label does not move to a version that needs a variable its callers do not send, or takes less than before
+             * @enum {unknown}
+             */
+            compatibility: "none" | "backward";
+            updatedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes; the ETag */
+            revision: number;
         };
         DocumentItem: {
             /** @description UUIDv7 */
@@ -2618,7 +2722,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken */
+            /** @description prompt.name_taken, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2964,7 +3068,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken */
+            /** @description prompt.name_taken, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3025,6 +3129,8 @@ export interface operations {
             query?: {
                 /** @description Also when others need it; needs prompts:force */
                 force?: boolean;
+                /** @description Do it although policies forbid it, and why; needs policies:break_glass there */
+                breakGlassReason?: string;
             };
             header?: {
                 /** @description The same key and request again within 24 h: the stored answer */
@@ -3054,7 +3160,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.in_use */
+            /** @description prompt.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3186,7 +3292,17 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
+                };
+            };
+        };
         responses: {
             /** @description Done */
             200: {
@@ -3206,7 +3322,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken, include.cycle_closed, include.chain_too_deep */
+            /** @description prompt.name_taken, include.cycle_closed, include.chain_too_deep, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3272,7 +3388,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken */
+            /** @description prompt.name_taken, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3491,6 +3607,11 @@ export interface operations {
                     /** @description Why; kept in the history */
                     reason?: string;
                     labels?: string[];
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -3522,7 +3643,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description include.cycle_closed, include.chain_too_deep, label.in_use */
+            /** @description include.cycle_closed, include.chain_too_deep, label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3584,6 +3705,11 @@ export interface operations {
                     expectedVersion?: number | null;
                     /** @description Why; kept in the history */
                     reason?: string;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -3625,7 +3751,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description label.moved, include.cycle_closed, include.chain_too_deep, label.in_use */
+            /** @description label.moved, include.cycle_closed, include.chain_too_deep, label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3674,7 +3800,10 @@ export interface operations {
     };
     "prompts.deleteLabel": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Do it although policies forbid it, and why; needs policies:break_glass there */
+                breakGlassReason?: string;
+            };
             header?: {
                 /** @description The same key and request again within 24 h: the stored answer */
                 "Idempotency-Key"?: string;
@@ -3714,7 +3843,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description label.in_use */
+            /** @description label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3826,6 +3955,11 @@ export interface operations {
                 "application/json": {
                     /** @description Why; kept in the history */
                     reason?: string;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -3867,7 +4001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description label.nothing_to_revert, include.cycle_closed, include.chain_too_deep, label.in_use */
+            /** @description label.nothing_to_revert, include.cycle_closed, include.chain_too_deep, label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4882,6 +5016,11 @@ export interface operations {
                     successorId?: string | null;
                     /** @description Archive it although prompts include it by a label; needs prompts:force */
                     force?: boolean;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -4904,7 +5043,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description lifecycle.move_not_allowed, lifecycle.move_blocked */
+            /** @description lifecycle.move_not_allowed, lifecycle.move_blocked, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5084,6 +5223,15 @@ export interface operations {
                                 detail: string;
                             }[];
                         }[];
+                        /** @description What policies ask for, in the scopes that the caller may see; see GET /lifecycle/policies */
+                        policies: {
+                            /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                            scope: string;
+                            /** @description How many people other than the author must have approved the version in a review */
+                            approvals: number;
+                            /** @description What a version must pass */
+                            checks: ("lint" | "lint_strict")[];
+                        }[];
                     };
                 };
             };
@@ -5131,6 +5279,8 @@ export interface operations {
                         blockers: {
                             code: string;
                             detail: string;
+                            /** @description The scope of the policy that says so */
+                            scope?: string;
                         }[];
                     };
                 };
@@ -5181,6 +5331,11 @@ export interface operations {
                     successorId?: string | null;
                     /** @description Archive it although prompts include it by a label; needs prompts:force */
                     force?: boolean;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                     /** @description All of them or none, in one transaction */
                     atomic?: boolean;
                 };
@@ -5205,6 +5360,256 @@ export interface operations {
             };
             /** @description lifecycle.bulk_refused */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Policy"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description policy.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.put": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Read-only: leave it out or send it back as it was */
+                    scope?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedBy?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
+                    /** @description How many people other than the author must have approved the version in a review; null: none */
+                    approvals?: number | null;
+                    /** @description What a version must pass */
+                    checks?: ("lint" | "lint_strict")[] | null;
+                    /** @description When nothing that callers are served may change: up to 20 windows */
+                    freeze?: ({
+                        /**
+                         * Format: date-time
+                         * @description When it begins; RFC 3339
+                         */
+                        from: string;
+                        /**
+                         * Format: date-time
+                         * @description When it is over; RFC 3339
+                         */
+                        to: string;
+                        /** @description Why nothing may change then; told to who is refused */
+                        reason: string;
+                    } | {
+                        /** @description The days on which it begins */
+                        days: ("sun" | "mon" | "tue" | "wed" | "thu" | "fri" | "sat")[];
+                        /** @description When it begins, on the clock of its time zone: 18:00 */
+                        from: string;
+                        /** @description When it is over; not after `from`: on the next day. From 00:00 to 24:00 is the whole day */
+                        to: string;
+                        /** @description IANA name, such as Europe/Berlin */
+                        timeZone: string;
+                        /** @description Why nothing may change then; told to who is refused */
+                        reason: string;
+                    })[] | null;
+                    /** @description backward: a label does not move to a version that needs a variable its callers do not send, or takes less than before */
+                    compatibility?: ("none" | "backward") | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description policy.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description policy.too_many */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description policy.invalid, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description policy.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

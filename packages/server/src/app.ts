@@ -20,7 +20,7 @@ import { type Authenticator, access, createAuthenticator, createLabelGate, ensur
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents, sharedDocuments } from './domain/documents/index.ts'
-import { lifecycle } from './domain/lifecycle/index.ts'
+import { createPolicies, lifecycle } from './domain/lifecycle/index.ts'
 import {
   categoryOf,
   createServing,
@@ -121,10 +121,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     now: clock,
     log: note,
   })
+  const policies = createPolicies(feed)
+  const gates = { labels: createLabelGate(feed), policies: policies.gate }
   const modules: Module[] = [
-    prompts(store, { gate: createLabelGate(feed), lint }),
+    prompts(store, { gates, lint }),
     searching.module,
-    lifecycle,
+    lifecycle({ policies }),
     documents,
     access({ categoryOf, labelsInUse }),
     login.module,

@@ -16,7 +16,7 @@ export type Module = Readonly<{
   root?: readonly RootRoute[]
   jobs?: readonly Job[]
   /** Every type of event it tells: what webhooks and the event log may carry, with a JSON Schema each. */
-  events?: readonly EventType[]
+  events?: readonly Pick<EventType, 'type' | 'schema'>[]
   on?: Readonly<Record<string, EventHandler>>
 }>
 export const defineModule = (module: Module): Module => module

@@ -30,8 +30,10 @@ export async function makeFixtures(call: Call, database?: TestDatabase) {
   const documentId: string = (await call('POST', '/documents', { title: 'Walked', text: 'Read me' })).body.id
   await call('PUT', `/prompts/${id}/documents/${documentId}`, {})
   const ids = await makeIds(call, database)
+  const scope = 'category:walked'
+  await call('PUT', `/lifecycle/policies/${scope}`, { approvals: 1 })
   const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
-  return { ...fixed, id, promptId: id, ids, otherId, relationshipId, documentId }
+  return { ...fixed, id, promptId: id, ids, scope, otherId, relationshipId, documentId }
 }
 
 /** One of everything that rights are made of, by the first part of its address. Members come by logging in: here by `database`, or not at all. */
@@ -83,6 +85,7 @@ const bodies: Bodies = {
   'prompts.fork': () => ({ name: `fork ${Math.random()}` }),
   'prompts.rollback': () => ({ reason: 'Better' }),
   'prompts.redact': () => ({ reason: 'Personal data' }),
+  'prompts.restore': () => ({ breakGlass: { reason: 'Needed' } }),
   'prompts.setLabel': () => ({ version: 1, reason: 'Why not' }),
   'prompts.revertLabel': () => ({ reason: 'Back' }),
   'prompts.resolve': ({ category, name }) => ({ category, name }),
@@ -91,6 +94,7 @@ const bodies: Bodies = {
   'prompts.batchGet': ({ id }) => ({ items: [{ id }] }),
   'lifecycle.validate': () => ({ status: 'review' }),
   'lifecycle.move': () => ({ status: 'review', reason: 'Ready' }),
+  'policies.put': () => ({ compatibility: 'backward' }),
   'lifecycle.bulk': ({ id }) => ({ promptIds: [id], status: 'published', reason: 'Good' }),
   'relationships.create': ({ otherId }) => ({ targetId: otherId, type: 'similar' }),
   'relationships.setStrength': () => ({ strength: 0.5 }),

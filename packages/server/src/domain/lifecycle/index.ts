@@ -1,5 +1,15 @@
-import { defineModule } from '../../core/module.ts'
+import { defineModule, type Module } from '../../core/module.ts'
+import { glassBroken, policyChanged, policyRemoved } from './model/policies.ts'
+import type { Policies } from './policies.ts'
 import { routes } from './routes/moves.ts'
+import { policyRoutes } from './routes/policies.ts'
 
-/** Lifecycle: which status a prompt has, where it can go from there, and how it came there. */
-export const lifecycle = defineModule({ name: 'lifecycle', endpoints: routes })
+/** Lifecycle: which status a prompt has, where it can go from there, how it came there, and what policies ask of it. */
+export const lifecycle = ({ policies }: { policies: Policies }): Module =>
+  defineModule({
+    name: 'lifecycle',
+    endpoints: [...routes(policies), ...policyRoutes],
+    events: [policyChanged, policyRemoved, glassBroken],
+  })
+
+export { createPolicies } from './policies.ts'

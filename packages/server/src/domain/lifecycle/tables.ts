@@ -1,7 +1,11 @@
-import type { Generated } from '../../core/db.ts'
+import type { ColumnType } from 'kysely'
+import type { Generated, Json } from '../../core/db.ts'
+import type { FreezeWindow } from './model/freeze.ts'
+import type { Policy } from './model/policies.ts'
+import type { ReviewEntry, ReviewState } from './model/reviews.ts'
 import type { Status } from './model/transitions.ts'
 
-/** The table this context owns. No other context may name it in SQL. */
+/** The tables this context owns. No other context may name them in SQL. */
 declare module '../../core/db.ts' {
   interface Tables {
     lifecycleMove: Owned & {
@@ -15,5 +19,8 @@ declare module '../../core/db.ts' {
       movedBy: string
       movedAt: string
     }
+    review: Owned & Omit<ReviewState, 'publish'> & { publish: Json<ReviewState['publish']> }
+    reviewEntry: Owned & Omit<ReviewEntry, 'anchor'> & { reviewId: string; anchor: ColumnType<ReviewEntry['anchor'], string | null, never> }
+    lifecyclePolicy: Owned & Omit<Policy, 'freeze'> & { freeze: Json<FreezeWindow[]> }
   }
 }

@@ -1,6 +1,6 @@
 import { defineModule, type Module } from '../../core/module.ts'
 import { purgeFormerNames, purgeRedacted } from './jobs.ts'
-import type { LabelGate } from './model/gates.ts'
+import type { Gates } from './model/gates.ts'
 import type { Lint } from './model/suggestions.ts'
 import type { Serving } from './queries/serving.ts'
 import { insight } from './routes/insight.ts'
@@ -9,20 +9,29 @@ import { redaction } from './routes/redaction.ts'
 import { serving } from './routes/serve.ts'
 import { versions } from './routes/versions.ts'
 
-/** Prompts: their text, versions, labels, and how they are served. @param neighbours.gate says which labels are held; `lint` looks for faults in a prompt */
-export const prompts = (store: Serving, { gate, lint }: { gate: LabelGate; lint: Lint }): Module =>
+/** Prompts: their text, versions, labels, and how they are served. @param neighbours.gates says which labels are held and what policies forbid; `lint` looks for faults in a prompt */
+export const prompts = (store: Serving, { gates, lint }: { gates: Gates; lint: Lint }): Module =>
   defineModule({
     name: 'prompts',
-    endpoints: [...manage(gate), ...versions(gate), ...redaction, ...insight(lint), ...serving(store)],
+    endpoints: [...manage(gates), ...versions(gates), ...redaction, ...insight(lint), ...serving(store)],
     jobs: [purgeFormerNames, purgeRedacted(store.forget)],
   })
 
-export { setStanding } from './commands/set-standing.ts'
+export { deleteLabel, revertLabel, setLabel } from './commands/labels.ts'
+export { changeByMove, setStanding } from './commands/set-standing.ts'
 export { hotPath } from './hot-path.ts'
-export { PromptNotFound } from './model/failures.ts'
+export {
+  LabelProtected,
+  PolicyBlocked,
+  PromptNotFound,
+  VersionNotFound,
+  VersionRedacted,
+} from './model/failures.ts'
+export type { Gates, Judged, PolicyBlocker, PolicyGate, ServedChange } from './model/gates.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
-export { PromptItem } from './model/shapes.ts'
+export { BreakGlass, PromptItem } from './model/shapes.ts'
 export type { Standee } from './model/standing.ts'
+export { lintSubject } from './model/suggestions.ts'
 export { countTokens } from './model/tokens.ts'
 export { categoryOf, labelsInUse } from './queries/facts.ts'
 export { listPrompts } from './queries/list-prompts.ts'
