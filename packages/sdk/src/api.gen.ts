@@ -588,6 +588,159 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List reviews, newest first */
+        get: operations["reviews.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a review with its diff, comments and decisions, and with what it still lacks */
+        get: operations["reviews.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for the review of a version, which is frozen against its base */
+        post: operations["reviews.request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/comment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Comment a review, at a line of the text or as a whole; up to 200 comments */
+        post: operations["reviews.comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve the version; who made it cannot, and two keys of one person count once */
+        post: operations["reviews.approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/request-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for changes: the version is not published until you approve it */
+        post: operations["reviews.requestChanges"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject the version; the review is over then */
+        post: operations["reviews.reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let the approved version be served as planned, now or at a time; your own rights and all policies hold */
+        post: operations["reviews.publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a review up; its approvals count no longer */
+        post: operations["reviews.close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documents": {
         parameters: {
             query?: never;
@@ -2065,6 +2218,157 @@ export interface components {
             /** @description Counts its changes; the ETag */
             revision: number;
         };
+        Review: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            promptId: string;
+            category: string;
+            name: string;
+            version: number;
+            /** @description What the version is compared with; null for a first version */
+            baseVersion: number | null;
+            /** @description Who made the version, and cannot approve it */
+            author: string;
+            title: string;
+            description: string;
+            /**
+             * @description rejected, published and closed are the end
+             * @enum {unknown}
+             */
+            status: "open" | "changes_requested" | "approved" | "rejected" | "published" | "closed";
+            /** @description What publishing does, or has done */
+            publish: {
+                labels: string[];
+                status: "published" | null;
+            };
+            /** @description When it is published by itself */
+            publishAt: string | null;
+            /** @description Who planned that, and with whose rights it is done */
+            publishBy: string | null;
+            requestedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            requestedAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes and entries */
+            revision: number;
+        };
+        ReviewComment: {
+            /** @description Its number in the review */
+            n: number;
+            by: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            body: string;
+            anchor: {
+                /** @description The line of the text, from 1 */
+                line: number;
+                /**
+                 * @description Which of the two texts
+                 * @enum {unknown}
+                 */
+                side: "base" | "version";
+            } | null;
+            /** @description The number of a comment */
+            inReplyTo: number | null;
+        };
+        ReviewDetail: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            promptId: string;
+            category: string;
+            name: string;
+            version: number;
+            /** @description What the version is compared with; null for a first version */
+            baseVersion: number | null;
+            /** @description Who made the version, and cannot approve it */
+            author: string;
+            title: string;
+            description: string;
+            /**
+             * @description rejected, published and closed are the end
+             * @enum {unknown}
+             */
+            status: "open" | "changes_requested" | "approved" | "rejected" | "published" | "closed";
+            /** @description What publishing does, or has done */
+            publish: {
+                labels: string[];
+                status: "published" | null;
+            };
+            /** @description When it is published by itself */
+            publishAt: string | null;
+            /** @description Who planned that, and with whose rights it is done */
+            publishBy: string | null;
+            requestedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            requestedAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes and entries */
+            revision: number;
+            comments: components["schemas"]["ReviewComment"][];
+            decisions: {
+                /** @description Its number in the review */
+                n: number;
+                by: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @enum {unknown} */
+                kind: "approved" | "changes_requested" | "rejected";
+                comment: string | null;
+                /** @description false: dismissed by a new version, or its giver has decided anew */
+                stands: boolean;
+            }[];
+            history: {
+                /** @description Its number in the review */
+                n: number;
+                by: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @enum {unknown} */
+                kind: "dismissed" | "scheduled" | "published" | "publish_failed" | "closed";
+                /** @description Why, or for when */
+                detail: string | null;
+            }[];
+            /** @description What stands in the way of publishing it now; nothing: it can be published */
+            lacks: {
+                /** @description approvals, changes_requested, check, freeze, compatibility, prompt_deleted, version_redacted */
+                code: string;
+                detail: string;
+                /** @description Of the policy that says so */
+                scope?: string;
+                label?: string;
+            }[];
+            /** @description From the base to the version; null without a base, and when a text of the two is gone */
+            diff: components["schemas"]["VersionDiff"] | null;
+        };
+        RequestReview: {
+            /** @description What is reviewed; the newest without it */
+            version?: number;
+            /** @description What it is compared with; the one under production without it, or the one before */
+            baseVersion?: number;
+            /** @description What it is about */
+            title?: string;
+            /** @description What reviewers should know */
+            description?: string;
+            /** @description What publishing does; with `at` it happens by itself, if approved by then */
+            publish?: {
+                /** @description Labels to stand on the version */
+                labels?: string[];
+                /**
+                 * @description Publish the prompt too, by way of review where it is a draft
+                 * @enum {unknown}
+                 */
+                status?: "published";
+                /**
+                 * Format: date-time
+                 * @description When to publish it, RFC 3339; within a minute after
+                 */
+                at?: string;
+            };
+        };
         DocumentItem: {
             /** @description UUIDv7 */
             id: string;
@@ -3281,7 +3585,10 @@ export interface operations {
     };
     "prompts.restore": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Do it although policies forbid it, and why; needs policies:break_glass there */
+                breakGlassReason?: string;
+            };
             header?: {
                 /** @description The same key and request again within 24 h: the stored answer */
                 "Idempotency-Key"?: string;
@@ -3292,17 +3599,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
-            content: {
-                "application/json": {
-                    /** @description Do it although policies forbid it; needs policies:break_glass there */
-                    breakGlass?: {
-                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
-                        reason: string;
-                    };
-                };
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Done */
             200: {
@@ -5610,6 +5907,593 @@ export interface operations {
             };
             /** @description precondition.failed */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.list": {
+        parameters: {
+            query?: {
+                /** @description rejected, published and closed are the end */
+                status?: "open" | "changes_requested" | "approved" | "rejected" | "published" | "closed";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Those that you asked for, or whose version you made */
+                mine?: boolean;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Review"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.request": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RequestReview"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.comment": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What is to be said */
+                    body: string;
+                    /** @description The line that it is about */
+                    anchor?: {
+                        /** @description The line of the text, from 1 */
+                        line: number;
+                        /**
+                         * @description Which of the two texts
+                         * @enum {unknown}
+                         */
+                        side: "base" | "version";
+                    };
+                    /** @description The number of the comment that it answers */
+                    inReplyTo?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewComment"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.approve": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full, review.needs_another */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.requestChanges": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.reject": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.publish": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Labels to stand on the version */
+                    labels?: string[];
+                    /**
+                     * @description Publish the prompt too, by way of review where it is a draft
+                     * @enum {unknown}
+                     */
+                    status?: "published";
+                    /**
+                     * Format: date-time
+                     * @description When to publish it, RFC 3339; within a minute after
+                     */
+                    at?: string;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full, review.not_approved, lifecycle.policy_blocked, lifecycle.move_not_allowed, lifecycle.move_blocked */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.close": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -30,6 +30,7 @@ import {
   promptKeys,
   prompts,
   searchSources,
+  setLabel,
   sharedTags,
 } from './domain/prompts/index.ts'
 import { relationships } from './domain/relationships/index.ts'
@@ -126,7 +127,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const modules: Module[] = [
     prompts(store, { gates, lint }),
     searching.module,
-    lifecycle({ policies }),
+    lifecycle({ policies, setLabel: setLabel(gates), contextFor: (principal, origin) => runtime.contextFor(principal, origin) }),
     documents,
     access({ categoryOf, labelsInUse }),
     login.module,

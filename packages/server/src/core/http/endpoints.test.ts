@@ -167,8 +167,10 @@ describe('another workspace', () => {
     'documents.prompts': ({ status }) => status === 400,
     'lifecycle.counts': ({ body }) => body.total === 0,
     'lifecycle.rules': ({ status }) => status === 200,
+    'reviews.list': ({ body }) => body.items.length === 0,
     'policies.list': ({ body }) => body.items.length === 0,
     'policies.put': ({ status, body }) => status === 200 && body.revision === 1,
+    'policies.delete': ({ status }) => status === 204, // the one that it has just put there itself
     'lifecycle.bulk': ({ status, body }) => status === 200 && body.items[0] === null && body.errors[0].problem.status === 404,
     'relationships.stats': ({ body }) => body.total === 0 && body.prompts === 0,
     'relationships.validate': ({ body }) =>

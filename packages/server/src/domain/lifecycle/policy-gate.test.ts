@@ -78,7 +78,7 @@ describe('while a category is frozen', () => {
     await inCategory({ freeze })
     const [method, path, body] = call(id)
     const broken: [string, string, object?] =
-      method === 'DELETE'
+      body === undefined
         ? [method, `${path}?breakGlassReason=${encodeURIComponent(glass.reason)}`]
         : [method, path, { ...body, breakGlass: glass }]
     const publisher = await aKey(t(), { role: 'publisher' })
@@ -156,7 +156,7 @@ test('a freeze of one label holds for that label alone, wherever the prompt is, 
 
 test('a policy with a lint keeps a version that it objects to from labels, and from being published', async () => {
   const { id } = await inStatus('review')
-  await t().owner('PUT', `/prompts/${id}`, { content: 'Answer ${question} now', engine: 'mustache', variables: [] })
+  await t().owner('PUT', `/prompts/${id}`, { content: 'Answer [insert question] now', engine: 'mustache', variables: [] })
   await inCategory({ checks: ['lint'] }) // what is likely a mistake is a warning, and no error
   expect(verdict(await t().owner('PUT', `/prompts/${id}/labels/live`, { version: 2 }))).toEqual([200])
   await inCategory({ checks: ['lint_strict'] })
@@ -166,7 +166,7 @@ test('a policy with a lint keeps a version that it objects to from labels, and f
   ] as const) {
     const answer = await t().owner('PUT', path, body)
     expect([verdict(answer), codesOf(answer)]).toEqual([blocked, ['check']])
-    expect(answer.body.detail).toContain('${question}')
+    expect(answer.body.detail).toContain('[insert question]')
   }
   expect(verdict(await t().owner('PUT', `/prompts/${id}/labels/fine`, { version: 1 }))).toEqual([200])
 })

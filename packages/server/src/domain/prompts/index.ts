@@ -17,23 +17,25 @@ export const prompts = (store: Serving, { gates, lint }: { gates: Gates; lint: L
     jobs: [purgeFormerNames, purgeRedacted(store.forget)],
   })
 
-export { deleteLabel, revertLabel, setLabel } from './commands/labels.ts'
+export { setLabel } from './commands/labels.ts'
 export { changeByMove, setStanding } from './commands/set-standing.ts'
+export { changeByPlan, findVersion, lockSubject, noteApprovals, type Subject } from './commands/subject.ts'
 export { hotPath } from './hot-path.ts'
+export { VersionDiff } from './model/diff.ts'
 export {
-  LabelProtected,
   PolicyBlocked,
   PromptNotFound,
   VersionNotFound,
   VersionRedacted,
 } from './model/failures.ts'
-export type { Gates, Judged, PolicyBlocker, PolicyGate, ServedChange } from './model/gates.ts'
+export type { PolicyGate, ServedChange } from './model/gates.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
 export { BreakGlass, PromptItem } from './model/shapes.ts'
 export type { Standee } from './model/standing.ts'
 export { lintSubject } from './model/suggestions.ts'
 export { countTokens } from './model/tokens.ts'
 export { categoryOf, labelsInUse } from './queries/facts.ts'
+export { diffOf } from './queries/history.ts'
 export { listPrompts } from './queries/list-prompts.ts'
 export { allPrompts, findTexts, includedPrompts, livePrompts, promptsNearby, sharedTags } from './queries/neighbours.ts'
 export { findPrompts, promptKeys, searchSources } from './queries/search-sources.ts'

@@ -87,6 +87,7 @@ describe('an approval counts', () => {
     giver('user:staging', limited({ labels: ['staging'] })),
   ])
   const given = (by: string, more: Partial<Approval> = {}): Approval => ({
+    reviewId: 'r',
     promptId: 'p',
     checksum: 'c',
     by,

@@ -92,7 +92,7 @@ export function freezesOn(policies: readonly Policy[], { category, labels }: Cha
 }
 
 /** An approval that stands: of which text, by whom, and which people are behind its giver and the author of the version. */
-export type Approval = Readonly<{ promptId: string; checksum: string; by: string; person: string; author: string }>
+export type Approval = Readonly<{ reviewId: string; promptId: string; checksum: string; by: string; person: string; author: string }>
 export type Place = Readonly<{ category: string; label?: string | undefined }>
 
 /**

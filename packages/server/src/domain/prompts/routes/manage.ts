@@ -28,7 +28,7 @@ import {
   VersionRedacted,
 } from '../model/failures.ts'
 import type { Gates } from '../model/gates.ts'
-import { BreakGlass, Category, Prompt, PromptItem, Tag } from '../model/shapes.ts'
+import { Category, Prompt, PromptItem, Tag } from '../model/shapes.ts'
 import { listFacet, listPrompts } from '../queries/list-prompts.ts'
 import { getPrompt } from '../queries/prompts.ts'
 import {
@@ -192,11 +192,11 @@ export const manage = (gates: Gates): AnyEndpoint[] => [
     access: 'prompts:write',
     summary: 'Undo a deletion',
     params: PromptId,
-    body: Strict({ breakGlass: Type.Optional(BreakGlass) }),
+    query: Strict({ breakGlassReason }),
     reply: Prompt,
     errors: [PromptNotFound, NameTaken, IncludeCycleLater, IncludeTooDeepLater, PolicyBlocked],
     etag,
-    handle: ({ params, body }, ctx) => restorePrompt(gates)({ ...params, ...body }, ctx),
+    handle: ({ params, query }, ctx) => restorePrompt(gates)({ ...params, breakGlass: glassOf(query.breakGlassReason) }, ctx),
   }),
   endpoint({
     name: 'prompts.fork',
