@@ -552,6 +552,195 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lifecycle/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the policies of the workspace, by scope */
+        get: operations["policies.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/policies/{scope}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the policy of a scope; those of other scopes that hold there too are not in it */
+        get: operations["policies.get"];
+        /** Say what a change of what callers are served needs in the workspace, a category or at a label */
+        put: operations["policies.put"];
+        post?: never;
+        /** Remove the policy of a scope; those of other scopes go on */
+        delete: operations["policies.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List reviews, newest first */
+        get: operations["reviews.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a review with its diff, comments and decisions, and with what it still lacks */
+        get: operations["reviews.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for the review of a version, which is frozen against its base */
+        post: operations["reviews.request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/comment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Comment a review, at a line of the text or as a whole; up to 200 comments */
+        post: operations["reviews.comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve the version; who made it cannot, and two keys of one person count once */
+        post: operations["reviews.approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/request-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for changes: the version is not published until you approve it */
+        post: operations["reviews.requestChanges"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject the version; the review is over then */
+        post: operations["reviews.reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let the approved version be served as planned, now or at a time; your own rights and all policies hold */
+        post: operations["reviews.publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a review up; its approvals count no longer */
+        post: operations["reviews.close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/lifecycle/automations": {
         parameters: {
             query?: never;
@@ -3449,6 +3638,219 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "policy.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes of what callers are served need something else than before */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "policy.changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Changes of what callers are served need something else than before */
+                        data: {
+                            scope: string;
+                            approvals: number;
+                            checks: string[];
+                            compatibility: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "policy.glass_broken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What policies forbade was done with a prompt nevertheless, by somebody who may */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "policy.glass_broken";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description What policies forbade was done with a prompt nevertheless, by somebody who may */
+                        data: {
+                            category: string;
+                            /** @description What stood in the way */
+                            blockers: {
+                                code: string;
+                                scope: string;
+                            }[];
+                            reason: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "policy.removed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A scope has no policy of its own any more */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "policy.removed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A scope has no policy of its own any more */
+                        data: {
+                            scope: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "prompt.created": {
         parameters: {
             query?: never;
@@ -4469,6 +4871,706 @@ export interface webhooks {
                             type: string;
                             strength: number;
                             previous: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.approved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody approved a version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.approved";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Somebody approved a version */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.changes_requested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody wants a version changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.changes_requested";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Somebody wants a version changed */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.closed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A review was given up */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.closed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A review was given up */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.commented": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A comment was made in a review */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.commented";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A comment was made in a review */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.dismissed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approvals were dismissed, since the prompt has a new version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.dismissed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Approvals were dismissed, since the prompt has a new version */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.publish_failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A version that was planned to be published could not be; the review says why */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.publish_failed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A version that was planned to be published could not be; the review says why */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.published": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A reviewed version was published; the review is over */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.published";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A reviewed version was published; the review is over */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.rejected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody rejected a version; the review is over */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.rejected";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Somebody rejected a version; the review is over */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.requested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody asked for the review of a version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.requested";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Somebody asked for the review of a version */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.scheduled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A version is planned to be published at a time */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.scheduled";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A version is planned to be published at a time */
+                        data: {
+                            promptId: string;
+                            category: string;
+                            version: number;
                         };
                     };
                 };
@@ -5580,6 +6682,11 @@ export interface components {
             versionMetadata?: {
                 [key: string]: unknown;
             };
+            /** @description Do it although policies forbid it; needs policies:break_glass there */
+            breakGlass?: {
+                /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                reason: string;
+            };
         };
         PromptItem: {
             /** @description UUIDv7 */
@@ -5672,6 +6779,11 @@ export interface components {
             versionMetadata?: {
                 [key: string]: unknown;
             };
+            /** @description Do it although policies forbid it; needs policies:break_glass there */
+            breakGlass?: {
+                /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                reason: string;
+            };
             /** @description Read-only: leave it out or send it back as it was */
             id?: string;
             /**
@@ -5755,6 +6867,19 @@ export interface components {
                     [key: string]: unknown;
                 };
             };
+            /** @description Do it although policies forbid it; needs policies:break_glass there */
+            breakGlass?: {
+                /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                reason: string;
+            };
+        };
+        Approval: {
+            /** @description UUIDv7 */
+            reviewId: string;
+            /** @description Who approved it */
+            by: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
         };
         Version: {
             /** @description Numbers of a prompt have no gaps */
@@ -5774,7 +6899,8 @@ export interface components {
             changeSummary: string | null;
             /** @enum {unknown} */
             changeType: "create" | "update" | "rollback" | "fork";
-            approvals: unknown[];
+            /** @description Who has approved it in reviews, and has not taken that back */
+            approvals: components["schemas"]["Approval"][];
             /** @description Labels that stand on it now */
             labels: string[];
             /** @description Where this version comes from */
@@ -6180,6 +7306,201 @@ export interface components {
             movedBy: string;
             /** @description RFC 3339, UTC, with milliseconds */
             movedAt: string;
+        };
+        Policy: {
+            /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+            scope: string;
+            /** @description How many people other than the author must have approved the version in a review */
+            approvals: number;
+            /** @description What a version must pass */
+            checks: ("lint" | "lint_strict")[];
+            /** @description When nothing that callers are served may change */
+            freeze: ({
+                /**
+                 * Format: date-time
+                 * @description When it begins; RFC 3339
+                 */
+                from: string;
+                /**
+                 * Format: date-time
+                 * @description When it is over; RFC 3339
+                 */
+                to: string;
+                /** @description Why nothing may change then; told to who is refused */
+                reason: string;
+            } | {
+                /** @description The days on which it begins */
+                days: ("sun" | "mon" | "tue" | "wed" | "thu" | "fri" | "sat")[];
+                /** @description When it begins, on the clock of its time zone: 18:00 */
+                from: string;
+                /** @description When it is over; not after `from`: on the next day. From 00:00 to 24:00 is the whole day */
+                to: string;
+                /** @description IANA name, such as Europe/Berlin */
+                timeZone: string;
+                /** @description Why nothing may change then; told to who is refused */
+                reason: string;
+            })[];
+            /**
+             * @description backward: a label does not move to a version that needs a variable its callers do not send, or takes less than before
+             * @enum {unknown}
+             */
+            compatibility: "none" | "backward";
+            updatedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes; the ETag */
+            revision: number;
+        };
+        Review: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            promptId: string;
+            category: string;
+            name: string;
+            version: number;
+            /** @description What the version is compared with; null for a first version */
+            baseVersion: number | null;
+            /** @description Who made the version, and cannot approve it */
+            author: string;
+            title: string;
+            description: string;
+            /**
+             * @description rejected, published and closed are the end
+             * @enum {unknown}
+             */
+            status: "open" | "changes_requested" | "approved" | "rejected" | "published" | "closed";
+            /** @description What publishing does, or has done */
+            publish: {
+                labels: string[];
+                status: "published" | null;
+            };
+            /** @description When it is published by itself */
+            publishAt: string | null;
+            /** @description Who planned that, and with whose rights it is done */
+            publishBy: string | null;
+            requestedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            requestedAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes and entries */
+            revision: number;
+        };
+        ReviewComment: {
+            /** @description Its number in the review */
+            n: number;
+            by: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            body: string;
+            anchor: {
+                /** @description The line of the text, from 1 */
+                line: number;
+                /**
+                 * @description Which of the two texts
+                 * @enum {unknown}
+                 */
+                side: "base" | "version";
+            } | null;
+            /** @description The number of a comment */
+            inReplyTo: number | null;
+        };
+        ReviewDetail: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            promptId: string;
+            category: string;
+            name: string;
+            version: number;
+            /** @description What the version is compared with; null for a first version */
+            baseVersion: number | null;
+            /** @description Who made the version, and cannot approve it */
+            author: string;
+            title: string;
+            description: string;
+            /**
+             * @description rejected, published and closed are the end
+             * @enum {unknown}
+             */
+            status: "open" | "changes_requested" | "approved" | "rejected" | "published" | "closed";
+            /** @description What publishing does, or has done */
+            publish: {
+                labels: string[];
+                status: "published" | null;
+            };
+            /** @description When it is published by itself */
+            publishAt: string | null;
+            /** @description Who planned that, and with whose rights it is done */
+            publishBy: string | null;
+            requestedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            requestedAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes and entries */
+            revision: number;
+            comments: components["schemas"]["ReviewComment"][];
+            decisions: {
+                /** @description Its number in the review */
+                n: number;
+                by: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @enum {unknown} */
+                kind: "approved" | "changes_requested" | "rejected";
+                comment: string | null;
+                /** @description false: dismissed by a new version, or its giver has decided anew */
+                stands: boolean;
+            }[];
+            history: {
+                /** @description Its number in the review */
+                n: number;
+                by: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @enum {unknown} */
+                kind: "dismissed" | "scheduled" | "published" | "publish_failed" | "closed";
+                /** @description Why, or for when */
+                detail: string | null;
+            }[];
+            /** @description What stands in the way of publishing it now; nothing: it can be published */
+            lacks: {
+                /** @description approvals, changes_requested, check, freeze, compatibility, prompt_deleted, version_redacted */
+                code: string;
+                detail: string;
+                /** @description Of the policy that says so */
+                scope?: string;
+                label?: string;
+            }[];
+            /** @description From the base to the version; null without a base, and when a text of the two is gone */
+            diff: components["schemas"]["VersionDiff"] | null;
+        };
+        RequestReview: {
+            /** @description What is reviewed; the newest without it */
+            version?: number;
+            /** @description What it is compared with; the one under production without it, or the one before */
+            baseVersion?: number;
+            /** @description What it is about */
+            title?: string;
+            /** @description What reviewers should know */
+            description?: string;
+            /** @description What publishing does; with `at` it happens by itself, if approved by then */
+            publish?: {
+                /** @description Labels to stand on the version */
+                labels?: string[];
+                /**
+                 * @description Publish the prompt too, by way of review where it is a draft
+                 * @enum {unknown}
+                 */
+                status?: "published";
+                /**
+                 * Format: date-time
+                 * @description When to publish it, RFC 3339; within a minute after
+                 */
+                at?: string;
+            };
         };
         Automation: {
             /** @description UUIDv7 */
@@ -7530,7 +8851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken */
+            /** @description prompt.name_taken, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7876,7 +9197,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken */
+            /** @description prompt.name_taken, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7937,6 +9258,8 @@ export interface operations {
             query?: {
                 /** @description Also when others need it; needs prompts:force */
                 force?: boolean;
+                /** @description Do it although policies forbid it, and why; needs policies:break_glass there */
+                breakGlassReason?: string;
             };
             header?: {
                 /** @description The same key and request again within 24 h: the stored answer */
@@ -7966,7 +9289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.in_use */
+            /** @description prompt.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8087,7 +9410,10 @@ export interface operations {
     };
     "prompts.restore": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Do it although policies forbid it, and why; needs policies:break_glass there */
+                breakGlassReason?: string;
+            };
             header?: {
                 /** @description The same key and request again within 24 h: the stored answer */
                 "Idempotency-Key"?: string;
@@ -8118,7 +9444,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken, include.cycle_closed, include.chain_too_deep */
+            /** @description prompt.name_taken, include.cycle_closed, include.chain_too_deep, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8184,7 +9510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken */
+            /** @description prompt.name_taken, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8403,6 +9729,11 @@ export interface operations {
                     /** @description Why; kept in the history */
                     reason?: string;
                     labels?: string[];
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -8434,7 +9765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description include.cycle_closed, include.chain_too_deep, label.in_use */
+            /** @description include.cycle_closed, include.chain_too_deep, label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8496,6 +9827,11 @@ export interface operations {
                     expectedVersion?: number | null;
                     /** @description Why; kept in the history */
                     reason?: string;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -8537,7 +9873,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description label.moved, include.cycle_closed, include.chain_too_deep, label.in_use */
+            /** @description label.moved, include.cycle_closed, include.chain_too_deep, label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8586,7 +9922,10 @@ export interface operations {
     };
     "prompts.deleteLabel": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Do it although policies forbid it, and why; needs policies:break_glass there */
+                breakGlassReason?: string;
+            };
             header?: {
                 /** @description The same key and request again within 24 h: the stored answer */
                 "Idempotency-Key"?: string;
@@ -8626,7 +9965,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description label.in_use */
+            /** @description label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8738,6 +10077,11 @@ export interface operations {
                 "application/json": {
                     /** @description Why; kept in the history */
                     reason?: string;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -8779,7 +10123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description label.nothing_to_revert, include.cycle_closed, include.chain_too_deep, label.in_use */
+            /** @description label.nothing_to_revert, include.cycle_closed, include.chain_too_deep, label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9794,6 +11138,11 @@ export interface operations {
                     successorId?: string | null;
                     /** @description Archive it although prompts include it by a label; needs prompts:force */
                     force?: boolean;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -9816,7 +11165,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description lifecycle.move_not_allowed, lifecycle.move_blocked */
+            /** @description lifecycle.move_not_allowed, lifecycle.move_blocked, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9996,6 +11345,15 @@ export interface operations {
                                 detail: string;
                             }[];
                         }[];
+                        /** @description What policies ask for, in the scopes that the caller may see; see GET /lifecycle/policies */
+                        policies: {
+                            /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                            scope: string;
+                            /** @description How many people other than the author must have approved the version in a review */
+                            approvals: number;
+                            /** @description What a version must pass */
+                            checks: ("lint" | "lint_strict")[];
+                        }[];
                     };
                 };
             };
@@ -10043,6 +11401,8 @@ export interface operations {
                         blockers: {
                             code: string;
                             detail: string;
+                            /** @description The scope of the policy that says so */
+                            scope?: string;
                         }[];
                     };
                 };
@@ -10093,6 +11453,11 @@ export interface operations {
                     successorId?: string | null;
                     /** @description Archive it although prompts include it by a label; needs prompts:force */
                     force?: boolean;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                     /** @description All of them or none, in one transaction */
                     atomic?: boolean;
                 };
@@ -10116,6 +11481,843 @@ export interface operations {
                 };
             };
             /** @description lifecycle.bulk_refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Policy"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description policy.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.put": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Read-only: leave it out or send it back as it was */
+                    scope?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedBy?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
+                    /** @description How many people other than the author must have approved the version in a review; null: none */
+                    approvals?: number | null;
+                    /** @description What a version must pass */
+                    checks?: ("lint" | "lint_strict")[] | null;
+                    /** @description When nothing that callers are served may change: up to 20 windows */
+                    freeze?: ({
+                        /**
+                         * Format: date-time
+                         * @description When it begins; RFC 3339
+                         */
+                        from: string;
+                        /**
+                         * Format: date-time
+                         * @description When it is over; RFC 3339
+                         */
+                        to: string;
+                        /** @description Why nothing may change then; told to who is refused */
+                        reason: string;
+                    } | {
+                        /** @description The days on which it begins */
+                        days: ("sun" | "mon" | "tue" | "wed" | "thu" | "fri" | "sat")[];
+                        /** @description When it begins, on the clock of its time zone: 18:00 */
+                        from: string;
+                        /** @description When it is over; not after `from`: on the next day. From 00:00 to 24:00 is the whole day */
+                        to: string;
+                        /** @description IANA name, such as Europe/Berlin */
+                        timeZone: string;
+                        /** @description Why nothing may change then; told to who is refused */
+                        reason: string;
+                    })[] | null;
+                    /** @description backward: a label does not move to a version that needs a variable its callers do not send, or takes less than before */
+                    compatibility?: ("none" | "backward") | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description policy.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description policy.too_many */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description policy.invalid, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description policy.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.list": {
+        parameters: {
+            query?: {
+                /** @description rejected, published and closed are the end */
+                status?: "open" | "changes_requested" | "approved" | "rejected" | "published" | "closed";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Those that you asked for, or whose version you made */
+                mine?: boolean;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Review"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.request": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RequestReview"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.comment": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What is to be said */
+                    body: string;
+                    /** @description The line that it is about */
+                    anchor?: {
+                        /** @description The line of the text, from 1 */
+                        line: number;
+                        /**
+                         * @description Which of the two texts
+                         * @enum {unknown}
+                         */
+                        side: "base" | "version";
+                    };
+                    /** @description The number of the comment that it answers */
+                    inReplyTo?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewComment"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.approve": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full, review.needs_another */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.requestChanges": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.reject": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.publish": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Labels to stand on the version */
+                    labels?: string[];
+                    /**
+                     * @description Publish the prompt too, by way of review where it is a draft
+                     * @enum {unknown}
+                     */
+                    status?: "published";
+                    /**
+                     * Format: date-time
+                     * @description When to publish it, RFC 3339; within a minute after
+                     */
+                    at?: string;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full, review.not_approved, lifecycle.policy_blocked, lifecycle.move_not_allowed, lifecycle.move_blocked */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.close": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over */
             409: {
                 headers: {
                     [name: string]: unknown;

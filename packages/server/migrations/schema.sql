@@ -445,6 +445,28 @@ create policy tenant on lifecycle_move as permissive for all to ps_app using ((w
 grant delete, insert, select, update on lifecycle_move to ps_app;
 grant delete, insert, select, update on lifecycle_move to ps_system;
 
+create table lifecycle_policy (
+  workspace_id uuid default current_workspace() not null,
+  scope text not null,
+  approvals integer not null,
+  checks text[] not null,
+  "freeze" jsonb not null,
+  compatibility text not null,
+  updated_by text not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint lifecycle_policy_pkey PRIMARY KEY (workspace_id, scope),
+  constraint lifecycle_policy_approvals_check CHECK (((approvals >= 0) AND (approvals <= 10))),
+  constraint lifecycle_policy_compatibility_check CHECK ((compatibility = ANY (ARRAY['none'::text, 'backward'::text]))),
+  constraint lifecycle_policy_revision_check CHECK ((revision >= 1))
+);
+alter table lifecycle_policy enable row level security;
+alter table lifecycle_policy force row level security;
+create policy across_workspaces on lifecycle_policy as permissive for all to ps_system using (true) with check (true);
+create policy tenant on lifecycle_policy as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on lifecycle_policy to ps_app;
+grant delete, insert, select, update on lifecycle_policy to ps_system;
+
 create table login_attempt (
   state_hash text not null,
   browser_hash text not null,
@@ -742,6 +764,60 @@ create policy across_workspaces on relationship as permissive for all to ps_syst
 create policy tenant on relationship as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
 grant delete, insert, select, update on relationship to ps_app;
 grant delete, insert, select, update on relationship to ps_system;
+
+create table review (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  prompt_id uuid not null,
+  version integer not null,
+  base_version integer,
+  checksum text,
+  author text not null,
+  title text not null,
+  description text not null,
+  status text not null,
+  publish jsonb not null,
+  publish_at timestamp with time zone,
+  publish_by text,
+  requested_by text not null,
+  requested_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint review_pkey PRIMARY KEY (workspace_id, id),
+  constraint review_revision_check CHECK ((revision >= 1)),
+  constraint review_status_check CHECK ((status = ANY (ARRAY['open'::text, 'changes_requested'::text, 'approved'::text, 'rejected'::text, 'published'::text, 'closed'::text])))
+);
+CREATE INDEX review_by_prompt ON public.review USING btree (workspace_id, prompt_id);
+CREATE INDEX review_due ON public.review USING btree (publish_at) WHERE (publish_at IS NOT NULL);
+alter table review enable row level security;
+alter table review force row level security;
+create policy across_workspaces on review as permissive for all to ps_system using (true) with check (true);
+create policy tenant on review as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on review to ps_app;
+grant delete, insert, select, update on review to ps_system;
+
+create table review_entry (
+  workspace_id uuid default current_workspace() not null,
+  review_id uuid not null,
+  n integer not null,
+  kind text not null,
+  by text not null,
+  at timestamp with time zone not null,
+  body text,
+  anchor jsonb,
+  in_reply_to integer,
+  stands boolean not null,
+  constraint review_entry_pkey PRIMARY KEY (workspace_id, review_id, n),
+  constraint review_entry_workspace_id_review_id_fkey FOREIGN KEY (workspace_id, review_id) REFERENCES review(workspace_id, id),
+  constraint review_entry_kind_check CHECK ((kind = ANY (ARRAY['comment'::text, 'approved'::text, 'changes_requested'::text, 'rejected'::text, 'dismissed'::text, 'scheduled'::text, 'published'::text, 'publish_failed'::text, 'closed'::text]))),
+  constraint review_entry_n_check CHECK ((n >= 1))
+);
+alter table review_entry enable row level security;
+alter table review_entry force row level security;
+create policy across_workspaces on review_entry as permissive for all to ps_system using (true) with check (true);
+create policy tenant on review_entry as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on review_entry to ps_app;
+grant delete, insert, select, update on review_entry to ps_system;
 
 create table role (
   workspace_id uuid default current_workspace() not null,

@@ -32,7 +32,7 @@ import { bulk } from './domain/bulk/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents, sharedDocuments } from './domain/documents/index.ts'
 import { addDead, countDead, jobs } from './domain/jobs/index.ts'
-import { lifecycle } from './domain/lifecycle/index.ts'
+import { createPolicies, lifecycle } from './domain/lifecycle/index.ts'
 import { notifications } from './domain/notifications/index.ts'
 import {
   categoryOf,
@@ -160,27 +160,23 @@ export async function createApp(options: AppOptions): Promise<App> {
     mirrored: openMirrored(options),
     log: note,
   })
-  const gate = createLabelGate(feed)
   const presence = createPresence({ hasBootstrapKey: options.bootstrapApiKey !== undefined, isOpen: authenticator.isOpen })
   const acting: Acting = {
     presence: (ids, there) => acrossWorkspaces((db) => presence(db, ids, there), 'read'),
     contextFor: (principal, origin) => runtime.contextFor(principal, origin),
   }
+  const policies = createPolicies({ feed, presence })
+  const gates = { labels: createLabelGate(feed), policies: policies.gate }
   const modules: Module[] = [
-    prompts(store, { gate, lint }),
+    prompts(store, { gates, lint }),
     searching.module,
-    lifecycle({
-      expressions: outside.expressions,
-      ...acting,
-      setLabel: setLabel(gate),
-      revertLabel: revertLabel(gate),
-    }),
+    lifecycle({ ...acting, policies, expressions: outside.expressions, setLabel: setLabel(gates), revertLabel: revertLabel(gates) }),
     documents,
     jobs(queue),
     access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
-    bulk({ ...acting, gate, log: note }),
+    bulk({ ...acting, gates, log: note }),
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     notifying.module,

@@ -198,7 +198,7 @@ test('/readyz fails, with the reason, while ps_app owns a table', async () => {
 
 test('a key is of one workspace, whatever the caller asks for', async () => {
   const { body } = await stranger('GET', '/prompts?includeTotal=true', undefined, { 'x-workspace': mine, 'x-workspace-id': mine })
-  expect(body.total).toBe(3)
+  expect(body.total).toBe(4)
   const owner = await t.owner('GET', '/prompts?includeTotal=true', undefined, { authorization: `Bearer ${bootstrapKey}` })
   const ids = (page: { items: { id: string }[] }) => page.items.map(({ id }) => id)
   expect(ids(owner.body).filter((id) => ids(body).includes(id))).toEqual([])

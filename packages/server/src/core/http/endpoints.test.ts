@@ -173,6 +173,10 @@ describe('another workspace', () => {
     'bulk.list': ({ body }) => body.items.every(({ id }: { id: string }) => id !== mine.ids.bulk),
     'lifecycle.counts': ({ body }) => body.total === 0,
     'lifecycle.rules': ({ status }) => status === 200,
+    'reviews.list': ({ body }) => body.items.length === 0,
+    'policies.list': ({ body }) => body.items.length === 0,
+    'policies.put': ({ status, body }) => status === 200 && body.revision === 1,
+    'policies.delete': ({ status }) => status === 204, // the one that it has just put there itself
     'lifecycle.bulk': ({ status, body }) => status === 200 && body.items[0] === null && body.errors[0].problem.status === 404,
     'lifecycle.automations': ({ body }) => body.items.every(({ id }: { id: string }) => id !== mine.ids.lifecycle),
     'lifecycle.saveAutomations': ({ status, body }) => status === 200 && body.items[0].id !== mine.ids.lifecycle,

@@ -32,8 +32,10 @@ export async function makeFixtures(call: Call, database?: TestDatabase) {
   const runId: string = (await call('POST', '/lifecycle/automations/dry-run', { rule: walkedRule() })).body.id
   const { webhooks, deliveryId, replayId } = await makeWebhook(call, database)
   const ids: Record<string, string> = { ...(await makeIds(call, database)), webhooks }
+  const scope = 'category:walked'
+  await call('PUT', `/lifecycle/policies/${scope}`, { approvals: 1 })
   const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
-  return { ...fixed, id, promptId: id, ids, otherId, relationshipId, documentId, runId, deliveryId, replayId }
+  return { ...fixed, id, promptId: id, ids, scope, otherId, relationshipId, documentId, runId, deliveryId, replayId }
 }
 
 /** A run that found more prompts than its limit. */
@@ -76,6 +78,7 @@ export async function makeIds(call: Call, database?: TestDatabase): Promise<Reco
     invitations: invitation.body.id,
     bulk: bulk.body.id,
     workspaces,
+    ...(await makeReviews(call)),
     members: database ? await addMember(database, workspaces) : '01900000-0000-7000-8000-000000000000',
     jobs: database ? await addDeadJob(database, workspaces) : '01900000-0000-7000-8000-000000000000',
   }
@@ -101,10 +104,22 @@ async function addDeadJob(database: TestDatabase, workspaceId: string): Promise<
   return id
 }
 
+/** Reviews by the name of the endpoint that ends them, and one for all others: of a version that somebody else than the caller has made. */
+async function makeReviews(call: Call): Promise<Record<string, string>> {
+  const { key } = (await call('POST', '/api-keys', { name: 'author', role: 'editor' })).body
+  const { id } = (await call('POST', '/prompts', { content: 'Review me' }, { authorization: `Bearer ${key}` })).body
+  const made: Record<string, string> = {}
+  for (const name of ['reviews', 'reviews.reject', 'reviews.close'])
+    made[name] = (await call('POST', `/prompts/${id}/reviews`, { title: name })).body.id
+  await call('POST', `/reviews/${made.reviews}/comment`, { body: 'Walked' })
+  return made
+}
+
 /** The address of an endpoint with its parameters filled. @throws for a parameter that the fixtures do not know */
 export const addressOf = ({ name: endpoint, path }: AnyEndpoint, fixtures: Fixtures): string =>
   path.replace(/:([A-Za-z]+)/g, (_, name: string) => {
-    const other = name === 'id' && fixtures.id === fixtures.promptId ? fixtures.ids[path.split('/')[1]!] : undefined
+    const { id, promptId, ids } = fixtures
+    const other = name === 'id' && id === promptId ? (ids[endpoint] ?? ids[path.split('/')[1]!]) : undefined
     const value = other ?? (fixtures as Readonly<Record<string, unknown>>)[name]
     if (typeof value !== 'string') throw new Error(`${endpoint}: teach core/testing/walk.ts to make a ":${name}"`)
     return encodeURIComponent(value)
@@ -143,6 +158,14 @@ const bodies: Bodies = {
   'bulk.tag': ({ id }) => ({ promptIds: [id], add: ['walked'], dryRun: true }),
   'lifecycle.validate': () => ({ status: 'review' }),
   'lifecycle.move': () => ({ status: 'review', reason: 'Ready' }),
+  'policies.put': () => ({ freeze: [{ from: '2020-12-24T00:00:00Z', to: '2021-01-02T00:00:00Z', reason: 'Holidays' }] }),
+  'reviews.request': () => ({ title: 'Please look', publish: { labels: ['staging'] } }),
+  'reviews.comment': () => ({ body: 'Why so?', anchor: { line: 1, side: 'version' } }),
+  'reviews.approve': () => ({ comment: 'Good' }),
+  'reviews.requestChanges': () => ({ comment: 'Not yet' }),
+  'reviews.reject': () => ({ comment: 'No' }),
+  'reviews.publish': () => ({ at: '2999-01-01T00:00:00.000Z', labels: ['staging'] }),
+  'reviews.close': () => ({ comment: 'Given up' }),
   'lifecycle.bulk': ({ id }) => ({ promptIds: [id], status: 'published', reason: 'Good' }),
   'lifecycle.saveAutomations': () => ({ items: [walkedRule()] }),
   'lifecycle.updateAutomation': () => ({ name: 'walked', description: 'Changed' }),

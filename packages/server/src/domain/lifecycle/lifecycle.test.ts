@@ -1,12 +1,17 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { aKeyWith } from '../access/testing/rights-kit.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { aKeyWith, presenceIn } from '../access/testing/rights-kit.ts'
 import { aPrompt, sharedApp, verdict } from '../prompts/testing/prompt-kit.ts'
 import { moveMany, movePrompt } from './commands/move-prompt.ts'
 import { allowedFrom, type Status } from './model/transitions.ts'
+import { createPolicies, type Policies } from './policies.ts'
 import { countPrompts, getLifecycle, listMoves, validateMove } from './queries/moves.ts'
 
 const t = sharedApp()
+let policies: Policies
+beforeAll(() => {
+  policies = createPolicies({ feed: t().app.feed, presence: presenceIn(t()) })
+})
 const move = (id: string, status: string, more: object = {}, headers: Record<string, string> = {}) =>
   t().owner('PUT', `/prompts/${id}/lifecycle`, { status, ...more }, headers)
 const get = (id: string, path = '') => t().owner('GET', `/prompts/${id}/lifecycle${path}`)
@@ -143,21 +148,23 @@ test('limits of permissions to categories hold: what is hidden is not there, wha
     )
   const seeing = ctx('lifecycle:write')
   const blind = ctx('lifecycle:write', 'prompts:read')
-  expect(await codeOf(movePrompt({ id: shut.id, status: 'review' }, seeing))).toBe('auth.forbidden')
-  expect(await validateMove({ id: shut.id, status: 'review' }, seeing)).toMatchObject({
+  expect(await codeOf(movePrompt(policies)({ id: shut.id, status: 'review' }, seeing))).toBe('auth.forbidden')
+  expect(await validateMove(policies)({ id: shut.id, status: 'review' }, seeing)).toMatchObject({
     allowed: false,
     blockers: [{ code: 'permission' }],
   })
   for (const work of [
-    () => movePrompt({ id: shut.id, status: 'review' }, blind),
-    () => validateMove({ id: shut.id, status: 'review' }, blind),
+    () => movePrompt(policies)({ id: shut.id, status: 'review' }, blind),
+    () => validateMove(policies)({ id: shut.id, status: 'review' }, blind),
     () => getLifecycle({ id: shut.id }, blind),
     () => listMoves({ id: shut.id }, blind),
   ])
     expect(await codeOf(work())).toBe('prompt.not_found')
-  const { items, errors } = await moveMany({ promptIds: [open.id, shut.id], status: 'published' }, blind)
+  const { items, errors } = await moveMany(policies)({ promptIds: [open.id, shut.id], status: 'published' }, blind)
   expect([items[0]?.status, items[1], errors.map(({ problem }) => problem.code)]).toEqual(['published', null, ['prompt.not_found']])
-  expect(await codeOf(movePrompt({ id: open.id, status: 'deprecated', successorId: shut.id }, blind))).toBe('lifecycle.deprecation_invalid')
+  expect(await codeOf(movePrompt(policies)({ id: open.id, status: 'deprecated', successorId: shut.id }, blind))).toBe(
+    'lifecycle.deprecation_invalid',
+  )
   expect(await countPrompts({ category: 'shut' }, blind)).toMatchObject({ total: 0 })
 })
 

@@ -2,6 +2,9 @@ import type { ColumnType } from 'kysely'
 import type { Generated, Json } from '../../core/db.ts'
 import type { Rule } from './model/automations.ts'
 import type { ConditionError, OutcomeKind, RunStatus, Trigger } from './model/automations-runs.ts'
+import type { FreezeWindow } from './model/freeze.ts'
+import type { Policy } from './model/policies.ts'
+import type { ReviewEntry, ReviewState } from './model/reviews.ts'
 import type { Status } from './model/transitions.ts'
 
 /** The tables this context owns. No other context may name them in SQL. */
@@ -67,5 +70,8 @@ declare module '../../core/db.ts' {
       problem: ColumnType<Record<string, unknown> | null, string | null | undefined, string | null>
       at: string
     }
+    review: Owned & Omit<ReviewState, 'publish'> & { publish: Json<ReviewState['publish']> }
+    reviewEntry: Owned & Omit<ReviewEntry, 'anchor'> & { reviewId: string; anchor: ColumnType<ReviewEntry['anchor'], string | null, never> }
+    lifecyclePolicy: Owned & Omit<Policy, 'freeze'> & { freeze: Json<FreezeWindow[]> }
   }
 }

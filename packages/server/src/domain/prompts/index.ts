@@ -1,7 +1,7 @@
 import { defineModule, type Module } from '../../core/module.ts'
 import { purgeFormerNames, purgeRedacted } from './jobs.ts'
 import { promptEvents } from './model/events.ts'
-import type { LabelGate } from './model/gates.ts'
+import type { Gates } from './model/gates.ts'
 import type { Lint } from './model/suggestions.ts'
 import type { Serving } from './queries/serving.ts'
 import { insight } from './routes/insight.ts'
@@ -10,11 +10,11 @@ import { redaction } from './routes/redaction.ts'
 import { serving } from './routes/serve.ts'
 import { versions } from './routes/versions.ts'
 
-/** Prompts: their text, versions, labels, and how they are served. @param neighbours.gate says which labels are held; `lint` looks for faults in a prompt */
-export const prompts = (store: Serving, { gate, lint }: { gate: LabelGate; lint: Lint }): Module =>
+/** Prompts: their text, versions, labels, and how they are served. @param neighbours.gates says which labels are held and what policies forbid; `lint` looks for faults in a prompt */
+export const prompts = (store: Serving, { gates, lint }: { gates: Gates; lint: Lint }): Module =>
   defineModule({
     name: 'prompts',
-    endpoints: [...manage(gate), ...versions(gate), ...redaction, ...insight(lint), ...serving(store)],
+    endpoints: [...manage(gates), ...versions(gates), ...redaction, ...insight(lint), ...serving(store)],
     events: promptEvents,
     jobs: [purgeFormerNames, purgeRedacted(store.forget)],
   })
@@ -24,16 +24,20 @@ export { createMany } from './commands/create-many.ts'
 export { createPrompt } from './commands/create-prompt.ts'
 export { revertLabel, setLabel } from './commands/labels.ts'
 export { deletePrompt } from './commands/lifetime.ts'
-export { setStanding } from './commands/set-standing.ts'
+export { changeByMove, setStanding } from './commands/set-standing.ts'
+export { changeByPlan, findVersion, lockSubject, noteApprovals, type Subject } from './commands/subject.ts'
 export { hotPath } from './hot-path.ts'
-export { PromptNotFound } from './model/failures.ts'
-export type { LabelGate } from './model/gates.ts'
+export { VersionDiff } from './model/diff.ts'
+export { PolicyBlocked, PromptNotFound, VersionNotFound, VersionRedacted } from './model/failures.ts'
+export type { Gates, PolicyGate, ServedChange } from './model/gates.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
-export { PromptItem, Tag } from './model/shapes.ts'
+export { BreakGlass, PromptItem, Tag } from './model/shapes.ts'
 export type { Standee } from './model/standing.ts'
+export { lintSubject } from './model/suggestions.ts'
 export { countTokens } from './model/tokens.ts'
 export { countLive, type ExaminedPrompt, examinePrompts } from './queries/examine.ts'
 export { categoryOf, labelsInUse } from './queries/facts.ts'
+export { diffOf } from './queries/history.ts'
 export { listIds, listPrompts } from './queries/list-prompts.ts'
 export { allPrompts, findTexts, includedPrompts, livePrompts, promptsNearby, sharedTags } from './queries/neighbours.ts'
 export { findPrompts, promptKeys, searchSources } from './queries/search-sources.ts'

@@ -2,7 +2,7 @@ import type { ColumnType } from 'kysely'
 import type { Generated, Json } from '../../core/db.ts'
 import type { State, VersionState } from './model/prompt.ts'
 import type { RedactionRequest } from './model/redaction.ts'
-import type { Body, Redacted, Variable } from './model/shapes.ts'
+import type { Approval, Body, Redacted, Variable } from './model/shapes.ts'
 
 /** The tables this context owns. No other context may name them in SQL. */
 declare module '../../core/db.ts' {
@@ -39,7 +39,7 @@ declare module '../../core/db.ts' {
       checksum: string
       changeSummary: string | null
       changeType: VersionState['changeType']
-      approvals: ColumnType<unknown[], string | undefined, never>
+      approvals: ColumnType<Approval[], string | undefined, string>
       metadata: Json<Record<string, unknown>>
       createdBy: string
       createdAt: string

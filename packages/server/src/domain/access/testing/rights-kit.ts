@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { newId } from '../../../core/ids.ts'
 import { type Call, clientOf, type TestAnswer, type TestApp } from '../../../testing/index.ts'
 import type { ApiKey } from '../model/api-keys.ts'
+import { createPresence, type Presence } from '../presence.ts'
 
 /** Rights follow the feed within a second; the rest is for a busy machine. */
 export const patience = { timeout: 30_000, interval: 50 }
@@ -55,3 +56,7 @@ export async function walked(call: Call, path: string, field = 'id'): Promise<st
   }
   return seen
 }
+
+/** What `app.ts` wires for the rest of the service: who may do what by now. */
+export const presenceIn = ({ app }: TestApp, hasBootstrapKey = true): Presence =>
+  createPresence({ hasBootstrapKey, isOpen: app.authenticator.isOpen })

@@ -3,7 +3,7 @@ import type { Db } from '../../../core/db.ts'
 import { type AppError, isAppError } from '../../../core/errors.ts'
 import { joined } from '../../../core/joined.ts'
 import { problemOf } from '../../../core/problem.ts'
-import { changePrompt, createMany, createPrompt, deletePrompt, type LabelGate, lockTags } from '../../prompts/index.ts'
+import { changePrompt, createMany, createPrompt, deletePrompt, type Gates, lockTags } from '../../prompts/index.ts'
 import type { Decided, Item, Operation } from '../model/operation.ts'
 import { changedTags } from '../model/tags.ts'
 import { attempt } from '../store/attempt.ts'
@@ -12,15 +12,15 @@ import { instanceOf } from './submit.ts'
 
 type Done = Readonly<{ id: string; version: number | null }>
 /** How a chunk is worked on. `unexpected` is told of failures that are ours. */
-type Work = Readonly<{ gate: LabelGate; tx: Db; ctx: Ctx; unexpected: (error: unknown) => void }>
+type Work = Readonly<{ gates: Gates; tx: Db; ctx: Ctx; unexpected: (error: unknown) => void }>
 
 /** Apply a chunk of an operation's items as its caller, in an open transaction. One that fails leaves nothing behind and takes no other along. */
 export async function applyItems(
   operation: Operation,
   items: readonly Item[],
-  { gate, tx, ctx, unexpected }: Omit<Work, 'ctx'> & { ctx: Ctx },
+  { gates, tx, ctx, unexpected }: Omit<Work, 'ctx'> & { ctx: Ctx },
 ): Promise<Decided[]> {
-  const work = { gate, tx, ctx: joined(ctx, tx), unexpected }
+  const work = { gates, tx, ctx: joined(ctx, tx), unexpected }
   const read = items.map(({ payload }) => settled(() => readers[operation.kind](payload)))
   const done =
     operation.kind === 'create' ? await createAll(read as Read<Create>[], work) : await eachOf(operation, read as Read<Named>[], work)
@@ -44,10 +44,10 @@ type Named = Readonly<{ id: string; force?: boolean }>
 type Read<T> = T | AppError
 
 /** All at once; those that include others, and all of them should that fail for a reason that nobody expected, one by one. */
-async function createAll(read: readonly Read<Create>[], { gate, tx, ctx, unexpected }: Work): Promise<Read<Done>[]> {
+async function createAll(read: readonly Read<Create>[], { gates, tx, ctx, unexpected }: Work): Promise<Read<Done>[]> {
   const inputs = read.flatMap((one, i) => (isAppError(one) ? [] : [{ i, input: one }]))
   const together = () =>
-    createMany(gate)(
+    createMany(gates)(
       inputs.map(({ input }) => input),
       tx,
       ctx,
@@ -55,22 +55,22 @@ async function createAll(read: readonly Read<Create>[], { gate, tx, ctx, unexpec
   const made = await attempt(tx, together, unexpected)
   const done: (Read<Done> | undefined)[] = read.map((one) => (isAppError(one) ? one : undefined))
   for (const [n, { i, input }] of inputs.entries())
-    done[i] = (isAppError(made) ? undefined : made[n]) ?? (await attempt(tx, () => createPrompt(gate)(input, ctx), unexpected))
+    done[i] = (isAppError(made) ? undefined : made[n]) ?? (await attempt(tx, () => createPrompt(gates)(input, ctx), unexpected))
   return done as Read<Done>[]
 }
 
-async function eachOf(operation: Operation, read: readonly Read<Named>[], { gate, tx, ctx, unexpected }: Work): Promise<Read<Done>[]> {
+async function eachOf(operation: Operation, read: readonly Read<Named>[], { gates, tx, ctx, unexpected }: Work): Promise<Read<Done>[]> {
   const ids = read.flatMap((one) => (isAppError(one) ? [] : [one.id]))
   const tags = new Map(await lockTags(tx, ids))
   const change: Record<'update' | 'delete' | 'tag', (item: Named) => Promise<Done>> = {
-    update: (item) => changePrompt(gate)({ id: item.id, change: item as Update, sent: item }, ctx),
+    update: (item) => changePrompt(gates)({ id: item.id, change: item as Update, sent: item }, ctx),
     async delete({ id, force = operation.options.force }) {
-      await deletePrompt(gate)({ id, force }, ctx)
+      await deletePrompt(gates)({ id, force }, ctx)
       return { id, version: null }
     },
     async tag({ id }) {
       const next = changedTags(tags.get(id) ?? [], operation.options)
-      const done = await changePrompt(gate)({ id, change: { tags: next } }, ctx)
+      const done = await changePrompt(gates)({ id, change: { tags: next } }, ctx)
       tags.set(id, next)
       return done
     },

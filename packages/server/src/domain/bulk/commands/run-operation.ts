@@ -5,7 +5,7 @@ import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { problemOf } from '../../../core/problem.ts'
-import type { LabelGate } from '../../prompts/index.ts'
+import type { Gates } from '../../prompts/index.ts'
 import { CallerGone } from '../model/failures.ts'
 import { type Decided, isWhole, type Operation, runJob } from '../model/operation.ts'
 import { itemStore } from '../store/items.ts'
@@ -26,7 +26,7 @@ const atOnce = 2
 
 export type Running = Acting &
   Readonly<{
-    gate: LabelGate
+    gates: Gates
     /** Told of what fails for a reason that is ours. */
     log(message: string, details: object): void
   }>
@@ -62,7 +62,7 @@ async function stepOf(found: Operation, workspaceId: string, parts: Running): Pr
   const principal = (await parts.presence([createdBy], asNobody)).get(createdBy)
   const ctx = principal ? parts.contextFor(principal, origin) : asNobody
   const unexpected = (error: unknown) => parts.log('an item of a bulk operation failed', { operationId: id, requestId, err: error })
-  const apply: Apply = (operation, items, tx) => applyItems(operation, items, { gate: parts.gate, tx, ctx, unexpected })
+  const apply: Apply = (operation, items, tx) => applyItems(operation, items, { gates: parts.gates, tx, ctx, unexpected })
   if (principal && isWhole(found)) return allAtOnce(id, ctx, apply)
   return ctx.transact(async (tx) => {
     const operation = await claim(tx, id)

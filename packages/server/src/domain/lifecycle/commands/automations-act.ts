@@ -34,7 +34,7 @@ async function perform({ run, parts }: Work, prompt: ExaminedPrompt, tx: Db, act
   if (action.kind === 'move_status') {
     const { status, sunsetInDays } = action
     const sunsetAt = sunsetInDays === undefined ? {} : { sunsetAt: new Date(Date.parse(ctx.now()) + sunsetInDays * dayMs).toISOString() }
-    await movePrompt({ id, status, reason, ifMatch, ...sunsetAt }, ctx)
+    await movePrompt(parts.policies)({ id, status, reason, ifMatch, ...sunsetAt }, ctx)
   } else if (action.kind === 'move_label') {
     const version = versionFor(action.to, prompt)!
     await parts.setLabel({ id, label: action.label, version, reason, ifMatch }, ctx)

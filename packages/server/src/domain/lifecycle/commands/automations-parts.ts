@@ -3,13 +3,15 @@ import type { Acting } from '../../../core/acting.ts'
 import type { Ctx } from '../../../core/context.ts'
 import type { Expressions } from '../../../core/expressions.ts'
 import type { revertLabel, setLabel } from '../../prompts/index.ts'
+import type { Policies } from '../policies.ts'
 import type { Run } from '../store/automation-runs.ts'
 
 /** What automations need of others; `app.ts` passes it. */
 export type AutomationParts = Acting &
   Readonly<{
     expressions: Expressions
-    /** With the gate that all moves of labels meet. */
+    policies: Policies
+    /** With the gates that all moves of labels meet. */
     setLabel: ReturnType<typeof setLabel>
     revertLabel: ReturnType<typeof revertLabel>
   }>

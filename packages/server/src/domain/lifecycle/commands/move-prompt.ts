@@ -18,34 +18,34 @@ import {
   type Standing,
   type Wanted,
 } from '../model/transitions.ts'
+import type { Policies } from '../policies.ts'
 import { lifecycleStore } from '../store/moves.ts'
 
-export type Move = Wanted & Readonly<{ reason?: string | undefined; force?: boolean | undefined }>
+export type Move = Wanted &
+  Readonly<{ reason?: string | undefined; force?: boolean | undefined; breakGlass?: Readonly<{ reason: string }> | undefined }>
 export type MovePrompt = Move & Readonly<{ id: string; ifMatch?: readonly string[] | undefined }>
 
 /**
  * Move a prompt to another status, and write it into its history. Moves of one prompt queue on its row, so of several at
  * once that do not follow from each other one wins.
- * @throws PromptNotFound; Forbidden (403); PreconditionFailed (412); MoveNotAllowed, MoveBlocked (409); DeprecationInvalid (422)
+ * @throws PromptNotFound; Forbidden (403); PreconditionFailed (412); MoveNotAllowed, MoveBlocked, PolicyBlocked (409); DeprecationInvalid (422)
  */
-export const movePrompt = ({ id, ifMatch, ...move }: MovePrompt, ctx: Ctx): Promise<Lifecycle> =>
-  ctx.transact(async (tx) => {
-    const at = ctx.now()
-    const { before, after } = await setStanding(id, (standee) => decide(standee, move, ifMatch, at, tx, ctx), tx, ctx)
-    const [by, reason] = [ctx.actor.id, move.reason ?? null]
-    await lifecycleStore(tx).record({ promptId: id, from: before.status, to: after, reason, by, at })
-    const { id: promptId, ...standing } = after
-    return { promptId, ...standing, allowed: allowedFrom(after.status), reason, movedBy: by, movedAt: at }
-  })
+export const movePrompt =
+  (policies: Policies) =>
+  ({ id, ifMatch, ...move }: MovePrompt, ctx: Ctx): Promise<Lifecycle> =>
+    ctx.transact(async (tx) => {
+      const at = ctx.now()
+      const gate = { id, policies: policies.gate, breakGlass: move.breakGlass }
+      const { before, after } = await setStanding(gate, (standee) => decide(policies, standee, { ...move, ifMatch, at }, tx, ctx), tx, ctx)
+      const [by, reason] = [ctx.actor.id, move.reason ?? null]
+      await lifecycleStore(tx).record({ promptId: id, from: before.status, to: after, reason, by, at })
+      const { id: promptId, ...standing } = after
+      return { promptId, ...standing, allowed: allowedFrom(after.status), reason, movedBy: by, movedAt: at }
+    })
 
-async function decide(
-  standee: Standee,
-  move: Move,
-  ifMatch: readonly string[] | undefined,
-  at: string,
-  tx: Db,
-  ctx: Ctx,
-): Promise<Standing> {
+type Decided = Omit<MovePrompt, 'id'> & Readonly<{ at: string }>
+
+async function decide(policies: Policies, standee: Standee, { ifMatch, at, ...move }: Decided, tx: Db, ctx: Ctx): Promise<Standing> {
   const { id, category, status, revision } = standee
   assertMay(ctx.actor, 'lifecycle:write', { category })
   if (move.force) assertMay(ctx.actor, 'prompts:force', { category })
@@ -54,7 +54,8 @@ async function decide(
   if (next.successorId !== null && next.successorId !== standee.successorId) await assertSuccessor(next.successorId, tx, ctx)
   if (next.status !== status) {
     const followers = move.force ? [] : (await followersOf(tx, { id, actor: ctx.actor })).told
-    const blockers = blockersOf(status, next.status, { mayMove: true, followers })
+    const reviewedBy = move.breakGlass ? undefined : await policies.reviewOf(tx, ctx, category)
+    const blockers = blockersOf(status, next.status, { mayMove: true, followers, reviewedBy })
     if (blockers.length > 0) throw new AppError(MoveBlocked, blockers.map(({ detail }) => detail).join(' '), { members: { blockers } })
   }
   return next
@@ -88,21 +89,23 @@ type Many = Move & Readonly<{ promptIds: readonly string[] }>
  * @param input.atomic all in one transaction instead: all of them or none
  * @throws BulkRefused (409) when it is atomic and some cannot go
  */
-export const moveMany = ({ atomic = false, ...many }: Many & { atomic?: boolean | undefined }, ctx: Ctx): Promise<BulkOutcome> =>
-  !atomic
-    ? moveEach(many, ctx)
-    : ctx.transact(async (tx) => {
-        const outcome = await moveEach(many, { ...ctx, transact: (work) => work(tx) })
-        if (outcome.errors.length === 0) return outcome
-        const detail = `${outcome.errors.length} of ${many.promptIds.length} cannot go, so none was moved. See "failures", or send it without "atomic".`
-        throw new AppError(BulkRefused, detail, { members: { failures: outcome.errors } })
-      })
+export const moveMany =
+  (policies: Policies) =>
+  ({ atomic = false, ...many }: Many & { atomic?: boolean | undefined }, ctx: Ctx): Promise<BulkOutcome> =>
+    !atomic
+      ? moveEach(policies, many, ctx)
+      : ctx.transact(async (tx) => {
+          const outcome = await moveEach(policies, many, { ...ctx, transact: (work) => work(tx) })
+          if (outcome.errors.length === 0) return outcome
+          const detail = `${outcome.errors.length} of ${many.promptIds.length} cannot go, so none was moved. See "failures", or send it without "atomic".`
+          throw new AppError(BulkRefused, detail, { members: { failures: outcome.errors } })
+        })
 
-async function moveEach({ promptIds, ...move }: Many, ctx: Ctx): Promise<BulkOutcome> {
+async function moveEach(policies: Policies, { promptIds, ...move }: Many, ctx: Ctx): Promise<BulkOutcome> {
   const outcome: BulkOutcome = { items: [], errors: [] }
   for (const [index, id] of promptIds.entries())
     try {
-      outcome.items.push(await movePrompt({ ...move, id }, ctx))
+      outcome.items.push(await movePrompt(policies)({ ...move, id }, ctx))
     } catch (error) {
       if (!isAppError(error)) throw error
       outcome.items.push(null)

@@ -74,11 +74,13 @@ export type Facts = Readonly<{
   mayMove: boolean
   /** Prompts that include a label of this one. */
   followers: readonly string[]
+  /** The scope of the policy that asks for a review of prompts like this one. */
+  reviewedBy?: string | undefined
 }>
 
 /** Something that a move needs; `blocker` says what is wrong when it is not met. */
 type Condition = Readonly<{ code: string; detail: string; blocker?: (facts: Facts) => string | undefined }>
-export type Blocker = Readonly<{ code: string; detail: string }>
+export type Blocker = Readonly<{ code: string; detail: string; scope?: string }>
 
 const permission: Condition = {
   code: 'permission',
@@ -86,7 +88,21 @@ const permission: Condition = {
   blocker: ({ mayMove }) => (mayMove ? undefined : 'You need the permission "lifecycle:write" for the category of this prompt.'),
 }
 /** Nothing asks for a review but a policy, so without one this is always met. */
-const noReview: Condition = { code: 'no_review_required', detail: 'No policy asks for a review of the prompt before it is published.' }
+const noReview: Condition = {
+  code: 'no_review_required',
+  detail: 'No policy asks for approvals of the prompt before it is published, unless the glass is broken.',
+  blocker: ({ reviewedBy }) =>
+    reviewedBy === undefined ? undefined : `The policy of "${reviewedBy}" asks for approvals. Move the prompt to "review" first.`,
+}
+/** These two are judged by policies, under the commands of prompts; here they are told. */
+const approved: Condition = {
+  code: 'policies',
+  detail: 'The newest version has the approvals and passes the checks that the policies of the workspace and the category ask for.',
+}
+const notFrozen: Condition = {
+  code: 'not_frozen',
+  detail: 'No policy of the workspace, the category or a label of the prompt freezes what callers are served.',
+}
 const notFollowed: Condition = {
   code: 'not_followed',
   detail: 'No other prompt includes it by a label, unless the move is forced (with the permission prompts:force).',
@@ -102,14 +118,14 @@ const edge = (from: Status, to: Status, ...more: Condition[]): Transition => ({ 
 /** Every move there is, and what it needs: the one place that says so. */
 export const transitions: readonly Transition[] = [
   edge('draft', 'review'),
-  edge('draft', 'published', noReview),
-  edge('draft', 'archived', notFollowed),
+  edge('draft', 'published', noReview, approved, notFrozen),
+  edge('draft', 'archived', notFollowed, notFrozen),
   edge('review', 'draft'),
-  edge('review', 'published'),
-  edge('published', 'deprecated'),
-  edge('deprecated', 'published'),
-  edge('deprecated', 'archived', notFollowed),
-  edge('archived', 'draft'),
+  edge('review', 'published', approved, notFrozen),
+  edge('published', 'deprecated', notFrozen),
+  edge('deprecated', 'published', approved, notFrozen),
+  edge('deprecated', 'archived', notFollowed, notFrozen),
+  edge('archived', 'draft', notFrozen),
 ]
 
 /** Where a prompt can go from a status. */

@@ -3,7 +3,8 @@ import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { type Paged, stepOf } from '../../../core/page.ts'
 import type { Page } from '../../../core/schemas.ts'
-import { countByStatus, findStanding, followersOf } from '../../prompts/index.ts'
+import { changeByMove, countByStatus, findStanding, followersOf } from '../../prompts/index.ts'
+import type { Policy } from '../model/policies.ts'
 import {
   allowedFrom,
   type Blocker,
@@ -12,8 +13,11 @@ import {
   type Lifecycle,
   type LifecycleMove,
   noneYet,
+  rules,
   type Status,
 } from '../model/transitions.ts'
+import type { Policies } from '../policies.ts'
+import { isVisible } from './policies.ts'
 import '../tables.ts'
 
 const columns = ['id', 'fromStatus as from', 'toStatus as to', 'reason', 'sunsetAt', 'successorId', 'movedBy', 'movedAt'] as const
@@ -73,14 +77,29 @@ export async function countPrompts(filter: { category?: string | undefined }, ct
 }
 
 /** What would happen to a move by this caller, without a force: allowed, or what stands in its way. @throws PromptNotFound */
-export async function validateMove(
-  { id, status }: { id: string; status: Status },
-  ctx: Ctx,
-): Promise<{ allowed: boolean; blockers: Blocker[] }> {
-  const prompt = await ctx.read((db) => findStanding(db, id))
-  const mayMove = may(ctx.actor, 'lifecycle:write', { category: prompt.category })
-  // Followers that the caller may not see stand in the way too.
-  const { told: followers } = await ctx.readAll((db) => followersOf(db, { id, actor: ctx.actor }))
-  const blockers = blockersOf(prompt.status, status, { mayMove, followers })
-  return { allowed: blockers.length === 0, blockers }
-}
+export const validateMove =
+  (policies: Policies) =>
+  async ({ id, status }: { id: string; status: Status }, ctx: Ctx): Promise<{ allowed: boolean; blockers: Blocker[] }> => {
+    const prompt = await ctx.read((db) => findStanding(db, id))
+    const mayMove = may(ctx.actor, 'lifecycle:write', { category: prompt.category })
+    // Followers that the caller may not see stand in the way too.
+    const blockers = await ctx.readAll(async (db) => {
+      const { told: followers } = await followersOf(db, { id, actor: ctx.actor })
+      const reviewedBy = await policies.reviewOf(db, ctx, prompt.category)
+      const found = blockersOf(prompt.status, status, { mayMove, followers, reviewedBy })
+      const isMove = allowedFrom(prompt.status).includes(status)
+      const change = isMove ? await changeByMove(db, id, { status }) : undefined
+      const [forbidden] = change ? await policies.gate(db, ctx, [change]) : []
+      return [...found, ...(forbidden ?? []).map(({ code, scope, detail }) => ({ code, scope, detail }))]
+    })
+    return { allowed: blockers.length === 0, blockers }
+  }
+
+/** The statuses, the moves between them with their conditions, and the policies that bear on them, of those that the caller may see. */
+export const getRules =
+  (policies: Policies) =>
+  async (ctx: Ctx): Promise<ReturnType<typeof rules> & { policies: Pick<Policy, 'scope' | 'approvals' | 'checks'>[] }> => {
+    const all = await ctx.read((db) => policies.inForce(db, ctx))
+    const told = all.filter(({ scope }) => isVisible(ctx.actor, scope))
+    return { ...rules(), policies: told.map(({ scope, approvals, checks }) => ({ scope, approvals, checks })) }
+  }

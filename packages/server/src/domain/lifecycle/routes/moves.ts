@@ -2,8 +2,9 @@ import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
 import { PreconditionFailed, Problem } from '../../../core/problem.ts'
 import { Id, Nullable, PageOf, PageQuery, ShortText, Strict } from '../../../core/schemas.ts'
-import { ListQuery, listPrompts, PromptItem, PromptNotFound } from '../../prompts/index.ts'
+import { BreakGlass, ListQuery, listPrompts, PolicyBlocked, PromptItem, PromptNotFound } from '../../prompts/index.ts'
 import { moveMany, movePrompt } from '../commands/move-prompt.ts'
+import { Policy } from '../model/policies.ts'
 import {
   BulkRefused,
   Counts,
@@ -12,10 +13,10 @@ import {
   LifecycleMove,
   MoveBlocked,
   MoveNotAllowed,
-  rules,
   Status,
 } from '../model/transitions.ts'
-import { countPrompts, getLifecycle, listMoves, validateMove } from '../queries/moves.ts'
+import type { Policies } from '../policies.ts'
+import { countPrompts, getLifecycle, getRules, listMoves, validateMove } from '../queries/moves.ts'
 
 const PromptId = Strict({ id: Id })
 const move = {
@@ -39,7 +40,13 @@ const move = {
     ),
   ),
   force: Type.Optional(Type.Boolean({ description: 'Archive it although prompts include it by a label; needs prompts:force' })),
+  breakGlass: Type.Optional(BreakGlass),
 }
+const Blocker = Strict({
+  code: Type.String(),
+  detail: Type.String(),
+  scope: Type.Optional(Type.String({ description: 'The scope of the policy that says so' })),
+})
 const Edge = Strict({
   from: Status,
   to: Status,
@@ -47,7 +54,7 @@ const Edge = Strict({
 })
 const etag = ({ revision }: Lifecycle) => String(revision)
 
-const reading: AnyEndpoint[] = [
+const reading = (policies: Policies): AnyEndpoint[] => [
   endpoint({
     name: 'lifecycle.list',
     method: 'GET',
@@ -103,8 +110,11 @@ const reading: AnyEndpoint[] = [
       initial: Status,
       statuses: Type.Array(Strict({ status: Status, meaning: Type.String(), allowed: Type.Array(Status) })),
       transitions: Type.Array(Edge),
+      policies: Type.Array(Strict((({ scope, approvals, checks }) => ({ scope, approvals, checks }))(Policy.properties)), {
+        description: 'What policies ask for, in the scopes that the caller may see; see GET /lifecycle/policies',
+      }),
     }),
-    handle: async () => rules(),
+    handle: (_input, ctx) => getRules(policies)(ctx),
   }),
   endpoint({
     name: 'lifecycle.validate',
@@ -115,13 +125,13 @@ const reading: AnyEndpoint[] = [
     summary: 'Say whether a move would be taken from this caller, and what stands in its way',
     params: PromptId,
     body: Strict({ status: Status }),
-    reply: Strict({ allowed: Type.Boolean(), blockers: Type.Array(Strict({ code: Type.String(), detail: Type.String() })) }),
+    reply: Strict({ allowed: Type.Boolean(), blockers: Type.Array(Blocker) }),
     errors: [PromptNotFound],
-    handle: ({ params, body }, ctx) => validateMove({ ...params, ...body }, ctx),
+    handle: ({ params, body }, ctx) => validateMove(policies)({ ...params, ...body }, ctx),
   }),
 ]
 
-const moving: AnyEndpoint[] = [
+const moving = (policies: Policies): AnyEndpoint[] => [
   endpoint({
     name: 'lifecycle.move',
     method: 'PUT',
@@ -131,9 +141,9 @@ const moving: AnyEndpoint[] = [
     params: PromptId,
     body: Strict(move),
     reply: Lifecycle,
-    errors: [PromptNotFound, MoveNotAllowed, MoveBlocked, DeprecationInvalid, PreconditionFailed],
+    errors: [PromptNotFound, MoveNotAllowed, MoveBlocked, PolicyBlocked, DeprecationInvalid, PreconditionFailed],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => movePrompt({ ...params, ...body, ...(ifMatch && { ifMatch }) }, ctx),
+    handle: ({ params, body, ifMatch }, ctx) => movePrompt(policies)({ ...params, ...body, ...(ifMatch && { ifMatch }) }, ctx),
   }),
   endpoint({
     name: 'lifecycle.bulk',
@@ -151,8 +161,8 @@ const moving: AnyEndpoint[] = [
       errors: Type.Array(Strict({ index: Type.Integer(), problem: Problem })),
     }),
     errors: [BulkRefused],
-    handle: ({ body }, ctx) => moveMany(body, ctx),
+    handle: ({ body }, ctx) => moveMany(policies)(body, ctx),
   }),
 ]
 
-export const routes: AnyEndpoint[] = [...reading, ...moving]
+export const routes = (policies: Policies): AnyEndpoint[] => [...reading(policies), ...moving(policies)]

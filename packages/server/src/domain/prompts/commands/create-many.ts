@@ -4,12 +4,12 @@ import type { Db } from '../../../core/db.ts'
 import { type AppError, isAppError } from '../../../core/errors.ts'
 import { between, type DomainEvent } from '../../../core/events.ts'
 import { type MadeBody, makeBody } from '../model/content.ts'
-import { type LabelGate, labelsAtFirst } from '../model/gates.ts'
+import { type Gates, labelsAtFirst } from '../model/gates.ts'
 import { deriveName } from '../model/names.ts'
 import { type By, createPrompt as create, defaultCategory } from '../model/prompt.ts'
 import { addPrompts } from '../store/add-prompts.ts'
 import { byOf } from './apply.ts'
-import { type CreatePrompt, nameTaken, nameToTry } from './create-prompt.ts'
+import { type CreatePrompt, firstJudged, nameTaken, nameToTry } from './create-prompt.ts'
 
 /** What became of one of many: it was made, or refused for a reason; undefined: it includes others and was left to `createPrompt`. */
 export type Made = Readonly<{ id: string; version: number }> | AppError | undefined
@@ -26,13 +26,13 @@ type Proposed = Readonly<{ planned: Planned; outcome: Outcome }>
  * @returns what became of each, in the order of the inputs
  */
 export const createMany =
-  (gate: LabelGate) =>
+  (gates: Gates) =>
   async (inputs: readonly CreatePrompt[], tx: Db, ctx: Ctx): Promise<Made[]> => {
     const result: Made[] = inputs.map(() => undefined)
     const by = byOf(ctx)
     const events: DomainEvent[] = []
     const claimed = new Set<string>()
-    let waiting = await planAll(gate, inputs, tx, ctx, result)
+    let waiting = await planAll(gates, inputs, tx, ctx, result)
     while (waiting.length > 0) {
       const proposed = waiting.flatMap((planned) => propose(planned, claimed, by, result))
       const added = await addPrompts(
@@ -53,15 +53,16 @@ export const createMany =
   }
 
 /** All that can be said of each without its name: rights, labels, the body. */
-async function planAll(gate: LabelGate, inputs: readonly CreatePrompt[], tx: Db, ctx: Ctx, result: Made[]): Promise<Planned[]> {
+async function planAll(gates: Gates, inputs: readonly CreatePrompt[], tx: Db, ctx: Ctx, result: Made[]): Promise<Planned[]> {
   const planned: Planned[] = []
   for (const [index, given] of inputs.entries())
     try {
       assertMay(ctx.actor, 'prompts:write', { category: given.category ?? defaultCategory })
       const made = makeBody(given)
       if (made.includes.length > 0) continue
-      const input = { ...given, labels: await labelsAtFirst(gate, tx, ctx, given) }
-      planned.push({ index, id: ctx.newId(), input, made, base: input.name ?? deriveName(made.body.content), tries: 0 })
+      const id = ctx.newId()
+      const input = { ...given, labels: await labelsAtFirst(gates, tx, ctx, { ...given, id, judged: firstJudged(made, ctx) }) }
+      planned.push({ index, id, input, made, base: input.name ?? deriveName(made.body.content), tries: 0 })
     } catch (error) {
       result[index] = expected(error)
     }

@@ -3,11 +3,12 @@ import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { assertIfMatch } from '../../../core/http/headers.ts'
 import { LabelInUse, LabelMoved, LabelNotFound, NothingToRevert } from '../model/failures.ts'
-import { assertMayMove, type LabelGate } from '../model/gates.ts'
+import { assertMayMove, assertPolicies, type Gates } from '../model/gates.ts'
 import { assertLabel, standsOn } from '../model/labels.ts'
-import { moveLabel, type State, type VersionState } from '../model/prompt.ts'
-import type { Label, VersionNumber } from '../model/shapes.ts'
+import { moveLabel, type Outcome, type State, type VersionState } from '../model/prompt.ts'
+import type { BreakGlass, Label, VersionNumber } from '../model/shapes.ts'
 import { includersOf, includeStore } from '../store/include-store.ts'
+import { judging } from '../store/judged.ts'
 import { promptStore } from '../store/prompt-store.ts'
 import { applyOutcome, byOf } from './apply.ts'
 import { assertIncludes, tellIncludes } from './includes.ts'
@@ -27,16 +28,17 @@ export type SetLabel = Readonly<{
   expectedVersion?: VersionNumber | null | undefined
   reason?: string | undefined
   ifMatch?: readonly string[] | undefined
+  breakGlass?: BreakGlass | undefined
 }>
 
 /** Let a label stand on a version. @throws LabelMoved (409) when it is not on `expectedVersion` (null: not set) */
 export const setLabel =
-  (gate: LabelGate) =>
-  ({ id, label, version, expectedVersion, reason, ifMatch }: SetLabel, ctx: Ctx): Promise<LabelView> =>
+  (gates: Gates) =>
+  ({ id, label, version, expectedVersion, reason, ifMatch, breakGlass }: SetLabel, ctx: Ctx): Promise<LabelView> =>
     ctx.transact(async (tx) => {
       assertLabel(label)
       const state = await promptStore(tx).lock(id)
-      await assertMayMove(gate, tx, ctx, { category: state.category, labels: [label] })
+      await assertMayMove(gates, tx, ctx, { category: state.category, labels: [label] })
       assertIfMatch(ifMatch, String(state.revision))
       const from = standsOn(state.labels, label)
       if (expectedVersion !== undefined && expectedVersion !== from)
@@ -45,36 +47,41 @@ export const setLabel =
           `"${label}" is ${from === null ? 'not set' : `on version ${from}`}, not on ${expectedVersion ?? 'nothing'}. Look at its history before you move it.`,
           { members: { version: from } },
         )
-      return move(tx, ctx, state, { label, to: version, reason })
+      return move(gates, tx, ctx, state, { label, to: version, reason, breakGlass })
     })
+
+export type RevertLabel = Pick<SetLabel, 'id' | 'label' | 'reason' | 'ifMatch' | 'breakGlass'>
 
 /** Put a label back to where its last move took it from. */
 export const revertLabel =
-  (gate: LabelGate) =>
-  ({ id, label, reason, ifMatch }: Pick<SetLabel, 'id' | 'label' | 'reason' | 'ifMatch'>, ctx: Ctx): Promise<LabelView> =>
+  (gates: Gates) =>
+  ({ id, label, reason, ifMatch, breakGlass }: RevertLabel, ctx: Ctx): Promise<LabelView> =>
     ctx.transact(async (tx) => {
       const store = promptStore(tx)
       const state = await store.lock(id)
-      await assertMayMove(gate, tx, ctx, { category: state.category, labels: [label] })
+      await assertMayMove(gates, tx, ctx, { category: state.category, labels: [label] })
       assertIfMatch(ifMatch, String(state.revision))
       const last = await store.lastMove(id, label)
       if (!last) throw new AppError(LabelNotFound, `"${label}" was never set on this prompt.`)
       if (last.fromVersion === null)
         throw new AppError(NothingToRevert, `The last move of "${label}" was its first. Delete the label to take it away.`)
-      return move(tx, ctx, state, { label, to: last.fromVersion, reason: reason ?? 'Revert' })
+      return move(gates, tx, ctx, state, { label, to: last.fromVersion, reason: reason ?? 'Revert', breakGlass })
     })
+
+export type DeleteLabel = Pick<SetLabel, 'id' | 'label' | 'ifMatch' | 'breakGlass'>
 
 /** Take a label away. @throws LabelNotFound; LabelInUse (409) when other prompts include this one by the label */
 export const deleteLabel =
-  (gate: LabelGate) =>
-  ({ id, label, ifMatch }: { id: string; label: Label; ifMatch?: readonly string[] | undefined }, ctx: Ctx): Promise<void> =>
+  (gates: Gates) =>
+  ({ id, label, ifMatch, breakGlass }: DeleteLabel, ctx: Ctx): Promise<void> =>
     ctx.transact(async (tx) => {
       const state = await promptStore(tx).lock(id)
-      await assertMayMove(gate, tx, ctx, { category: state.category, labels: [label] })
+      await assertMayMove(gates, tx, ctx, { category: state.category, labels: [label] })
       assertIfMatch(ifMatch, String(state.revision))
       const from = standsOn(state.labels, label)
       if (from === null) throw new AppError(LabelNotFound, `"${label}" is not set on this prompt.`)
       const outcome = moveLabel(state, { label, to: null }, byOf(ctx))
+      await assertMoves(gates, tx, ctx, state, outcome, breakGlass)
       await applyOutcome(tx, ctx, state, outcome)
       await tellIncludes(tx, ctx, outcome.next, [from, state.version])
       await includeStore(tx).lockGraph(ctx.workspaceId)
@@ -85,18 +92,25 @@ export const deleteLabel =
         })
     })
 
-type Wanted = Readonly<{ label: Label; to: VersionNumber; reason?: string | undefined }>
+type Wanted = Readonly<{ label: Label; to: VersionNumber; reason?: string | undefined; breakGlass: BreakGlass | undefined }>
 
-async function move(tx: Db, ctx: Ctx, state: State, wanted: Wanted): Promise<LabelView> {
+async function move(gates: Gates, tx: Db, ctx: Ctx, state: State, wanted: Wanted): Promise<LabelView> {
   const { id } = state
   const { label, to: version } = wanted
   const target = await promptStore(tx).version(id, version)
   const outcome = moveLabel(state, wanted, byOf(ctx))
+  await assertMoves(gates, tx, ctx, state, outcome, wanted.breakGlass)
   await applyOutcome(tx, ctx, state, outcome)
   const earlier = standsOn(state.labels, label) ?? state.version
   if (await tellIncludes(tx, ctx, outcome.next, [version, earlier])) await assertIncludes(tx, ctx, { id, version })
   await assertFollowersCanUse(tx, ctx, id, label, target)
   return { label, version, previousVersion: standsOn(state.labels, label), promptId: id, revision: outcome.next.revision }
+}
+
+/** What policies say of the moves that follow; a label that stays where it is meets none. @throws PolicyBlocked (409) */
+async function assertMoves(gates: Gates, tx: Db, ctx: Ctx, state: State, { moves = [] }: Outcome, breakGlass: BreakGlass | undefined) {
+  if (moves.length === 0) return
+  await assertPolicies(gates, tx, ctx, { ...judging(tx, state.id), category: state.category, labels: moves, breakGlass })
 }
 
 /** Who includes a prompt by a label includes texts: the label cannot come to stand on a chat. @throws LabelInUse (409) */

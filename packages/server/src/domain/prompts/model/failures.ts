@@ -16,6 +16,7 @@ export const LabelInUse = errorKind({ code: 'label.in_use', status: 409, title: 
 export const LabelMoved = errorKind({ code: 'label.moved', status: 409, title: 'The label is not where it was expected' })
 export const LabelReserved = errorKind({ code: 'label.reserved', status: 422, title: 'This label cannot be set' })
 export const LabelProtected = errorKind({ code: 'label.protected', status: 403, title: 'The label is protected' })
+export const PolicyBlocked = errorKind({ code: 'lifecycle.policy_blocked', status: 409, title: 'A policy stands in the way' })
 export const NothingToRevert = errorKind({ code: 'label.nothing_to_revert', status: 409, title: 'The label has no earlier version' })
 export const ContentTooLarge = errorKind({ code: 'prompt.content_too_large', status: 413, title: 'The content is larger than 1 MiB' })
 export const ConfigTooLarge = errorKind({ code: 'prompt.config_too_large', status: 413, title: 'The object is larger than 256 kB' })

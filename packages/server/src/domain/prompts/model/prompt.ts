@@ -3,7 +3,7 @@ import { bodyChecksum } from './checksum.ts'
 import { assertObjectSize, type MadeBody, type Warning } from './content.ts'
 import { labelMoved, promptCreated, promptDeleted, promptForked, promptRestored, versionCreated } from './events.ts'
 import { firstLabels, standsOn } from './labels.ts'
-import type { Body, Label, Prompt, Redacted, VersionNumber } from './shapes.ts'
+import type { Body, BreakGlass, Label, Prompt, Redacted, VersionNumber } from './shapes.ts'
 import type { IncludeRef } from './templates/index.ts'
 
 /** The part of a prompt that changes. `version` is the newest. */
@@ -88,6 +88,7 @@ export type NewPrompt = Readonly<{
   labels?: readonly Label[] | Readonly<Record<Label, number>> | undefined
   changeSummary?: string | undefined
   versionMetadata?: Readonly<Record<string, unknown>> | undefined
+  breakGlass?: BreakGlass | undefined
 }>
 
 /** A new prompt with its first version. Pure: says what follows, does nothing. @param made its body, name and origin */

@@ -16,6 +16,13 @@ export const Name = ShortText('Unique within its category')
 export const Tag = ShortText('A tag')
 export const Reason = Type.String({ maxLength: 2000, description: 'Why; kept in the history' })
 
+/** Says that what policies forbid shall be done nevertheless. */
+export const BreakGlass = Strict(
+  { reason: Type.String({ minLength: 1, maxLength: 2000, description: 'Why; kept in the audit trail, and told as policy.glass_broken' }) },
+  { description: 'Do it although policies forbid it; needs policies:break_glass there' },
+)
+export type BreakGlass = Static<typeof BreakGlass>
+
 export const Variable = Strict(
   {
     name: ShortText('As the content writes it'),
@@ -139,6 +146,9 @@ export const PromptItem = Strict(
 )
 export type PromptItem = Static<typeof PromptItem>
 
+const Approval = Strict({ reviewId: Id, by: Type.String({ description: 'Who approved it' }), at: Timestamp }, { $id: 'Approval' })
+export type Approval = Static<typeof Approval>
+
 export const Version = Strict(
   {
     version: VersionNumber,
@@ -148,7 +158,7 @@ export const Version = Strict(
     config,
     changeSummary: Nullable(Type.String({ maxLength: 10_000 })),
     changeType: Type.Enum(['create', 'update', 'rollback', 'fork']),
-    approvals: Type.Array(Type.Unknown()),
+    approvals: Type.Array(Approval, { description: 'Who has approved it in reviews, and has not taken that back' }),
     labels: Type.Array(Type.String(), { description: 'Labels that stand on it now' }),
     metadata: FreeJson('Where this version comes from'),
     createdBy: Type.String(),

@@ -19,6 +19,7 @@ import {
   LabelProtected,
   LabelReserved,
   NameTaken,
+  PolicyBlocked,
   PromptInUse,
   PromptNotFound,
   TemplateBroken,
@@ -26,11 +27,12 @@ import {
   VersionNotFound,
   VersionRedacted,
 } from '../model/failures.ts'
-import type { LabelGate } from '../model/gates.ts'
+import type { Gates } from '../model/gates.ts'
 import { Category, Prompt, PromptItem, Tag } from '../model/shapes.ts'
 import { listFacet, listPrompts } from '../queries/list-prompts.ts'
 import { getPrompt } from '../queries/prompts.ts'
 import {
+  breakGlassReason,
   ChangeContent,
   ChangePrompt,
   CreatePrompt,
@@ -38,6 +40,7 @@ import {
   cursor,
   Facets,
   ForkPrompt,
+  glassOf,
   ListQuery,
   limit,
   PromptId,
@@ -57,7 +60,7 @@ const bodyErrors = [
 const etag = ({ revision }: Prompt) => String(revision)
 const location = ({ id }: Prompt) => `/prompts/${id}`
 
-export const manage = (gate: LabelGate): AnyEndpoint[] => [
+export const manage = (gates: Gates): AnyEndpoint[] => [
   endpoint({
     name: 'prompts.create',
     method: 'POST',
@@ -68,10 +71,10 @@ export const manage = (gate: LabelGate): AnyEndpoint[] => [
     bodyLimit: contentBody,
     status: 201,
     reply: Prompt,
-    errors: [NameTaken, LabelReserved, LabelProtected, ...bodyErrors],
+    errors: [NameTaken, LabelReserved, LabelProtected, PolicyBlocked, ...bodyErrors],
     etag,
     location,
-    handle: ({ body }, ctx) => createPrompt(gate)(body, ctx),
+    handle: ({ body }, ctx) => createPrompt(gates)(body, ctx),
   }),
   endpoint({
     name: 'prompts.list',
@@ -148,9 +151,10 @@ export const manage = (gate: LabelGate): AnyEndpoint[] => [
     body: ChangePrompt,
     bodyLimit: contentBody,
     reply: Prompt,
-    errors: [PromptNotFound, NameTaken, PreconditionFailed, FieldReadOnly, VersionRedacted, LabelProtected, ...bodyErrors],
+    errors: [PromptNotFound, NameTaken, PreconditionFailed, FieldReadOnly, VersionRedacted, LabelProtected, PolicyBlocked, ...bodyErrors],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => changePrompt(gate)({ ...params, change: body, sent: body, ifMatch }, ctx),
+    handle: ({ params, body: { breakGlass, ...body }, ifMatch }, ctx) =>
+      changePrompt(gates)({ ...params, change: body, sent: body, ifMatch, breakGlass }, ctx),
   }),
   endpoint({
     name: 'prompts.updateContent',
@@ -164,7 +168,7 @@ export const manage = (gate: LabelGate): AnyEndpoint[] => [
     reply: Prompt,
     errors: [PromptNotFound, PreconditionFailed, ...bodyErrors],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => changePrompt(gate)({ ...params, change: body, ifMatch }, ctx),
+    handle: ({ params, body, ifMatch }, ctx) => changePrompt(gates)({ ...params, change: body, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.delete',
@@ -173,9 +177,13 @@ export const manage = (gate: LabelGate): AnyEndpoint[] => [
     access: 'prompts:write',
     summary: 'Delete a prompt; it can be restored',
     params: PromptId,
-    query: Strict({ force: Type.Optional(Type.Boolean({ description: 'Also when others need it; needs prompts:force' })) }),
-    errors: [PromptNotFound, PromptInUse, PreconditionFailed],
-    handle: ({ params, query, ifMatch }, ctx) => deletePrompt(gate)({ ...params, ...query, ifMatch }, ctx),
+    query: Strict({
+      force: Type.Optional(Type.Boolean({ description: 'Also when others need it; needs prompts:force' })),
+      breakGlassReason,
+    }),
+    errors: [PromptNotFound, PromptInUse, PolicyBlocked, PreconditionFailed],
+    handle: ({ params, query: { force, breakGlassReason: reason }, ifMatch }, ctx) =>
+      deletePrompt(gates)({ ...params, force, ifMatch, breakGlass: glassOf(reason) }, ctx),
   }),
   endpoint({
     name: 'prompts.restore',
@@ -184,10 +192,11 @@ export const manage = (gate: LabelGate): AnyEndpoint[] => [
     access: 'prompts:write',
     summary: 'Undo a deletion',
     params: PromptId,
+    query: Strict({ breakGlassReason }),
     reply: Prompt,
-    errors: [PromptNotFound, NameTaken, IncludeCycleLater, IncludeTooDeepLater],
+    errors: [PromptNotFound, NameTaken, IncludeCycleLater, IncludeTooDeepLater, PolicyBlocked],
     etag,
-    handle: ({ params }, ctx) => restorePrompt(params, ctx),
+    handle: ({ params, query }, ctx) => restorePrompt(gates)({ ...params, breakGlass: glassOf(query.breakGlassReason) }, ctx),
   }),
   endpoint({
     name: 'prompts.fork',
@@ -200,9 +209,9 @@ export const manage = (gate: LabelGate): AnyEndpoint[] => [
     bodyLimit: contentBody,
     status: 201,
     reply: Prompt,
-    errors: [PromptNotFound, VersionNotFound, VersionRedacted, NameTaken, LabelReserved, LabelProtected, ...bodyErrors],
+    errors: [PromptNotFound, VersionNotFound, VersionRedacted, NameTaken, LabelReserved, LabelProtected, PolicyBlocked, ...bodyErrors],
     etag,
     location,
-    handle: ({ params, body }, ctx) => forkPrompt(gate)({ ...params, ...body }, ctx),
+    handle: ({ params, body }, ctx) => forkPrompt(gates)({ ...params, ...body }, ctx),
   }),
 ]

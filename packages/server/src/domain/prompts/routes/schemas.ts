@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { FreeJson, Id, Nullable, PageQuery, Strict } from '../../../core/schemas.ts'
 import {
+  BreakGlass,
   Category,
   Config,
   Content,
@@ -10,7 +11,6 @@ import {
   Metadata,
   Name,
   Prompt,
-  Reason,
   Tag,
   VariableInput,
   VersionNumber,
@@ -18,6 +18,16 @@ import {
 
 /** Bodies that hold content may be this large, in bytes. */
 export const contentBody = 8 * 1024 * 1024
+
+/** Breaking the glass where a call has no body. */
+export const breakGlassReason = Type.Optional(
+  Type.String({
+    minLength: 1,
+    maxLength: 2000,
+    description: 'Do it although policies forbid it, and why; needs policies:break_glass there',
+  }),
+)
+export const glassOf = (reason: string | undefined) => (reason === undefined ? undefined : { reason })
 
 export const PromptId = Strict({ id: Id })
 export const WhichVersion = { version: Type.Optional(VersionNumber), label: Type.Optional(Label) }
@@ -50,7 +60,8 @@ const creatable = {
   changeSummary: Type.Optional(changeSummary),
   versionMetadata: Type.Optional(versionMetadata),
 }
-export const CreatePrompt = Strict({ content: Content, name: Type.Optional(Name), ...creatable }, { $id: 'CreatePrompt' })
+const breakGlass = Type.Optional(BreakGlass)
+export const CreatePrompt = Strict({ content: Content, name: Type.Optional(Name), ...creatable, breakGlass }, { $id: 'CreatePrompt' })
 export const ForkPrompt = Strict(
   {
     name: Name,
@@ -60,6 +71,7 @@ export const ForkPrompt = Strict(
     changes: Type.Optional(
       Strict({ content: Type.Optional(Content), ...creatable }, { description: 'What shall differ from the version copied' }),
     ),
+    breakGlass,
   },
   { $id: 'ForkPrompt' },
 )
@@ -84,6 +96,7 @@ export const ChangePrompt = Strict(
     isTemplate: Type.Optional(Nullable(isTemplate)),
     changeSummary: Type.Optional(Nullable(changeSummary)),
     versionMetadata: Type.Optional(versionMetadata),
+    breakGlass,
     id: unchanged(properties.id),
     status: unchanged(properties.status),
     labels: unchanged(properties.labels),
@@ -123,5 +136,4 @@ export const ListQuery = Strict({
   ...PageQuery,
 })
 export const { limit, cursor, includeTotal } = PageQuery
-export const Reasoned = Strict({ reason: Type.Optional(Reason) })
 export const Facets = Strict({ name: Type.String(), count: Type.Integer() })

@@ -14,14 +14,15 @@ import {
   LabelProtected,
   LabelReserved,
   NothingToRevert,
+  PolicyBlocked,
   PromptNotFound,
   VersionNotFound,
   VersionRedacted,
 } from '../model/failures.ts'
-import type { LabelGate } from '../model/gates.ts'
-import { Label, Prompt, Reason, Version, VersionNumber } from '../model/shapes.ts'
+import type { Gates } from '../model/gates.ts'
+import { BreakGlass, Label, Prompt, Reason, Version, VersionNumber } from '../model/shapes.ts'
 import { diffOf, getVersion, listLabelMoves, listVersions, usedBy } from '../queries/history.ts'
-import { cursor, includeTotal, limit, PromptId, Reasoned } from './schemas.ts'
+import { breakGlassReason, cursor, glassOf, includeTotal, limit, PromptId } from './schemas.ts'
 
 const AtVersion = Strict({ id: Id, version: VersionNumber })
 const AtLabel = Strict({ id: Id, label: Label })
@@ -33,10 +34,13 @@ const MovedLabel = Strict({
   revision: Type.Integer({ description: 'The revision of the prompt after the move' }),
 })
 /** What bringing a version into use may meet. */
-const laterErrors = [VersionRedacted, IncludeCycleLater, IncludeTooDeepLater, LabelInUse, LabelProtected]
+const laterErrors = [VersionRedacted, IncludeCycleLater, IncludeTooDeepLater, LabelInUse, LabelProtected, PolicyBlocked]
+/** What of a version changes: where labels stand, and who has approved it. */
+const versionTag = ({ checksum, labels, approvals }: Version): string =>
+  [checksum.slice(0, 24), labels.join('+'), approvals.map(({ reviewId, by }) => `${reviewId} ${by}`).join('+')].filter(Boolean).join('-')
 const etag = ({ revision }: { revision: number }) => String(revision)
 
-export const versions = (gate: LabelGate): AnyEndpoint[] => [
+export const versions = (gates: Gates): AnyEndpoint[] => [
   endpoint({
     name: 'prompts.versions',
     method: 'GET',
@@ -58,7 +62,7 @@ export const versions = (gate: LabelGate): AnyEndpoint[] => [
     params: AtVersion,
     reply: Version,
     errors: [VersionNotFound, PromptNotFound],
-    etag: ({ checksum, labels }) => `${checksum.slice(0, 24)}${labels.length > 0 ? `-${labels.join('+')}` : ''}`,
+    etag: versionTag,
     handle: ({ params }, ctx) => getVersion(params, ctx),
   }),
   endpoint({
@@ -79,13 +83,17 @@ export const versions = (gate: LabelGate): AnyEndpoint[] => [
     access: 'prompts:write',
     summary: 'Make an earlier version the newest again, as a new version, and move the named labels to it',
     params: AtVersion,
-    body: Strict({ reason: Type.Optional(Reason), labels: Type.Optional(Type.Array(Label, { maxItems: 100 })) }),
+    body: Strict({
+      reason: Type.Optional(Reason),
+      labels: Type.Optional(Type.Array(Label, { maxItems: 100 })),
+      breakGlass: Type.Optional(BreakGlass),
+    }),
     status: 201,
     reply: Prompt,
     errors: [PromptNotFound, VersionNotFound, LabelReserved, ...laterErrors],
     etag,
     location: ({ id, version }) => `/prompts/${id}/versions/${version}`,
-    handle: ({ params, body }, ctx) => rollbackVersion(gate)({ ...params, ...body }, ctx),
+    handle: ({ params, body }, ctx) => rollbackVersion(gates)({ ...params, ...body }, ctx),
   }),
   endpoint({
     name: 'prompts.setLabel',
@@ -100,11 +108,12 @@ export const versions = (gate: LabelGate): AnyEndpoint[] => [
         Nullable(VersionNumber, { description: 'Refuse the move unless the label is there now; null: not set' }),
       ),
       reason: Type.Optional(Reason),
+      breakGlass: Type.Optional(BreakGlass),
     }),
     reply: MovedLabel,
     errors: [PromptNotFound, VersionNotFound, LabelMoved, LabelReserved, PreconditionFailed, ...laterErrors],
     etag,
-    handle: ({ params, body, ifMatch }, ctx) => setLabel(gate)({ ...params, ...body, ifMatch }, ctx),
+    handle: ({ params, body, ifMatch }, ctx) => setLabel(gates)({ ...params, ...body, ifMatch }, ctx),
   }),
   endpoint({
     name: 'prompts.deleteLabel',
@@ -113,8 +122,10 @@ export const versions = (gate: LabelGate): AnyEndpoint[] => [
     access: 'labels:write',
     summary: 'Take a label away',
     params: AtLabel,
-    errors: [LabelNotFound, PromptNotFound, LabelInUse, LabelProtected, PreconditionFailed],
-    handle: ({ params, ifMatch }, ctx) => deleteLabel(gate)({ ...params, ifMatch }, ctx),
+    query: Strict({ breakGlassReason }),
+    errors: [LabelNotFound, PromptNotFound, LabelInUse, LabelProtected, PolicyBlocked, PreconditionFailed],
+    handle: ({ params, query, ifMatch }, ctx) =>
+      deleteLabel(gates)({ ...params, ifMatch, breakGlass: glassOf(query.breakGlassReason) }, ctx),
   }),
   endpoint({
     name: 'prompts.labelHistory',
@@ -144,11 +155,11 @@ export const versions = (gate: LabelGate): AnyEndpoint[] => [
     access: 'labels:write',
     summary: 'Put a label back to where its last move took it from',
     params: AtLabel,
-    body: Reasoned,
+    body: Strict({ reason: Type.Optional(Reason), breakGlass: Type.Optional(BreakGlass) }),
     reply: MovedLabel,
     errors: [LabelNotFound, PromptNotFound, NothingToRevert, ...laterErrors],
     etag,
-    handle: ({ params, body }, ctx) => revertLabel(gate)({ ...params, ...body }, ctx),
+    handle: ({ params, body }, ctx) => revertLabel(gates)({ ...params, ...body }, ctx),
   }),
   endpoint({
     name: 'prompts.usedBy',

@@ -4,7 +4,7 @@ import { AppError } from '../../../core/errors.ts'
 import { NameTaken, PromptNotFound, VersionNotFound } from '../model/failures.ts'
 import type { By, Move, State, VersionState } from '../model/prompt.ts'
 import { assertNotRedacted } from '../model/redaction.ts'
-import type { Label } from '../model/shapes.ts'
+import type { Approval, Label } from '../model/shapes.ts'
 import '../tables.ts'
 
 const columns = [
@@ -91,6 +91,16 @@ export const promptStore = (tx: Db) => ({
     await tx
       .updateTable('promptVersion')
       .set({ ...text, checksum, changeSummary, metadata: JSON.stringify(metadata), redaction: JSON.stringify(redaction) })
+      .where('promptId', '=', promptId)
+      .where('version', '=', version)
+      .execute()
+  },
+
+  /** Who has approved a version is shown with it; it changes nothing of the version itself. */
+  async noteApprovals(promptId: string, version: number, approvals: readonly Approval[]): Promise<void> {
+    await tx
+      .updateTable('promptVersion')
+      .set({ approvals: JSON.stringify(approvals) })
       .where('promptId', '=', promptId)
       .where('version', '=', version)
       .execute()
