@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { aKey, aKeyWith } from '../access/testing/rights-kit.ts'
 import { aPrompt, aVersion, freshName, sharedApp, verdict } from '../prompts/testing/prompt-kit.ts'
+import { createPolicies } from './policies.ts'
 
 /** The service's clock: a Friday noon in Berlin. */
 const noon = '2026-06-05T10:00:00.000Z'
@@ -271,4 +272,25 @@ test('a policy holds from the moment it is committed, on other instances within 
     await inCategory({ freeze: null })
     expect(verdict(await t().owner('PUT', `/prompts/${id}/labels/l${round}`, { version: 1 }))).toEqual([200])
   }
+})
+
+test('where there are no policies nothing is asked of the database, once that is known: also for many prompts at once', async () => {
+  const { workspaceId } = await t().stranger()
+  const { gate } = createPolicies(t().app.feed)
+  const ctx = t().app.runtime.contextFor({ id: 'x', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'r' })
+  const asked = () => Promise.reject(new Error('a version was asked for'))
+  const labels = [{ label: 'production', from: null, to: 1 }]
+  const changes = Array.from({ length: 500 }, (_, n) => ({ promptId: `${n}`, category, labels, version: asked, variables: asked }))
+  expect((await ctx.transact((tx) => gate(tx, ctx, changes))).flat()).toEqual([])
+  const noDatabase = undefined as never
+  await expect
+    .poll(
+      () =>
+        gate(noDatabase, ctx, changes).then(
+          (found) => found.length,
+          () => 0,
+        ),
+      { timeout: 10_000 },
+    )
+    .toBe(500)
 })

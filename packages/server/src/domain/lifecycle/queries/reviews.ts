@@ -44,12 +44,17 @@ export async function listReviews({ status, promptId, mine = false, ...paged }: 
     return page(
       rows.map(viewOf),
       (last) => [last.id],
-      async () => (await reviewsIn(db, chosen)).length,
+      () => countReviews(db, chosen),
     )
   })
 }
 
-/** A review as it is answered to who changed it. @throws ReviewNotFound */
+const countReviews = async (db: Db, chosen: RawBuilder<unknown>): Promise<number> =>
+  (
+    await sql<{ count: number }>`
+    select count(*)::int as count from review r join ${allPrompts} p on p.id = r.prompt_id ${chosen}`.execute(db)
+  ).rows[0]!.count
+
 async function find(db: Db, id: string): Promise<Row> {
   const [row] = await reviewsIn(db, sql`where r.id = ${id}`)
   if (!row) throw new AppError(ReviewNotFound, `There is no review ${id}.`)

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
 import { PreconditionFailed } from '../../../core/problem.ts'
@@ -36,8 +37,10 @@ const MovedLabel = Strict({
 /** What bringing a version into use may meet. */
 const laterErrors = [VersionRedacted, IncludeCycleLater, IncludeTooDeepLater, LabelInUse, LabelProtected, PolicyBlocked]
 /** What of a version changes: where labels stand, and who has approved it. */
-const versionTag = ({ checksum, labels, approvals }: Version): string =>
-  [checksum.slice(0, 24), labels.join('+'), approvals.map(({ reviewId, by }) => `${reviewId} ${by}`).join('+')].filter(Boolean).join('-')
+const versionTag = ({ checksum, labels, approvals }: Version): string => {
+  const approved = approvals.length > 0 ? hash('sha256', JSON.stringify(approvals), 'base64url').slice(0, 12) : ''
+  return [checksum.slice(0, 24), labels.join('+'), approved].filter((part) => part !== '').join('-')
+}
 const etag = ({ revision }: { revision: number }) => String(revision)
 
 export const versions = (gates: Gates): AnyEndpoint[] => [
