@@ -2073,6 +2073,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             /** @description Of the automation */
                             name: string;
                             /** @enum {unknown} */
@@ -2145,6 +2147,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             /** @description Of the automation */
                             name: string;
                             runId: string;
@@ -2215,6 +2219,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             /** @description Of the automation */
                             automation: string;
                             runId: string;
@@ -2290,6 +2296,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             /** @description Of the automation */
                             name: string;
                             runId: string;
@@ -2364,6 +2372,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             /** @description Of the automation */
                             name: string;
                             runId: string;
@@ -2435,6 +2445,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             operationId: string;
                             /** @enum {unknown} */
                             kind: "create" | "update" | "delete" | "tag";
@@ -2511,6 +2523,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             /**
                              * @description served: finished answers by label or version; bodies: the versions themselves
                              * @enum {unknown}
@@ -2584,6 +2598,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             title: string;
                             uri: string | null;
                         };
@@ -2652,6 +2668,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             title: string;
                             uri: string | null;
                         };
@@ -2720,6 +2738,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                         };
                     };
@@ -2787,6 +2807,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                         };
                     };
@@ -2854,6 +2876,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             title: string;
                             uri: string | null;
                             fields: string[];
@@ -2924,6 +2948,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description A dead letter was thrown away */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             /** @description What the job does, and its queue: `context.verb_noun` */
                             name: string;
                         };
@@ -2993,6 +3019,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description A dead letter was run again */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             /** @description What the job does, and its queue: `context.verb_noun` */
                             name: string;
                         };
@@ -3061,6 +3089,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                         };
                     };
@@ -3128,6 +3158,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                         };
                     };
@@ -3195,6 +3227,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                             to: string;
                         };
@@ -3263,6 +3297,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             label: string;
                             protected: boolean;
                         };
@@ -3331,6 +3367,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             personId: string;
                             role: string;
                         };
@@ -3399,6 +3437,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             role: string;
                         };
                     };
@@ -3466,6 +3506,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             role: string;
                         };
                     };
@@ -3533,6 +3575,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             personId: string;
                             role: string;
                         };
@@ -3601,6 +3645,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             personId: string;
                             role: string;
                             previous: string;
@@ -3671,6 +3717,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description Changes of what callers are served need something else than before */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             scope: string;
                             approvals: number;
                             checks: string[];
@@ -3742,6 +3790,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description What policies forbade was done with a prompt nevertheless, by somebody who may */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             /** @description What stood in the way */
                             blockers: {
@@ -3816,6 +3866,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description A scope has no policy of its own any more */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             scope: string;
                         };
                     };
@@ -3883,6 +3935,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                             version: number;
@@ -3952,6 +4006,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                         };
@@ -4020,6 +4076,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                             from: {
@@ -4092,6 +4150,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                         };
@@ -4160,6 +4220,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                             label: string;
@@ -4231,6 +4293,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                             version: number;
@@ -4300,6 +4364,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                             version: number;
@@ -4369,6 +4435,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                             version: number;
@@ -4438,6 +4506,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                         };
@@ -4506,6 +4576,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                             /**
@@ -4584,6 +4656,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                             fields: string[];
@@ -4657,6 +4731,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             category: string;
                             name: string;
                             version: number;
@@ -4727,6 +4803,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             sourceId: string;
                             targetId: string;
                             type: string;
@@ -4797,6 +4875,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             sourceId: string;
                             targetId: string;
                             type: string;
@@ -4866,6 +4946,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             sourceId: string;
                             targetId: string;
                             type: string;
@@ -4938,6 +5020,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description Somebody approved a version */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5008,6 +5092,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description Somebody wants a version changed */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5078,6 +5164,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description A review was given up */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5148,6 +5236,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description A comment was made in a review */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5218,6 +5308,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description Approvals were dismissed, since the prompt has a new version */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5288,6 +5380,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description A version that was planned to be published could not be; the review says why */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5358,6 +5452,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description A reviewed version was published; the review is over */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5428,6 +5524,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description Somebody rejected a version; the review is over */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5498,6 +5596,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description Somebody asked for the review of a version */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5568,6 +5668,8 @@ export interface webhooks {
                         timestamp: string;
                         /** @description A version is planned to be published at a time */
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             promptId: string;
                             category: string;
                             version: number;
@@ -5637,6 +5739,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                         };
                     };
@@ -5704,6 +5808,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                         };
                     };
@@ -5771,6 +5877,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                             previous?: string;
                         };
@@ -5838,7 +5946,10 @@ export interface webhooks {
                         type: "search.rebuild_requested";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        data: Record<string, never>;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                        };
                     };
                 };
             };
@@ -5904,6 +6015,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             sessionId: string;
                             /** @enum {unknown} */
                             reason: "logout" | "replaced" | "expired";
@@ -5973,6 +6086,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             sessionId: string;
                             /** @description It ends earlier when it is not used */
                             expiresAt: string;
@@ -6042,6 +6157,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                             activated: boolean;
                         };
@@ -6110,6 +6227,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                         };
                     };
@@ -6177,6 +6296,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                             /** @enum {unknown} */
                             reason: "gone" | "failing";
@@ -6247,6 +6368,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                         };
                     };
@@ -6314,6 +6437,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                             fields: string[];
                             activated: boolean;
@@ -6383,6 +6508,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                         };
                     };
@@ -6450,6 +6577,8 @@ export interface webhooks {
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
                             name: string;
                         };
                     };

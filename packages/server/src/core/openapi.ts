@@ -87,7 +87,7 @@ const webhook = ({ type, schema, description }: ListedEvent, schemas: Json): Jso
           properties: {
             type: { type: 'string', const: type },
             timestamp: { type: 'string', description: 'When it happened; RFC 3339, UTC, with milliseconds' },
-            data: hoist(schema, schemas),
+            data: withSubject(hoist(schema, schemas) as Json),
           },
         },
       },
@@ -98,6 +98,13 @@ const webhook = ({ type, schema, description }: ListedEvent, schemas: Json): Jso
     410: { description: 'No more of these: the webhook is disabled' },
     default: { description: 'Any other answer, or none in time: it is sent again later' },
   },
+})
+
+/** The data of an event as receivers get it: with what it is about. */
+const withSubject = (data: Json): Json => ({
+  ...data,
+  required: ['subject', ...((data.required ?? []) as string[])],
+  properties: { subject: { type: 'string', description: 'What it is about, such as the id of a prompt' }, ...(data.properties as Json) },
 })
 
 const problem = (description: string): Json => ({

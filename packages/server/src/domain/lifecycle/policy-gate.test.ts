@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { aKey, aKeyWith } from '../access/testing/rights-kit.ts'
+import { aKey, aKeyWith, presenceIn } from '../access/testing/rights-kit.ts'
 import { aPrompt, aVersion, freshName, sharedApp, verdict } from '../prompts/testing/prompt-kit.ts'
 import { createPolicies } from './policies.ts'
 
@@ -276,7 +276,7 @@ test('a policy holds from the moment it is committed, on other instances within 
 
 test('where there are no policies nothing is asked of the database, once that is known: also for many prompts at once', async () => {
   const { workspaceId } = await t().stranger()
-  const { gate } = createPolicies(t().app.feed)
+  const { gate } = createPolicies({ feed: t().app.feed, presence: presenceIn(t()) })
   const ctx = t().app.runtime.contextFor({ id: 'x', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'r' })
   const asked = () => Promise.reject(new Error('a version was asked for'))
   const labels = [{ label: 'production', from: null, to: 1 }]

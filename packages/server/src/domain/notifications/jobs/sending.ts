@@ -24,8 +24,9 @@ export type Sent = Readonly<{
   requestHeaders: AttemptHeaders
 }>
 
-/** The body of a delivery, by Standard Webhooks. */
-const bodyOf = ({ type, createdAt, data }: Message['event']): string => JSON.stringify({ type, timestamp: createdAt, data })
+/** The body of a delivery, by Standard Webhooks, which knows no field for what an event is about: that stands in the data. */
+const bodyOf = ({ type, subject, createdAt, data }: Message['event']): string =>
+  JSON.stringify({ type, timestamp: createdAt, data: { subject, ...data } })
 
 /**
  * One attempt: made of the event as it is now, signed with every secret of now over the bytes that are sent.
@@ -46,8 +47,6 @@ export async function send(
   const id = {
     'webhook-id': messageId,
     'webhook-timestamp': String(timestamp),
-    // Whose event it is, such as the id of the prompt: beside the body, which the standard fixes. Percent-encoded.
-    'webhook-subject': encodeURIComponent(message.event.subject).slice(0, 1_000),
   }
   const requestHeaders = {
     'content-type': 'application/json',

@@ -2,10 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import { onTestFinished } from 'vitest'
-import type { EventType } from '../../../core/events.ts'
-import { defineModule } from '../../../core/module.ts'
 import { type Call, startTestApp, type TestApp } from '../../../testing/index.ts'
-import * as promptEvents from '../../prompts/model/events.ts'
 
 export type Received = Readonly<{
   path: string
@@ -49,15 +46,9 @@ export async function aReceiver(answering: Answering = (_, response) => void res
 /** The service on a clock of the test's own, whose requests may go to loopback. */
 export async function webhookApp(options: Parameters<typeof startTestApp>[0] = {}) {
   let ahead = 0
-  const catalogue = defineModule({
-    name: 'catalogue',
-    endpoints: [],
-    events: Object.values(promptEvents).filter((one) => 'type' in one) as unknown as EventType[],
-  })
   const t = await startTestApp({
     outboundLoopback: true,
     clock: () => new Date(Date.now() + ahead).toISOString(),
-    extraModules: [catalogue],
     ...options,
   })
   return {
