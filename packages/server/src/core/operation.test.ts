@@ -98,7 +98,7 @@ describe('the progress of long work as a stream', () => {
     await expect.poll(() => events.length).toBe(2)
     finishSoon()
     await ended
-    expect(headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+    expect(headers['content-type']).toBe('text/event-stream; charset=utf-8')
     expect(events.map(({ id, event, data }) => [id, event, (data as Operation).progress.done])).toEqual([
       ['queued.0.3', 'progress', 0],
       ['running.1.3', 'progress', 1],

@@ -15,8 +15,8 @@ export type LogFilter = Readonly<{
 export type LogRange = Readonly<{
   /** Positions above this one. */
   after: number
-  /** Positions up to this one. */
-  upTo: number
+  /** Positions up to this one; all without it. */
+  upTo?: number
   limit: number
   /** Without it: of the workspace of the transaction, or of all where it spans them. */
   workspaceIds?: readonly string[]
@@ -28,7 +28,11 @@ const of = (workspaceIds: readonly string[] | undefined): RawBuilder<unknown> =>
   workspaceIds ? sql`workspace_id = any(${workspaceIds}::uuid[])` : sql`true`
 
 /** Placed events in order. Within a range everything is told: positions have no gaps, and are given after the commit. */
-export async function logged(db: Db, { after, upTo, limit, workspaceIds }: LogRange, filter: LogFilter = {}): Promise<LoggedEvent[]> {
+export async function logged(
+  db: Db,
+  { after, upTo = Number.MAX_SAFE_INTEGER, limit, workspaceIds }: LogRange,
+  filter: LogFilter = {},
+): Promise<LoggedEvent[]> {
   const { rows } = await sql<LoggedEvent>`select ${columns} from outbox
     where ${of(workspaceIds)} and position > ${after} and position <= ${upTo} and ${conditionOf(filter)} order by position limit ${limit}`.execute(
     db,
@@ -55,6 +59,26 @@ export const fits = (
   (types === undefined || types.some((one) => (one.endsWith('.*') ? type.startsWith(one.slice(0, -1)) : type === one))) &&
   (wanted === undefined || subject === wanted) &&
   (since === undefined || Date.parse(createdAt) >= Date.parse(since))
+
+/** Events by their ids, wherever they stand; those that are gone are missing. */
+export async function loggedByIds(db: Db, ids: readonly number[]): Promise<Map<number, LoggedEvent>> {
+  if (ids.length === 0) return new Map()
+  const { rows } = await sql<LoggedEvent>`select ${columns} from outbox where id = any(${ids}::bigint[])`.execute(db)
+  return new Map(rows.map((event) => [event.id, event]))
+}
+
+/** How many events of the transaction's workspace there are after a position, up to another. */
+export async function countPlaced(db: Db, after: number, upTo: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from outbox where position > ${after} and position <= ${upTo}`.execute(db)
+  return rows[0]!.count
+}
+
+/** What is committed and has no position yet: the newest of them by id, at most `upTo`; null when there is none. */
+export async function newestUnplaced(db: Db, upTo = Number.MAX_SAFE_INTEGER): Promise<number | null> {
+  const { rows } = await sql<{ id: number | null }>`select max(id) as id from outbox where position is null and id <= ${upTo}`.execute(db)
+  return rows[0]?.id ?? null
+}
 
 /** The position of the last of the next `count` events of the workspace; undefined when there are fewer. */
 export async function positionAhead(db: Db, after: number, count: number): Promise<number | undefined> {

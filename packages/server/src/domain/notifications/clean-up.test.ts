@@ -37,9 +37,9 @@ describe('POST /notifications/cleanup', () => {
     const [mine, other] = [await emptyLog(t), await emptyLog(t)]
     await trigger(other, 0)
     await aged(mine)
-    expect((await cleanUp(mine, { olderThanDays: 41 })).body).toEqual({ deleted: { events: 0 } })
+    expect((await cleanUp(mine, { olderThanDays: 41 })).body).toEqual({ deleted: { events: 0, deliveries: 0 } })
     expect((await cleanUp(mine, { what: ['events'] })).body).toEqual({ deleted: { events: 2 } })
-    expect((await cleanUp(mine, {})).body).toEqual({ deleted: { events: 0 } })
+    expect((await cleanUp(mine, {})).body).toEqual({ deleted: { events: 0, deliveries: 0 } })
     expect(await numbers(mine)).toEqual([3])
     expect((await mine('GET', '/notifications/stats')).body.events).toMatchObject({ total: 1 })
     expect(await numbers(other)).toEqual([0])
@@ -72,7 +72,7 @@ describe('POST /notifications/cleanup', () => {
     await aged(call)
     await t.database.query('update search_progress set position = 0')
     await t.database.query('alter table search_progress rename column walking to unreadable') // the indexer cannot follow just now
-    expect((await cleanUp(call, {})).body).toEqual({ deleted: { events: 0 } })
+    expect((await cleanUp(call, {})).body).toEqual({ deleted: { events: 0, deliveries: 0 } })
     expect(await numbers(call)).toEqual([1, 2, 3])
   })
 
@@ -84,7 +84,7 @@ describe('POST /notifications/cleanup', () => {
     await trigger(call, 2)
     ahead = 40 * day
     await followed()
-    expect((await cleanUp(call, {})).body).toEqual({ deleted: { events: 0 } })
+    expect((await cleanUp(call, {})).body).toEqual({ deleted: { events: 0, deliveries: 0 } })
     expect(await numbers(call)).toEqual([1, 2])
   })
 
@@ -154,6 +154,6 @@ describe('old events', () => {
     )
     await t.database.query('update feed_head set position = position + 4500')
     await followed()
-    expect((await cleanUp(call, {})).body).toEqual({ deleted: { events: 4_500 } })
+    expect((await cleanUp(call, {})).body).toEqual({ deleted: { events: 4_500, deliveries: 0 } })
   })
 })

@@ -1,6 +1,6 @@
 import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
-import { eventsWhole } from '../../../core/outbox-reading.ts'
+import { loggedByIds } from '../../../core/feed/log.ts'
 import { type Answered, judge, textOf } from '../model/outcomes.ts'
 import type { Vault } from '../model/sealing.ts'
 import { DeliveryNotRepeatable, WebhookInactive } from '../model/webhook-failures.ts'
@@ -64,7 +64,7 @@ export const redeliver =
       const webhook = await webhookStore(tx, vault).lock(id)
       const delivery = await deliveryStore(tx).lock(id, deliveryId)
       if (!webhook.active) throw new AppError(WebhookInactive, 'Make the webhook active first: PUT it with "active": true.')
-      const events = delivery.eventId === null ? new Map() : await eventsWhole(tx, [delivery.eventId])
+      const events = delivery.eventId === null ? new Map() : await loggedByIds(tx, [delivery.eventId])
       if (events.size === 0)
         throw new AppError(
           DeliveryNotRepeatable,

@@ -1,7 +1,7 @@
 import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
+import { positionBefore } from '../../../core/feed/log.ts'
 import { feedHead } from '../../../core/outbox.ts'
-import { positionBefore } from '../../../core/outbox-reading.ts'
 import { type ReplayInput, selectionOf } from '../model/replays.ts'
 import type { Vault } from '../model/sealing.ts'
 import { ReplayRunning, WebhookInactive } from '../model/webhook-failures.ts'
@@ -35,7 +35,7 @@ export const startReplay =
         selection,
         dryRun,
         status: 'queued',
-        position: selection.kind === 'range' ? await positionBefore(tx, selection.from, head) : 0,
+        position: selection.kind === 'range' ? await positionBefore(tx, selection.from, 0, head) : 0,
         lastPosition: head,
         done: 0,
         total: 0,

@@ -1,7 +1,8 @@
 import type { Db } from '../../../core/db.ts'
+import type { LoggedEvent } from '../../../core/events.ts'
+import { loggedByIds } from '../../../core/feed/log.ts'
 import { newId } from '../../../core/ids.ts'
 import type { Outbound } from '../../../core/outbound.ts'
-import { eventsWhole, type ToldEvent } from '../../../core/outbox-reading.ts'
 import type { Vault } from '../model/sealing.ts'
 import { type Claim, claimDue, releaseClaims } from '../store/claims.ts'
 import { eventGone, type Finished, finished } from './recording.ts'
@@ -46,14 +47,14 @@ export function createAttempts({ within, outbound, vault, now, log }: AttemptPar
     else busy.delete(webhookId)
   }
 
-  const attempt = async (claim: Claim, event: ToldEvent | undefined): Promise<Finished | undefined> => {
+  const attempt = async (claim: Claim, event: LoggedEvent | undefined): Promise<Finished | undefined> => {
     const at = now()
     if (!event) return eventGone(claim, at)
     const sent = await send({ ...claim, event }, at, { outbound, vault, signal: stopping.signal })
     return sent.answered.failure === 'aborted' ? undefined : finished(claim, sent, at, now())
   }
 
-  const start = (claim: Claim, event: ToldEvent | undefined): Promise<Finished | undefined> => {
+  const start = (claim: Claim, event: LoggedEvent | undefined): Promise<Finished | undefined> => {
     count(claim.webhookId, 1)
     const going = attempt(claim, event)
       .catch((error: Error) => {
@@ -77,7 +78,7 @@ export function createAttempts({ within, outbound, vault, now, log }: AttemptPar
       const token = newId()
       const { claims, events } = await within(async (db) => {
         const claims = await claimDue(db, { now: now(), token, total, each, busy, workspaceId })
-        return { claims, events: await eventsWhole(db, [...new Set(claims.flatMap(({ eventId }) => eventId ?? []))]) }
+        return { claims, events: await loggedByIds(db, [...new Set(claims.flatMap(({ eventId }) => eventId ?? []))]) }
       })
       const time = Date.parse(now())
       isLate = claims.some(({ dueAt }) => time - Date.parse(dueAt) > lateMs)

@@ -1,6 +1,6 @@
 import type { Db } from '../../../core/db.ts'
+import { newestUnplaced } from '../../../core/feed/log.ts'
 import { createLoop, type Work } from '../../../core/loop.ts'
-import { newestUnplaced } from '../../../core/outbox-reading.ts'
 import { createDelivering, type DeliveringParts, type Processed } from './delivering.ts'
 import { createPlanner, type PlanPass } from './planning.ts'
 

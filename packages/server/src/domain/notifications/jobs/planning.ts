@@ -1,9 +1,10 @@
 import type { Db } from '../../../core/db.ts'
+import type { LoggedEvent } from '../../../core/events.ts'
 import { eventIdOf } from '../../../core/events.ts'
 import type { Expressions } from '../../../core/expressions.ts'
+import { logged } from '../../../core/feed/log.ts'
 import { newId } from '../../../core/ids.ts'
 import { feedHead } from '../../../core/outbox.ts'
-import { type PlacedToldEvent, placedWhole, type ToldEvent } from '../../../core/outbox-reading.ts'
 import { matchesPattern } from '../model/matching.ts'
 import { webhookCreated, webhookUpdated } from '../model/webhook-events.ts'
 import {
@@ -37,14 +38,14 @@ type Filters = Pick<Expressions, 'evaluateAll'>
 type Parts = Readonly<{ expressions: Filters; now: () => string }>
 
 /** What a filter may read. */
-const bindingsOf = ({ type, subject, createdAt, data }: ToldEvent) => ({ type, subject, timestamp: new Date(createdAt), data })
+const bindingsOf = ({ type, subject, createdAt, data }: LoggedEvent) => ({ type, subject, timestamp: new Date(createdAt), data })
 
 /**
  * Which of these webhooks want an event: their patterns fit and their filters are true.
  * @param failed told of a filter that could not say
  */
 export async function wantedBy<S extends Pick<Subscription, 'events' | 'filter'>>(
-  event: ToldEvent,
+  event: LoggedEvent,
   webhooks: readonly S[],
   expressions: Filters,
   failed: (webhook: S, detail: string) => void,
@@ -62,7 +63,7 @@ export async function wantedBy<S extends Pick<Subscription, 'events' | 'filter'>
   return fitting.filter((webhook) => !refused.has(webhook))
 }
 
-export const plannedOf = (event: ToldEvent, webhookId: string): Planned => ({
+export const plannedOf = (event: LoggedEvent, webhookId: string): Planned => ({
   workspaceId: event.workspaceId,
   id: newId(),
   webhookId,
@@ -80,7 +81,7 @@ export function createPlanner({ expressions, now }: Parts): (db: Db) => Promise<
   /** Webhooks as of a position: who comes back to it knows them still. */
   let known: { position: number; webhooks: Map<string, Subscription[]> } | undefined
 
-  const webhooksAt = async (db: Db, position: number, events: readonly PlacedToldEvent[]) => {
+  const webhooksAt = async (db: Db, position: number, events: readonly LoggedEvent[]) => {
     if (known?.position === position && !events.some(({ type }) => type.startsWith('webhook.'))) return known.webhooks
     const all = await activeWebhooks(db)
     for (const webhook of all.filter(({ fromPosition }) => fromPosition === null)) {
@@ -95,7 +96,7 @@ export function createPlanner({ expressions, now }: Parts): (db: Db) => Promise<
     if (position === undefined) return undefined
     const head = await feedHead(db)
     const from = Math.min(position, head) // the database may have been set back
-    const events = await placedWhole(db, { after: from, limit: batch })
+    const events = await logged(db, { after: from, limit: batch })
     const webhooks = await webhooksAt(db, position, events)
     const { planned, reached, errors } = await plan(events, webhooks, expressions)
     await addDeliveries(db, planned, now())
@@ -108,20 +109,20 @@ export function createPlanner({ expressions, now }: Parts): (db: Db) => Promise<
   }
 }
 
-const activates = ({ type, data }: ToldEvent): boolean =>
+const activates = ({ type, data }: LoggedEvent): boolean =>
   (type === webhookCreated.type || type === webhookUpdated.type) && data.activated === true
 
-type Plan = Readonly<{ planned: Planned[]; reached: PlacedToldEvent | undefined; errors: Map<Subscription, string> }>
+type Plan = Readonly<{ planned: Planned[]; reached: LoggedEvent | undefined; errors: Map<Subscription, string> }>
 
 async function plan(
-  events: readonly PlacedToldEvent[],
+  events: readonly LoggedEvent[],
   webhooks: ReadonlyMap<string, readonly Subscription[]>,
   expressions: Filters,
 ): Promise<Plan> {
   const planned: Planned[] = []
   const errors = new Map<Subscription, string>()
   const end = performance.now() + patienceMs
-  let reached: PlacedToldEvent | undefined
+  let reached: LoggedEvent | undefined
   for (const event of events) {
     const own = webhooks.get(event.workspaceId)?.filter(({ fromPosition }) => fromPosition !== null && fromPosition < event.position) ?? []
     const wanting = await wantedBy(event, own, expressions, (webhook, detail) => errors.set(webhook, detail))

@@ -1,10 +1,11 @@
 import { Type } from 'typebox'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
+import type { LoggedEvent } from '../../../core/events.ts'
 import { eventIdOf } from '../../../core/events.ts'
 import type { Expressions } from '../../../core/expressions.ts'
+import { countPlaced, logged } from '../../../core/feed/log.ts'
 import { type Job, job } from '../../../core/jobs.ts'
-import { countPlaced, type PlacedToldEvent, placedWhole } from '../../../core/outbox-reading.ts'
 import type { ReplaySelection } from '../model/replays.ts'
 import { deliveryStore } from '../store/deliveries.ts'
 import { addDeliveries } from '../store/planning.ts'
@@ -73,7 +74,7 @@ async function failedStep(tx: Db, replay: ReplayState, at: string): Promise<Step
 }
 
 async function eventsStep(tx: Db, replay: ReplayState, expressions: Pick<Expressions, 'evaluateAll'>, at: string): Promise<Step> {
-  const events = await placedWhole(tx, { after: replay.position, upTo: replay.lastPosition, limit: batch })
+  const events = await logged(tx, { after: replay.position, upTo: replay.lastPosition, limit: batch })
   const webhook = await tx
     .selectFrom('webhook')
     .select(['id', 'events', 'filter'])
@@ -96,7 +97,7 @@ async function eventsStep(tx: Db, replay: ReplayState, expressions: Pick<Express
   }
 }
 
-const isNamed = (event: PlacedToldEvent, selection: ReplaySelection): boolean => {
+const isNamed = (event: LoggedEvent, selection: ReplaySelection): boolean => {
   if (selection.kind === 'events') return selection.ids.includes(eventIdOf(event))
   return selection.kind === 'range' && event.createdAt >= selection.from && event.createdAt < selection.to
 }

@@ -1,5 +1,5 @@
+import type { LoggedEvent } from '../../../core/events.ts'
 import { type Outbound, OutboundFailure } from '../../../core/outbound.ts'
-import type { ToldEvent } from '../../../core/outbox-reading.ts'
 import { type AttemptHeaders, keptBytes } from '../model/deliveries.ts'
 import type { Answered } from '../model/outcomes.ts'
 import type { Vault } from '../model/sealing.ts'
@@ -11,7 +11,7 @@ import { headersOf, secretOf } from '../store/webhooks.ts'
 export type Message = Readonly<{
   webhookId: string
   messageId: string
-  event: Pick<ToldEvent, 'type' | 'subject' | 'data' | 'createdAt'>
+  event: Pick<LoggedEvent, 'type' | 'subject' | 'data' | 'createdAt'>
   url: string
   headers: string | null
   timeoutMs: number
