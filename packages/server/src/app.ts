@@ -242,6 +242,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       shedding.stop()
       await limiting.stop()
       await keyUse.stop()
+      await use.stop()
       await Promise.all([queue.stop(), searching.following.stop(), notifying.stop(), encoder?.close()])
       await outside.close()
       await audit.stop()

@@ -42,7 +42,7 @@ describe('the types of events', () => {
   })
 
   test('are called context.happened, in the past tense, and say what has happened', () => {
-    const isPast = (type: string) => /^[a-z][a-z_]*\.([a-z]+_)*([a-z]+ed|withdrawn|begun|gone|broken|sent)$/.test(type)
+    const isPast = (type: string) => /^[a-z][a-z_]*\.([a-z]+_)*([a-z]+ed|withdrawn|begun|gone|broken|sent|ran)$/.test(type)
     expect(listed.filter(({ type }) => !isPast(type)).map(({ type }) => type)).toEqual([])
     expect(listed.filter(({ description }) => !/^[A-Z].{10,160}[^.]$/.test(description)).map(({ type }) => type)).toEqual([])
   })
@@ -62,6 +62,8 @@ describe('the types of events', () => {
       'cache.invalidated',
       'document.linked',
       'document.unlinked',
+      'policy.changed',
+      'policy.removed',
       'relationship.created',
       'relationship.deleted',
       'relationship.updated',
@@ -80,7 +82,7 @@ describe('the types of events', () => {
     ])
     expect(post.requestBody.content['application/json'].schema).toMatchObject({
       required: ['type', 'timestamp', 'data'],
-      properties: { type: { const: 'prompt.created' }, data: { required: ['category', 'name', 'version'] } },
+      properties: { type: { const: 'prompt.created' }, data: { required: ['subject', 'category', 'name', 'version'] } },
     })
   })
 })

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../testing/index.ts'
 import type { AnyEndpoint } from '../endpoint.ts'
 import {
+  aBulkOperation,
   addressOf,
   aRunThatAsks,
   bodyOf,
@@ -144,6 +145,8 @@ describe('the consistency token', () => {
       const { webhooks, ...made } = await makeWebhook(t.owner, t.database)
       return { ...mine, ids: { ...ids, webhooks }, ...made }
     }
+    if (path.startsWith('/bulk/operations/'))
+      return { ...mine, ids: { ...ids, bulk: await aBulkOperation(t.owner, t.database, endpoint === 'bulk.cancel') } }
     const runId = /AutomationRun$/.test(endpoint) ? await aRunThatAsks(t.owner) : mine.runId
     return { ...mine, runId, id, promptId: id, ids, documentId, category: 'fresh', name }
   }

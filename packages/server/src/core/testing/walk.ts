@@ -46,6 +46,18 @@ export async function aRunThatAsks(call: Call): Promise<string> {
   return (await call('POST', `/lifecycle/automations/${rule.id}/run`, {}, { prefer: 'wait=30' })).body.id
 }
 
+/** A bulk operation with an item that failed; with `open`, one that goes on and that nobody works on. */
+export async function aBulkOperation(call: Call, database: TestDatabase, open: boolean): Promise<string> {
+  const items = [{ content: 'Walked', category: 'walked', name: 'twice' }]
+  for (let n = 0; n < 2; n++) {
+    const { body } = await call('POST', '/bulk/prompts', { items }, { prefer: 'wait=30' })
+    if (body.counts.failed === 0) continue
+    if (open) await database.query(`update bulk_operation set status = 'running', finished_at = null where id = $1`, [body.id])
+    return body.id
+  }
+  throw new Error('of two prompts of one name neither was refused')
+}
+
 /** A rule that anybody may have who may have rules. */
 const walkedRule = () => ({ name: 'walked', condition: 'false', action: { kind: 'notify', message: 'Walked' }, enabled: false })
 

@@ -40,5 +40,13 @@ export const keptDays = 30
 export const keptPerWorkspace = 10_000
 
 const told = { name: JobName }
-export const jobRetried = eventType('job.retried', Strict(told, { description: 'A dead letter was run again' }))
-export const jobDiscarded = eventType('job.discarded', Strict(told, { description: 'A dead letter was thrown away' }))
+export const jobRetried = eventType('job.retried', Strict(told), {
+  description: 'A dead letter was run again',
+  promptless: true,
+  access: 'jobs:read',
+})
+export const jobDiscarded = eventType('job.discarded', Strict(told), {
+  description: 'A dead letter was thrown away',
+  promptless: true,
+  access: 'jobs:read',
+})

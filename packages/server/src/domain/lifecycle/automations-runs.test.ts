@@ -296,7 +296,7 @@ describe('rights', () => {
     const rule = await aRule(key, { scope, action: publish, enabled: true })
     await owner('DELETE', `/api-keys/${key.id}`)
     const run = await ran(owner, rule)
-    expect([run.status, run.error]).toEqual(['failed', expect.stringContaining('the key that saved it has ended')])
+    expect([run.status, run.error]).toEqual(['failed', expect.stringContaining('has no key and no membership any more')])
     const after = (await owner('GET', `/lifecycle/automations/${rule.id}`)).body
     expect(after).toMatchObject({ enabled: false, nextRunAt: null, disabledReason: expect.stringContaining('nobody to act for') })
     expect((await told(t(), rule)).map(({ type, data }) => [type, (data as { change?: string }).change])).toEqual([

@@ -14,5 +14,5 @@ export const bulkFinished = eventType(
     status: Type.Enum(['succeeded', 'failed', 'cancelled']),
     counts: Strict({ succeeded: count, failed: count, skipped: count }),
   }),
-  { description: 'A bulk operation is over.', promptless: true },
+  { description: 'A bulk operation is over', promptless: true },
 )
