@@ -2422,7 +2422,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A bulk operation is over. */
+        /** A bulk operation is over */
         post: {
             parameters: {
                 query?: never;
@@ -2946,7 +2946,6 @@ export interface webhooks {
                         type: "job.discarded";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A dead letter was thrown away */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -3017,7 +3016,6 @@ export interface webhooks {
                         type: "job.retried";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A dead letter was run again */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
