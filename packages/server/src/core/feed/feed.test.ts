@@ -66,6 +66,22 @@ test('what happens while the sessions of the feed are being ended again and agai
   expect(apps.filter(({ app }) => app.feed.isLeader())).toHaveLength(1)
 })
 
+test('who has lost the lead and has it again looks for work: what the leader alone does may have waited', async () => {
+  const database = await cloneDatabase()
+  onTestFinished(() => database.drop())
+  const one = await startTestApp({ database })
+  onTestFinished(() => one.app.stop())
+  await until('it leads', () => one.app.feed.isLeader())
+  await create(one, 'before')
+  await settled(database)
+  await new Promise((resolve) => setTimeout(resolve, 500)) // until the signals of that are over
+  let looked = 0
+  one.app.feed.onSignal(() => void looked++)
+  await endFeedSessions(database)
+  await until('it has looked', () => looked > 0)
+  expect(one.app.feed.isLeader()).toBe(true)
+})
+
 test('while nobody can lead, changes are known everywhere all the same', async () => {
   const { database, apps } = await twoInstances()
   const usurper = new pg.Client(database.url)

@@ -11,7 +11,7 @@ export type Feed = Follower &
     isLeader(): boolean
     /** Placed but not yet confirmed here plus committed but not yet placed, as of the last read. */
     lag(): number
-    /** Called at each signal of the feed (at most 10 times a second): a moment to look for work. */
+    /** Called at each signal of the feed (at most 10 times a second), and when this instance comes to lead: a moment to look for work. */
     onSignal(listener: () => void): void
     /** Begin to follow; resolves when the feed has been read once. @throws when the database is away */
     start(): Promise<void>
@@ -31,6 +31,9 @@ export function createFeed({ connect, log }: { connect: () => Promise<Session>; 
   const signalListeners: (() => void)[] = []
   let stopConfirming: () => void = () => undefined
 
+  const wake = () => {
+    for (const listener of signalListeners) listener()
+  }
   const session = keepSession({
     connect,
     prepare: async (fresh) => {
@@ -47,8 +50,12 @@ export function createFeed({ connect, log }: { connect: () => Promise<Session>; 
     session.use(async (client) => {
       const values = [since < 0 ? Number.MAX_SAFE_INTEGER : since, state.leader]
       const row = (await client.query<Row>({ ...confirmSql, values })).rows[0]!
-      if (row.leader && !state.leader) log('this instance leads the change feed now')
+      const gained = row.leader && !state.leader
       state.leader = row.leader
+      if (gained) {
+        log('this instance leads the change feed now')
+        wake() // what the leader alone does may have waited for one
+      }
       return row
     })
 
@@ -62,7 +69,7 @@ export function createFeed({ connect, log }: { connect: () => Promise<Session>; 
 
   const signalled = () => {
     follower.confirm().catch(() => undefined)
-    for (const listener of signalListeners) listener()
+    wake()
   }
 
   return {
