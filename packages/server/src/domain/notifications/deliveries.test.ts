@@ -152,12 +152,16 @@ describe('a receiver that', () => {
   })
 
   test('fails for 120 hours and 20 times is given up, and what was pending has failed', async () => {
-    const { hook } = await attempted((_, response) => void response.writeHead(500).end(), { retrySchedule: [0, 604_800] })
+    const { hook, delivery } = await attempted((_, response) => void response.writeHead(500).end(), { retrySchedule: [604_800] })
+    await aPrompt(t)
+    await process()
+    await expect.poll(async () => (await deliveriesOf(hook))[0]?.attemptCount, { timeout: 20_000 }).toBe(1)
+    expect((await deliveriesOf(hook)).map(({ state }: { state: string }) => state)).toEqual(['pending', 'pending'])
     await t.database.query(
       `update webhook_health set failures = 30, failing_since = now() - interval '121 hours', tripped = false where webhook_id = $1`,
       [hook.id],
     )
-    await aPrompt(t)
+    await t.owner('POST', `/webhooks/${hook.id}/deliveries/${delivery.id}/redeliver`)
     await process()
     await expect.poll(async () => (await healthOf(hook)).disabledReason, { timeout: 20_000 }).toBe('failing')
     expect((await deliveriesOf(hook)).map(({ state }: { state: string }) => state)).toEqual(['failed', 'failed'])

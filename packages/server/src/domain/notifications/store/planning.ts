@@ -51,17 +51,20 @@ export type Planned = Readonly<{
   replayId?: string
 }>
 
-/** Deliveries that are due now, in one statement; for webhooks that are there, which stay until the transaction ends. */
+/**
+ * Deliveries that are due now, in one statement; for webhooks that are there, which stay as they are until the transaction
+ * ends. One that was made inactive meanwhile is told of replays alone.
+ */
 export async function addDeliveries(db: Db, planned: readonly Planned[], at: string): Promise<void> {
   if (planned.length === 0) return
   const column = (name: keyof Planned) => planned.map((one) => one[name] ?? null)
   await sql`/*hot:plan_deliveries*/
-    with there as (select workspace_id, id from webhook where (workspace_id, id) in (
-      select * from unnest(${column('workspaceId')}::uuid[], ${column('webhookId')}::uuid[])) for key share)
+    with there as (select workspace_id, id, active from webhook where (workspace_id, id) in (
+      select * from unnest(${column('workspaceId')}::uuid[], ${column('webhookId')}::uuid[])) for share)
     insert into webhook_delivery (workspace_id, id, webhook_id, event_id, message_id, type, subject, replay_id, state, created_at, scheduled_at, next_attempt_at)
     select d.workspace_id, d.id, d.webhook_id, d.event_id, d.message_id, d.type, d.subject, d.replay_id, 'pending', ${at}::timestamptz, ${at}::timestamptz, ${at}::timestamptz
     from unnest(${column('workspaceId')}::uuid[], ${column('id')}::uuid[], ${column('webhookId')}::uuid[], ${column('eventId')}::bigint[],
       ${column('messageId')}::text[], ${column('type')}::text[], ${column('subject')}::text[], ${column('replayId')}::uuid[])
       as d (workspace_id, id, webhook_id, event_id, message_id, type, subject, replay_id)
-    join there on there.workspace_id = d.workspace_id and there.id = d.webhook_id`.execute(db)
+    join there on there.workspace_id = d.workspace_id and there.id = d.webhook_id and (there.active or d.replay_id is not null)`.execute(db)
 }
