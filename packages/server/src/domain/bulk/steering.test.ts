@@ -196,7 +196,7 @@ describe('in the background', () => {
     for (let n = 0; n < 2; n++) ids.push(await forgotten([{ content: 'x', category: 'open' }]))
     await t.database.query(
       `insert into bulk_operation (workspace_id, id, kind, atomic, dry_run, options, status, total, request_id, created_by, created_at, touched_at)
-       select workspace_id, uuidv7(), kind, false, false, '{}', 'queued', 0, 'r', 'test', now() + interval '1 day', now() + interval '1 day' from bulk_operation, generate_series(1, 98) where id = $1`,
+       select workspace_id, gen_random_uuid(), kind, false, false, '{}', 'queued', 0, 'r', 'test', now() + interval '1 day', now() + interval '1 day' from bulk_operation, generate_series(1, 98) where id = $1`,
       [ids[0]],
     )
     for (const [body, headers] of [

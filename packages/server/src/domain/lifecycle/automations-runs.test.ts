@@ -378,7 +378,7 @@ describe('runs', () => {
     await database.query(
       `with made as (
          insert into prompt (workspace_id, id, category, name, description, type, tags, metadata, is_template, status, version, revision, created_by, created_at, updated_at)
-         select '00000000-0000-7000-8000-000000000001', uuidv7(), $1, 'many ' || n, '', 'text', '{}', '{}', false, 'draft', 1, 1, 'test', now(), now()
+         select '00000000-0000-7000-8000-000000000001', gen_random_uuid(), $1, 'many ' || n, '', 'text', '{}', '{}', false, 'draft', 1, 1, 'test', now(), now()
          from generate_series(1, 1201) n returning workspace_id, id)
        insert into prompt_version (workspace_id, prompt_id, version, engine, content, variables, config, checksum, change_type, metadata, created_by, created_at)
        select workspace_id, id, 1, 'none', '"x"', '[]', '{}', 'x', 'create', '{}', 'test', now() from made`,
