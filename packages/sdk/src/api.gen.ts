@@ -1162,6 +1162,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ab-tests/analyze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Analyse figures of your own: compare arms, correct for many tests, plan, or share out traffic */
+        post: operations["abTests.analyze"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ab-tests/sample-size": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How many units a test needs to find an effect */
+        post: operations["abTests.sampleSize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2199,7 +2233,7 @@ export interface components {
             name: string;
             /** @description What it is for */
             description?: string;
-            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, abtests:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, abtests:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
             permissions: string[];
             categories?: string[] | null;
             labels?: string[] | null;
@@ -2208,7 +2242,7 @@ export interface components {
             /** @description Keys and members have the role by this name */
             name?: string;
             description?: string | null;
-            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, abtests:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, abtests:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
             permissions?: string[];
             categories?: string[] | null;
             labels?: string[] | null;
@@ -2510,6 +2544,25 @@ export interface components {
                 /** @description The relationships concerned, as far as they exist */
                 relationshipIds: string[];
             }[];
+        };
+        SampleSize: {
+            /** @description Units that every arm needs */
+            perVariant: number;
+            /** @description Units of all arms */
+            total: number;
+            /** @description With so many units */
+            power: number;
+            /** @description Level of each arm against the control: alpha by the number of comparisons */
+            alphaPerComparison: number;
+            /** @description In both units; relative to 0: null */
+            minimumEffect: {
+                relative: number | null;
+                absolute: number;
+            };
+            /** @description N* to set before the start; null with one look */
+            expectedSampleSize: number | null;
+            /** @description With `unitsPerDay`; null without */
+            days: number | null;
         };
     };
     responses: never;
@@ -7935,6 +7988,133 @@ export interface operations {
                         warmed: number;
                         failed: number;
                     };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.analyze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Which analysis
+                     * @enum {string}
+                     */
+                    kind: "frequentist-mean" | "frequentist-proportion" | "frequentist-ratio" | "frequentist-cuped" | "sequential" | "sequential-one-sided" | "bayesian-mean" | "bayesian-proportion" | "bayesian-ratio" | "bayesian-cuped" | "quantile" | "cuped-theta" | "delta-variance" | "expected-loss-normal" | "srm" | "holm-bonferroni" | "benjamini-hochberg" | "adjusted-ci" | "msprt-statsig" | "asymptotic-confidence-sequence-single-mean" | "power" | "mde" | "sample-size-proportion" | "gaussian-best-arm" | "beta-binomial" | "track-and-stop-allocation" | "track-and-stop-stopping";
+                    /** @description Its figures; which ones depends on the kind */
+                    inputs: Record<string, never>;
+                } & (unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown);
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description ab_test.figures_unusable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.sampleSize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The metric as it is today */
+                    metric: {
+                        /**
+                         * @description Which of them it is
+                         * @enum {string}
+                         */
+                        type: "proportion" | "mean";
+                    } & (unknown & unknown);
+                    /** @description The smallest change that matters, negative for a decrease; not 0 */
+                    minimumEffect: number;
+                    /**
+                     * @description Whether that is a part of the metric or in its unit; relative unless told
+                     * @enum {unknown}
+                     */
+                    differenceType?: "relative" | "absolute";
+                    /** @description Level; 0.05 unless told */
+                    alpha?: number;
+                    /** @description Probability to find the effect; 0.8 unless told */
+                    power?: number;
+                    /**
+                     * @description Sides of the test; 2 unless told
+                     * @enum {integer}
+                     */
+                    sides?: 1 | 2;
+                    /** @description Arms, the control included; 2 unless told */
+                    variants?: number;
+                    /** @description Always-valid, as tests are that end by themselves; true unless told */
+                    sequential?: boolean;
+                    /** @description N* of an always-valid test, both arms together; the planned size unless told */
+                    expectedSampleSize?: number;
+                    /** @description Units that the whole test gets in a day */
+                    unitsPerDay?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleSize"];
+                };
+            };
+            /** @description ab_test.figures_unusable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure */

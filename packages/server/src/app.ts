@@ -16,6 +16,7 @@ import { createShedding } from './core/limits/shedding.ts'
 import type { Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
 import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
+import { abTesting } from './domain/ab-testing/index.ts'
 import { type Authenticator, access, createAuthenticator, createLabelGate, ensureDefaultWorkspace } from './domain/access/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
@@ -131,6 +132,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     audit.module,
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
+    abTesting,
     idempotency,
     ...(options.extraModules ?? []),
   ]

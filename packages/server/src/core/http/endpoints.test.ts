@@ -187,6 +187,8 @@ describe('another workspace', () => {
     'labels.protect': ({ status, body }) => status === 200 && body.revision === 1,
     'access.check': ({ status }) => status === 200,
     'access.explain': ({ status }) => status === 200,
+    'abTests.analyze': ({ body }) => body.pValue === 1,
+    'abTests.sampleSize': ({ status }) => status === 200,
     'cache.stats': ({ status }) => status === 200,
     'cache.entries': ({ body }) => body.items.length === 0,
     'cache.invalidate': ({ body }) => body.invalidated === 0,

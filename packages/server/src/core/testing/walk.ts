@@ -110,6 +110,8 @@ const bodies: Bodies = {
   'access.check': () => ({ permission: 'prompts:read' }),
   'access.explain': () => ({ permission: 'prompts:read' }),
   'cache.invalidate': ({ id }) => ({ promptId: id }),
+  'abTests.analyze': () => ({ kind: 'srm', inputs: { users: [50, 50], weights: [1, 1] } }),
+  'abTests.sampleSize': () => ({ metric: { type: 'proportion', rate: 0.8 }, minimumEffect: 0.05 }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),
 }
 
