@@ -25,6 +25,7 @@ import { searchRow } from './rows/13-search.ts'
 import { searchQuality } from './rows/14-search-quality.ts'
 import { auditRow } from './rows/15-audit.ts'
 import { backupRow } from './rows/16-backup.ts'
+import { assignRow } from './rows/22-assign.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -43,6 +44,7 @@ const rows: readonly Row[] = [
   searchQuality,
   auditRow,
   backupRow,
+  assignRow,
 ]
 
 /** When and how this run measures. */

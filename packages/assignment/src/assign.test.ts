@@ -59,8 +59,11 @@ describe('an assignment', () => {
   })
 
   test('no unit changes its variant in 10,000 changes of coverage, and who was in stays in as coverage grows', () => {
-    const some = units(3).concat('用户-1', '😊')
-    const at = (coverage: number) => some.map((unit) => assign(testOf('coverage', coverage, 50, 50), unit))
+    const some = units(20).concat('用户-1', '😊')
+    const at = (coverage: number) => {
+      const t = testOf('coverage', coverage, 50, 50)
+      return some.map((unit) => assign(t, unit))
+    }
     const seen = new Map<string, string>()
     let now = at(0.5)
     for (let change = 0, before = 0.5; change < 10_000; change++) {

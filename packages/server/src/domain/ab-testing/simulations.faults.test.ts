@@ -48,8 +48,9 @@ const allowed = full ? 0.05 : 0.05 + 4 * Math.sqrt((0.05 * 0.95) / rounds)
 test.each([0.5, 0.8, 0.95])(
   `of ${rounds} tests without a difference, each looked at a hundred times, at most one in twenty is decided (rate %d)`,
   (p) => {
-    expect(everYes(bySequence, p)).toBeLessThanOrEqual(allowed)
-    expect(everYes(byLikelihoodRatio, p)).toBeLessThanOrEqual(allowed)
+    const decided = { bySequence: everYes(bySequence, p), byLikelihoodRatio: everYes(byLikelihoodRatio, p) }
+    if (full) console.log(p, decided)
+    expect(Math.max(...Object.values(decided))).toBeLessThanOrEqual(allowed)
   },
 )
 
@@ -59,6 +60,7 @@ test('what must never decide by itself would: a p-value or a chance to win that 
     const { chanceToWin } = posteriorOfEffect(control, treatment, { differenceType: 'absolute' })
     return Math.max(chanceToWin, 1 - chanceToWin) > 0.95
   }, 0.8)
+  if (full) console.log({ pValue, chance })
   expect([pValue > 0.2, chance > 0.4]).toEqual([true, true])
 })
 

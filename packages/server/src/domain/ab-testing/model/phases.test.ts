@@ -7,7 +7,10 @@ const variants = (...weights: number[]) => weights.map((weight, i) => ({ key: 'a
 const at = '2026-11-22T12:00:00.000Z'
 const later = '2026-11-23T12:00:00.000Z'
 const units = Array.from({ length: 20_000 }, (_, i) => `unit-${i}`)
-const seenIn = (phase: Phase) => units.map((unit) => assign({ seed: 's', ...phase }, unit))
+const seenIn = (phase: Phase) => {
+  const running = { seed: 's', ...phase }
+  return units.map((unit) => assign(running, unit))
+}
 
 describe('a phase of a test', () => {
   const first = firstPhase({ coverage: 0.4, variants: variants(50, 50) }, at)

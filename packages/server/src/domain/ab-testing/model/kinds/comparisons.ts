@@ -12,7 +12,11 @@ import { Alpha, Figure, Inverse, type Kind, kind, NotNegative, Sides, Units } fr
 const DifferenceType = Type.Enum(['relative', 'absolute'], {
   description: 'Of what the effect is told: (m_T − m_C)/|m_C|, or m_T − m_C; relative unless told',
 })
-const both = { alpha: Type.Optional(Alpha), differenceType: Type.Optional(DifferenceType) }
+const both = {
+  alpha: Type.Optional(Alpha),
+  differenceType: Type.Optional(DifferenceType),
+  cuped: Type.Optional(Type.Boolean({ description: 'Said by the statistics as well' })),
+}
 
 const TestOptions = Strict(
   {
@@ -26,7 +30,6 @@ const TestOptions = Strict(
     tuningParameter: Type.Optional(
       Type.Number({ exclusiveMinimum: 0, maximum: 1e15, description: 'N*: units at which the sequence is narrowest; 5000 unless told' }),
     ),
-    cuped: Type.Optional(Type.Boolean({ description: 'Said by the statistics as well' })),
   },
   { description: 'How to test' },
 )

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Strict } from '../../../../core/schemas.ts'
+import { Nullable, Strict } from '../../../../core/schemas.ts'
 import { unusable } from '../failures.ts'
 import { msprt } from '../msprt.ts'
 import { adjustedInterval, benjaminiHochberg, holm } from '../multiplicity.ts'
@@ -52,9 +52,11 @@ const singleMean = kind(
     n: Units('Units'),
     variance: NotNegative('Variance per unit'),
     alpha: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 0.5, description: 'Level, at most 0.5; 0.05 unless told' })),
-    rho: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e6, description: 'Where it is narrow; at 100 units unless told' })),
+    rho: Type.Optional(
+      Nullable(Type.Number({ exclusiveMinimum: 0, maximum: 1e6 }), { description: 'Where it is narrow; at 100 units unless told' }),
+    ),
   }),
-  ({ alpha = 0.05, ...rest }) => singleMeanSequence({ alpha, ...rest }),
+  ({ n, variance, alpha = 0.05, rho }) => singleMeanSequence({ n, variance, alpha, ...(typeof rho === 'number' && { rho }) }),
 )
 
 /** Several arms or tests at once, and sequences. */
