@@ -8017,7 +8017,9 @@ export interface operations {
                      */
                     kind: "frequentist-mean" | "frequentist-proportion" | "frequentist-ratio" | "frequentist-cuped" | "sequential" | "sequential-one-sided" | "bayesian-mean" | "bayesian-proportion" | "bayesian-ratio" | "bayesian-cuped" | "quantile" | "cuped-theta" | "delta-variance" | "expected-loss-normal" | "srm" | "holm-bonferroni" | "benjamini-hochberg" | "adjusted-ci" | "msprt-statsig" | "asymptotic-confidence-sequence-single-mean" | "power" | "mde" | "sample-size-proportion" | "gaussian-best-arm" | "beta-binomial" | "track-and-stop-allocation" | "track-and-stop-stopping";
                     /** @description Its figures; which ones depends on the kind */
-                    inputs: Record<string, never>;
+                    inputs: {
+                        [key: string]: unknown;
+                    };
                 } & (unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown);
             };
         };
@@ -8064,13 +8066,15 @@ export interface operations {
             content: {
                 "application/json": {
                     /** @description The metric as it is today */
-                    metric: {
+                    metric: ({
                         /**
                          * @description Which of them it is
                          * @enum {string}
                          */
                         type: "proportion" | "mean";
-                    } & (unknown & unknown);
+                    } & {
+                        [key: string]: unknown;
+                    }) & (unknown & unknown);
                     /** @description The smallest change that matters, negative for a decrease; not 0 */
                     minimumEffect: number;
                     /**

@@ -14,7 +14,7 @@ export const kinds: Readonly<Record<string, Kind>> = { ...comparisons, ...famili
 export const Analysis = Strict(
   {
     kind: Type.String({ enum: Object.keys(kinds), description: 'Which analysis' }),
-    inputs: Type.Unsafe<object>({ type: 'object', description: 'Its figures; which ones depends on the kind' }),
+    inputs: Type.Unsafe<object>({ type: 'object', additionalProperties: true, description: 'Its figures; which ones depends on the kind' }),
   },
   {
     allOf: dependingOn(

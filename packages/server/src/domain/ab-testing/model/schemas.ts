@@ -10,6 +10,7 @@ export const byType = <T>(variants: Readonly<Record<string, TObject>>, descripti
     description,
     required: ['type'],
     properties: { type: { type: 'string', enum: Object.keys(variants), description: 'Which of them it is' } },
+    additionalProperties: true, // each of them refuses what it does not know
     allOf: dependingOn('type', Object.entries(variants)),
   })
 
