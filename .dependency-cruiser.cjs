@@ -14,7 +14,9 @@ const own = (...names) => `${domain}$1${room(...names)}`
 const packages = (...names) => `(^|/)node_modules/(${names.join('|')})/`
 
 /** What a rule of the product may need and still have the same answer for the same input, always. */
-const pureLibraries = packages('typebox', 'mustache', '@types/mustache', 'liquidjs', 'diff', 'canonicalize', 'gpt-tokenizer')
+const pureLibraries = packages('typebox', 'mustache', '@types/mustache', 'liquidjs', 'diff', 'canonicalize', 'gpt-tokenizer', '@stdlib')
+/** The rule by which units fall on the variants of a test: one piece of code for server and SDK. */
+const assignment = '(^|/)packages/assignment/'
 const pureBuiltins = '^(node:)?(crypto|zlib|util|module)$'
 
 /** Parts of core with a life, of which a model may only name the type. */
@@ -34,6 +36,7 @@ module.exports = {
           String.raw`${server}core/(errors|events|schemas|sent-back|json|problem|ids|access)\.ts$`,
           ports, // see the next rule
           pureLibraries,
+          assignment,
           pureBuiltins,
         ],
       },
@@ -113,9 +116,15 @@ module.exports = {
     ),
     rule(
       'sdk-stands-alone',
-      'The SDK imports nothing of ours.',
+      'The SDK imports nothing of ours but the assignment.',
       { path: '^packages/sdk/', pathNot: test },
-      { path: '^packages/', pathNot: '^packages/sdk/' },
+      { path: '^packages/', pathNot: ['^packages/sdk/', assignment] },
+    ),
+    rule(
+      'assignment-stands-alone',
+      'The assignment is a pure function that runs anywhere: it imports nothing at all.',
+      { path: '^packages/assignment/', pathNot: test },
+      { pathNot: '^packages/assignment/' },
     ),
     rule(
       'clients-use-the-sdk',

@@ -17,7 +17,7 @@ export default defineConfig({
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url)) },
     coverage: {
       provider: 'v8',
-      include: ['packages/server/src/**/*.ts', 'packages/sdk/src/**/*.ts'],
+      include: ['packages/server/src/**/*.ts', 'packages/sdk/src/**/*.ts', 'packages/assignment/src/**/*.ts'],
       // Entry points run as processes of their own, which coverage cannot see; their tests are of those processes.
       exclude: ['**/*.test.ts', '**/testing/**', '**/*.gen.ts', 'packages/server/src/{main,worker,admin,service}.ts'],
       reporter: ['text-summary', 'json-summary'],

@@ -30,6 +30,7 @@ import { bulk } from './rows/18-bulk.ts'
 import { deliveriesRow } from './rows/19-deliveries.ts'
 import { feedLag } from './rows/20-feed-lag.ts'
 import { webhookCost } from './rows/21-webhook-cost.ts'
+import { assignRow } from './rows/22-assign.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -53,6 +54,7 @@ const rows: readonly Row[] = [
   deliveriesRow,
   feedLag,
   webhookCost,
+  assignRow,
 ]
 
 /** When and how this run measures. */

@@ -68,6 +68,10 @@ const violations: Readonly<Record<string, readonly [file: string, imports: strin
     ['packages/server/src/config-of-app.ts', './service.ts'],
   ],
   'sdk-stands-alone': [['packages/sdk/src/planted.ts', '../../server/src/core/ids.ts']],
+  'assignment-stands-alone': [
+    ['packages/assignment/src/planted.ts', '../../server/src/core/ids.ts'],
+    ['packages/assignment/src/planted-builtin.ts', 'node:crypto'],
+  ],
   'clients-use-the-sdk': [
     ['packages/cli/src/planted.ts', '../../server/src/core/ids.ts'],
     ['packages/web/src/planted.ts', '../../server/src/core/ids.ts'],
@@ -92,6 +96,8 @@ const innocent: readonly [file: string, imports: string, kind?: 'type'][] = [
   [`${domain}/planted/model/typebox.ts`, 'typebox'],
   [`${domain}/planted/model/hash.ts`, 'node:crypto'],
   [`${domain}/planted/model/diff.ts`, 'diff'],
+  [`${domain}/planted/model/assigned.ts`, '../../../../../assignment/src/index.ts'],
+  ['packages/sdk/src/planted-assignment.ts', '../../assignment/src/index.ts'],
   [`${domain}/planted/store/sql.ts`, 'kysely'],
   [`${domain}/planted/commands/neighbour.ts`, '../../prompts/index.ts'],
   [`${core}/planted-ring.ts`, './planted-ring-back.ts'], // a circle is told once, of its other half

@@ -19,6 +19,7 @@ import { createShedding } from './core/limits/shedding.ts'
 import { eventTypesOf, type Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
 import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
+import { abTesting } from './domain/ab-testing/index.ts'
 import {
   type Authenticator,
   access,
@@ -180,6 +181,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     notifying.module,
+    abTesting,
     idempotency,
     ...(options.extraModules ?? []),
   ]

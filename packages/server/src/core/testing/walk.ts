@@ -207,6 +207,8 @@ const bodies: Bodies = {
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'notifications.trigger': () => ({ type: 'custom.walked', subject: 'Walked' }),
   'notifications.cleanup': () => ({ what: ['events'] }),
+  'abTests.analyze': () => ({ kind: 'srm', inputs: { users: [50, 50], weights: [1, 1] } }),
+  'abTests.sampleSize': () => ({ metric: { type: 'proportion', rate: 0.8 }, minimumEffect: 0.05 }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),
 }
 

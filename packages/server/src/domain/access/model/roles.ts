@@ -8,6 +8,7 @@ const reading = [
   'cache:read',
   'labels:read',
   'notifications:read',
+  'abtests:read',
 ] as const
 const writing = [
   'prompts:write',
@@ -17,6 +18,7 @@ const writing = [
   'documents:write',
   'cache:write',
   'notifications:write',
+  'abtests:write',
 ] as const
 const reviewing = ['reviews:approve'] as const
 const publishing = ['labels:write_protected', 'prompts:force'] as const
