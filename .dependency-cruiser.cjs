@@ -14,7 +14,17 @@ const own = (...names) => `${domain}$1${room(...names)}`
 const packages = (...names) => `(^|/)node_modules/(${names.join('|')})/`
 
 /** What a rule of the product may need and still have the same answer for the same input, always. */
-const pureLibraries = packages('typebox', 'mustache', '@types/mustache', 'liquidjs', 'diff', 'canonicalize', 'gpt-tokenizer')
+const pureLibraries = packages(
+  'typebox',
+  'mustache',
+  '@types/mustache',
+  'liquidjs',
+  'diff',
+  'canonicalize',
+  'gpt-tokenizer',
+  '@datadog/sketches-js',
+  '@pydantic/genai-prices',
+)
 const pureBuiltins = '^(node:)?(crypto|zlib|util|module)$'
 
 /** Parts of core with a life, of which a model may only name the type. */

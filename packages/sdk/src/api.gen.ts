@@ -973,6 +973,145 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who and what used how much, by prompt, model, service, user, hour of the day and more */
+        get: operations["analytics.usage"];
+        put?: never;
+        /** Tell of one use of a prompt, or of up to 1,000; answered when they are stored for good */
+        post: operations["analytics.recordUsage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/satisfaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell what somebody thought of an answer: one rating, or up to 1,000 */
+        post: operations["analytics.recordSatisfaction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was measured over a time: success, latency, tokens, cost, satisfaction, by time and by group */
+        get: operations["analytics.dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last days beside as many before them, the prompts used most, and what the use is made of */
+        get: operations["analytics.summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/performance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prompts, or other groups, with percentiles and their change against as long a time before */
+        get: operations["analytics.performance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/prompts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One prompt: what was measured of it by time and by version */
+        get: operations["analytics.prompt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The prices that the workspace has set, and the models whose price is not known */
+        get: operations["analytics.prices"];
+        /** Set the workspace’s own prices, in the place of those before; what is stored keeps its cost */
+        put: operations["analytics.setPrices"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How measurements are kept */
+        get: operations["analytics.settings"];
+        /** Change how measurements are kept */
+        put: operations["analytics.changeSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prompts/{id}/relationships": {
         parameters: {
             query?: never;
@@ -2199,7 +2338,7 @@ export interface components {
             name: string;
             /** @description What it is for */
             description?: string;
-            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, analytics:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, analytics:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write, analytics:manage */
             permissions: string[];
             categories?: string[] | null;
             labels?: string[] | null;
@@ -2208,7 +2347,7 @@ export interface components {
             /** @description Keys and members have the role by this name */
             name?: string;
             description?: string | null;
-            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, analytics:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, analytics:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write, analytics:manage */
             permissions?: string[];
             categories?: string[] | null;
             labels?: string[] | null;
@@ -2370,6 +2509,163 @@ export interface components {
             /** @description Of the entry; null when no single one is meant */
             sequence: number | null;
             detail: string;
+        };
+        /** @description One event, or { items }. Unknown fields go to metadata */
+        UsageEvents: {
+            /** @description Made by the caller: the same one twice within 30 days counts once, whatever its time */
+            eventId?: unknown;
+            /** @description UUIDv7 */
+            promptId?: unknown;
+            /** @description With `name`, in the place of `promptId` */
+            category?: unknown;
+            /** @description With `category`, in the place of `promptId` */
+            name?: unknown;
+            /** @description The version that was used; without it the use counts for the prompt alone */
+            version?: unknown;
+            /** @description The label that it was served by */
+            label?: unknown;
+            /** @description Whose model it was, such as openai */
+            provider?: unknown;
+            /** @description The model that answered */
+            model?: unknown;
+            /** @description All tokens that went in, cached ones too */
+            inputTokens?: unknown;
+            /** @description All tokens that came out */
+            outputTokens?: unknown;
+            /** @description Of the input those that were read from the provider’s cache */
+            cachedTokens?: unknown;
+            /** @description From the call to its end, milliseconds, at most a day */
+            latencyMs?: unknown;
+            /** @description Milliseconds, at most 35 minutes */
+            timeToFirstTokenMs?: unknown;
+            /** @description Whether it gave what was wanted */
+            success?: unknown;
+            /** @description What went wrong, such as timeout */
+            errorType?: unknown;
+            /** @description What it cost; counted by the price table without it */
+            costUsd?: unknown;
+            /** @description Who caused it; kept as a keyed hash unless the workspace asks for plain */
+            userId?: unknown;
+            /** @description The conversation it belongs to */
+            sessionId?: unknown;
+            /** @description The trace it belongs to */
+            traceId?: unknown;
+            /** @description The application that called */
+            service?: unknown;
+            /** @description What for, such as chat */
+            operation?: unknown;
+            /** @description The A/B test that it was part of */
+            experiment?: unknown;
+            /** @description When it happened; now without it. At most 5 minutes ahead and no older than what the workspace keeps */
+            occurredAt?: unknown;
+            /** @description Anything else, up to 4 kB; fields that are not known here come to it too */
+            metadata?: unknown;
+            /** @description Many events, each with the fields that stand here; each is taken or refused by itself */
+            items?: unknown[];
+        };
+        /** @description One event, or { items }. Unknown fields go to metadata */
+        SatisfactionEvents: {
+            /** @description Made by the caller: the same one twice within 30 days counts once, whatever its time */
+            eventId?: unknown;
+            /** @description UUIDv7 */
+            promptId?: unknown;
+            /** @description The version that was used; without it the use counts for the prompt alone */
+            version?: unknown;
+            /** @description 1 (worst) to 5; either this or `score` */
+            rating?: unknown;
+            /** @description 0 (worst) to 1; kept to four digits */
+            score?: unknown;
+            /** @description In words */
+            comment?: unknown;
+            /** @description Who said so; kept as a keyed hash unless the workspace asks for plain */
+            userId?: unknown;
+            /** @description The conversation it belongs to */
+            sessionId?: unknown;
+            /** @description The trace it belongs to */
+            traceId?: unknown;
+            /** @description When it happened; now without it. At most 5 minutes ahead and no older than what the workspace keeps */
+            occurredAt?: unknown;
+            /** @description Anything else, up to 4 kB */
+            metadata?: unknown;
+            /** @description Many events, each with the fields that stand here; each is taken or refused by itself */
+            items?: unknown[];
+        };
+        UsageReport: {
+            /** @description Uses */
+            requests: number;
+            /** @description Uses that failed */
+            errors: number;
+            /** @description 0 to 1 */
+            successRate: number | null;
+            /** @description All input */
+            inputTokens: number;
+            /** @description All output */
+            outputTokens: number;
+            /** @description Of the input, from the provider’s cache */
+            cachedTokens: number;
+            /** @description Of the uses whose cost is known */
+            costUsd: number;
+            /** @description Uses whose cost is not known */
+            unpricedRequests: number;
+            latencyMs: {
+                /** @description Mean milliseconds */
+                mean: number | null;
+                /** @description Median, within 1 % */
+                p50: number | null;
+                /** @description 95 %, within 1 % */
+                p95: number | null;
+                /** @description 99 %, within 1 % */
+                p99: number | null;
+            };
+            /** @description Mean, of the uses that told it */
+            timeToFirstTokenMs: number | null;
+            tokens: {
+                /** @description Mean tokens of a use */
+                mean: number | null;
+                /** @description Median, within 1 % */
+                p50: number | null;
+                /** @description 95 %, within 1 % */
+                p95: number | null;
+                /** @description 99 %, within 1 % */
+                p99: number | null;
+            };
+            costPerRequestUsd: {
+                /** @description Mean US dollars of a use */
+                mean: number | null;
+                /** @description Median, within 1 % */
+                p50: number | null;
+                /** @description 95 %, within 1 % */
+                p95: number | null;
+                /** @description 99 %, within 1 % */
+                p99: number | null;
+            };
+            /** @description Mean of the ratings, 0 to 1 */
+            satisfaction: number | null;
+            /** @description Ratings */
+            ratings: number;
+            /** @description Different users, about (standard error 2.3 %) */
+            users: number;
+        };
+        PriceOverride: {
+            /** @description As events name it; of any provider without it */
+            provider?: string;
+            /** @description As events name it */
+            model: string;
+            /** @description Input, US dollars for a million tokens */
+            inputUsdPerMTok: number;
+            /** @description Output, US dollars for a million tokens */
+            outputUsdPerMTok: number;
+            /** @description Input read from the cache; as other input without it, US dollars for a million tokens */
+            cachedInputUsdPerMTok?: number;
+        };
+        AnalyticsSettings: {
+            /** @description Days that single events are kept; sums are kept for good */
+            retentionDays: number;
+            /**
+             * @description How `userId` is kept from now on: as a keyed hash that nobody can read, or besides as it was sent
+             * @enum {unknown}
+             */
+            userIds: "hashed" | "plain";
         };
         Relationship: {
             /** @description UUIDv7 */
@@ -7254,6 +7550,942 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.usage": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole intervals; 7 days before `to` without it */
+                from?: string;
+                /** @description Before this time; now without it */
+                to?: string;
+                /** @description UTC; hours up to 3 days, days up to 92, else months unless told; at most 1,000 */
+                interval?: "hour" | "day" | "month";
+                /** @description What to tell apart, prompt without it; `user` by keyed hash, `hour` of the day (UTC) */
+                groupBy?: "prompt" | "version" | "label" | "provider" | "model" | "service" | "variant" | "operation" | "user" | "hour";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Uses of this version */
+                version?: number;
+                /** @description Uses that were served by this label */
+                label?: string;
+                /** @description Uses of this provider’s models */
+                provider?: string;
+                /** @description Uses of this model */
+                model?: string;
+                /** @description Uses by this application */
+                service?: string;
+                /** @description Uses of this variant of a test: test/variant */
+                variant?: string;
+                /** @description Uses for this, such as chat */
+                operation?: string;
+                /** @description How many items, 1 to 200; 50 without it */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        items: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean, milliseconds */
+                            meanLatencyMs: number | null;
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                        }[];
+                        /** @description How many there are in all */
+                        groupCount: number;
+                    };
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.recordUsage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UsageEvents"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Events that are stored now */
+                        accepted: number;
+                        /** @description Events whose eventId was taken before */
+                        duplicates: number;
+                        /** @description Events that were not taken */
+                        errors?: {
+                            index: number;
+                            problem: components["schemas"]["Problem"];
+                        }[];
+                        /** @description What was taken otherwise than it was perhaps meant */
+                        warnings?: {
+                            /** @description field.unknown or model.unknown */
+                            code: string;
+                            /** @description What was met and what was done with it */
+                            detail: string;
+                            /** @description How many events this is about */
+                            count: number;
+                            /** @description The first 10 of them */
+                            indexes: number[];
+                        }[];
+                    };
+                };
+            };
+            /** @description measurement.prompt_unknown, measurement.version_unknown, measurement.label_unknown, measurement.time_out_of_range, measurement.unstorable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.recordSatisfaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SatisfactionEvents"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Events that are stored now */
+                        accepted: number;
+                        /** @description Events whose eventId was taken before */
+                        duplicates: number;
+                        /** @description Events that were not taken */
+                        errors?: {
+                            index: number;
+                            problem: components["schemas"]["Problem"];
+                        }[];
+                        /** @description What was taken otherwise than it was perhaps meant */
+                        warnings?: {
+                            /** @description field.unknown or model.unknown */
+                            code: string;
+                            /** @description What was met and what was done with it */
+                            detail: string;
+                            /** @description How many events this is about */
+                            count: number;
+                            /** @description The first 10 of them */
+                            indexes: number[];
+                        }[];
+                    };
+                };
+            };
+            /** @description measurement.prompt_unknown, measurement.version_unknown, measurement.label_unknown, measurement.time_out_of_range, measurement.unstorable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.dashboard": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole intervals; 7 days before `to` without it */
+                from?: string;
+                /** @description Before this time; now without it */
+                to?: string;
+                /** @description UTC; hours up to 3 days, days up to 92, else months unless told; at most 1,000 */
+                interval?: "hour" | "day" | "month";
+                /** @description What to tell apart */
+                groupBy?: "prompt" | "version" | "label" | "provider" | "model" | "service" | "variant" | "operation";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Uses of this version */
+                version?: number;
+                /** @description Uses that were served by this label */
+                label?: string;
+                /** @description Uses of this provider’s models */
+                provider?: string;
+                /** @description Uses of this model */
+                model?: string;
+                /** @description Uses by this application */
+                service?: string;
+                /** @description Uses of this variant of a test: test/variant */
+                variant?: string;
+                /** @description Uses for this, such as chat */
+                operation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        interval: string;
+                        totals: components["schemas"]["UsageReport"];
+                        /** @description In order; times in which nothing was measured are left out */
+                        points: {
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            at: string;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the input, from the provider’s cache */
+                            cachedTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            latencyMs: {
+                                /** @description Mean milliseconds */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            /** @description Mean, of the uses that told it */
+                            timeToFirstTokenMs: number | null;
+                            tokens: {
+                                /** @description Mean tokens of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            costPerRequestUsd: {
+                                /** @description Mean US dollars of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                            /** @description Different users, about (standard error 2.3 %) */
+                            users: number;
+                        }[];
+                        /** @description With `groupBy`: the 50 with the most uses */
+                        groups?: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            totals: components["schemas"]["UsageReport"];
+                            /** @description In order; times in which nothing was measured are left out */
+                            points: {
+                                /** @description RFC 3339, UTC, with milliseconds */
+                                at: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Uses that failed */
+                                errors: number;
+                                /** @description 0 to 1 */
+                                successRate: number | null;
+                                /** @description All input */
+                                inputTokens: number;
+                                /** @description All output */
+                                outputTokens: number;
+                                /** @description Of the input, from the provider’s cache */
+                                cachedTokens: number;
+                                /** @description Of the uses whose cost is known */
+                                costUsd: number;
+                                /** @description Uses whose cost is not known */
+                                unpricedRequests: number;
+                                latencyMs: {
+                                    /** @description Mean milliseconds */
+                                    mean: number | null;
+                                    /** @description Median, within 1 % */
+                                    p50: number | null;
+                                    /** @description 95 %, within 1 % */
+                                    p95: number | null;
+                                    /** @description 99 %, within 1 % */
+                                    p99: number | null;
+                                };
+                                /** @description Mean, of the uses that told it */
+                                timeToFirstTokenMs: number | null;
+                                tokens: {
+                                    /** @description Mean tokens of a use */
+                                    mean: number | null;
+                                    /** @description Median, within 1 % */
+                                    p50: number | null;
+                                    /** @description 95 %, within 1 % */
+                                    p95: number | null;
+                                    /** @description 99 %, within 1 % */
+                                    p99: number | null;
+                                };
+                                costPerRequestUsd: {
+                                    /** @description Mean US dollars of a use */
+                                    mean: number | null;
+                                    /** @description Median, within 1 % */
+                                    p50: number | null;
+                                    /** @description 95 %, within 1 % */
+                                    p95: number | null;
+                                    /** @description 99 %, within 1 % */
+                                    p99: number | null;
+                                };
+                                /** @description Mean of the ratings, 0 to 1 */
+                                satisfaction: number | null;
+                                /** @description Ratings */
+                                ratings: number;
+                                /** @description Different users, about (standard error 2.3 %) */
+                                users: number;
+                            }[];
+                        }[];
+                        /** @description How many there are in all */
+                        groupCount?: number;
+                    };
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.summary": {
+        parameters: {
+            query?: {
+                /** @description How many, today included; 30 without it */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        days: number;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        totals: components["schemas"]["UsageReport"];
+                        previous: components["schemas"]["UsageReport"];
+                        /** @description Day by day */
+                        activity: {
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            at: string;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean, milliseconds */
+                            meanLatencyMs: number | null;
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                        }[];
+                        topPrompts: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean, milliseconds */
+                            meanLatencyMs: number | null;
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                        }[];
+                        distributions: {
+                            /** @description The 20 with the most uses */
+                            category: {
+                                /** @description Which one */
+                                key: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Their cost */
+                                costUsd: number;
+                            }[];
+                            /** @description The 20 with the most uses */
+                            tag: {
+                                /** @description Which one */
+                                key: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Their cost */
+                                costUsd: number;
+                            }[];
+                            /** @description The 20 with the most uses */
+                            status: {
+                                /** @description Which one */
+                                key: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Their cost */
+                                costUsd: number;
+                            }[];
+                            /** @description The 20 with the most uses */
+                            model: {
+                                /** @description Which one */
+                                key: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Their cost */
+                                costUsd: number;
+                            }[];
+                        };
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.performance": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole intervals; 7 days before `to` without it */
+                from?: string;
+                /** @description Before this time; now without it */
+                to?: string;
+                /** @description What to tell apart */
+                groupBy?: "prompt" | "version" | "label" | "provider" | "model" | "service" | "variant" | "operation";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Uses of this version */
+                version?: number;
+                /** @description Uses that were served by this label */
+                label?: string;
+                /** @description Uses of this provider’s models */
+                provider?: string;
+                /** @description Uses of this model */
+                model?: string;
+                /** @description Uses by this application */
+                service?: string;
+                /** @description Uses of this variant of a test: test/variant */
+                variant?: string;
+                /** @description Uses for this, such as chat */
+                operation?: string;
+                /** @description How many items, 1 to 200; 50 without it */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        items: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            totals: components["schemas"]["UsageReport"];
+                            previous: components["schemas"]["UsageReport"];
+                            trend: {
+                                /** @description Relative change of uses: 0.1 is 10 % more */
+                                requests: number | null;
+                                /** @description Relative change of the success rate: 0.1 is 10 % more */
+                                successRate: number | null;
+                                /** @description Relative change of the 95th percentile of latency: 0.1 is 10 % more */
+                                latencyP95: number | null;
+                                /** @description Relative change of the mean cost of a use: 0.1 is 10 % more */
+                                costPerRequest: number | null;
+                                /** @description Relative change of the mean rating: 0.1 is 10 % more */
+                                satisfaction: number | null;
+                            };
+                        }[];
+                        /** @description How many there are in all */
+                        groupCount: number;
+                    };
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.prompt": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole intervals; 7 days before `to` without it */
+                from?: string;
+                /** @description Before this time; now without it */
+                to?: string;
+                /** @description UTC; hours up to 3 days, days up to 92, else months unless told; at most 1,000 */
+                interval?: "hour" | "day" | "month";
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description UUIDv7 */
+                        promptId: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        interval: string;
+                        totals: components["schemas"]["UsageReport"];
+                        /** @description In order; times in which nothing was measured are left out */
+                        points: {
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            at: string;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the input, from the provider’s cache */
+                            cachedTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            latencyMs: {
+                                /** @description Mean milliseconds */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            /** @description Mean, of the uses that told it */
+                            timeToFirstTokenMs: number | null;
+                            tokens: {
+                                /** @description Mean tokens of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            costPerRequestUsd: {
+                                /** @description Mean US dollars of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                            /** @description Different users, about (standard error 2.3 %) */
+                            users: number;
+                        }[];
+                        versions: {
+                            /** @description null: it was not said */
+                            version: number | null;
+                            totals: components["schemas"]["UsageReport"];
+                        }[];
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Prices that the workspace has set: they go before the table’s */
+                        items: components["schemas"]["PriceOverride"][];
+                        /** @description Models of the last 30 days of whose uses some have no cost, the most uses first, at most 200 */
+                        unknownModels: {
+                            /** @description As events name it */
+                            provider: string;
+                            /** @description As events name it */
+                            model: string;
+                            /** @description Uses without a cost */
+                            requests: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.setPrices": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description All of them, at most 1,000; a later one of the same model counts */
+                    items: components["schemas"]["PriceOverride"][];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Prices that the workspace has set: they go before the table’s */
+                        items: components["schemas"]["PriceOverride"][];
+                        /** @description Models of the last 30 days of whose uses some have no cost, the most uses first, at most 200 */
+                        unknownModels: {
+                            /** @description As events name it */
+                            provider: string;
+                            /** @description As events name it */
+                            model: string;
+                            /** @description Uses without a cost */
+                            requests: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsSettings"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.changeSettings": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Days that single events are kept; sums are kept for good */
+                    retentionDays?: number;
+                    /**
+                     * @description How `userId` is kept from now on: as a keyed hash that nobody can read, or besides as it was sent
+                     * @enum {unknown}
+                     */
+                    userIds?: "hashed" | "plain";
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsSettings"];
                 };
             };
             /** @description Any other failure */

@@ -17,6 +17,7 @@ import type { Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
 import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
 import { type Authenticator, access, createAuthenticator, createLabelGate, ensureDefaultWorkspace } from './domain/access/index.ts'
+import { type Analytics, createAnalytics } from './domain/analytics/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { caching } from './domain/caching/index.ts'
 import { documents, sharedDocuments } from './domain/documents/index.ts'
@@ -54,6 +55,7 @@ export type App = Readonly<{
   authenticator: Authenticator
   database: Database
   audit: Audit
+  analytics: Analytics
   /** Follow the feed, and work on jobs; `http.listen` is the caller's. */
   start(): Promise<void>
   /** Answer what is in flight, take nothing new, and let go of everything. @param graceMs how long callers get to close their connections */
@@ -121,6 +123,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     now: clock,
     log: note,
   })
+  const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
+  const analytics = createAnalytics({ system: acrossWorkspaces, feed, clock, secret: derived('analytics'), log: note })
   const modules: Module[] = [
     prompts(store, { gate: createLabelGate(feed), lint }),
     searching.module,
@@ -129,12 +133,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     access({ categoryOf, labelsInUse }),
     login.module,
     audit.module,
+    analytics.module,
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     idempotency,
     ...(options.extraModules ?? []),
   ]
-  const derived = (purpose: string) => createHmac('sha256', options.encryptionKey).update(purpose).digest()
   const cursors = cursorCodec(derived('cursor'))
   const runtime = createRuntime({ database, feed, queue, cursors, clock, modules: () => modules, tracing, audit: isAudited })
   feed.onSignal(() => queue.wake())
@@ -167,6 +171,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     authenticator,
     database,
     audit,
+    analytics,
     async start() {
       await acrossWorkspaces((db) => ensureDefaultWorkspace(db, clock()), 'write')
       await feed.start()
@@ -177,6 +182,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         runtime,
       )
       searching.following.start()
+      analytics.start()
     },
     async stop(graceMs = 0) {
       closing = true
@@ -186,6 +192,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       await limiting.stop()
       await keyUse.stop()
       await Promise.all([queue.stop(), searching.following.stop(), encoder?.close(), outside.close()])
+      await analytics.stop()
       await audit.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])

@@ -8,6 +8,7 @@ const reading = [
   'cache:read',
   'labels:read',
   'notifications:read',
+  'analytics:read',
 ] as const
 const writing = [
   'prompts:write',
@@ -17,6 +18,7 @@ const writing = [
   'documents:write',
   'cache:write',
   'notifications:write',
+  'analytics:write',
 ] as const
 const reviewing = ['reviews:approve'] as const
 const publishing = ['labels:write_protected', 'prompts:force'] as const
@@ -42,6 +44,7 @@ const administering = [
   'policies:write',
   'policies:break_glass',
   'automations:write',
+  'analytics:manage',
 ] as const
 
 /** Every permission there is: what a role or a key's scopes may name, and what endpoints ask for. */
@@ -54,7 +57,7 @@ export const builtInRoles: Readonly<Record<string, readonly string[]>> = {
   publisher: [...reading, ...writing, ...reviewing, ...publishing],
   editor: [...reading, ...writing],
   reviewer: [...reading, 'lifecycle:write', ...reviewing],
-  runner: ['prompts:read'],
+  runner: ['prompts:read', 'analytics:write'],
   viewer: [...reading],
   auditor: [...reading, ...looking],
 }
