@@ -25,6 +25,8 @@ import { searchRow } from './rows/13-search.ts'
 import { searchQuality } from './rows/14-search-quality.ts'
 import { auditRow } from './rows/15-audit.ts'
 import { backupRow } from './rows/16-backup.ts'
+import { ingestRow } from './rows/24-ingest.ts'
+import { analyticsReadsRow } from './rows/25-analytics-reads.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -43,6 +45,8 @@ const rows: readonly Row[] = [
   searchQuality,
   auditRow,
   backupRow,
+  ingestRow,
+  analyticsReadsRow,
 ]
 
 /** When and how this run measures. */

@@ -11,20 +11,20 @@ export type Collector<T> = Readonly<{
   stop(): Promise<void>
 }>
 
-type Waiting<T> = Readonly<{ items: readonly T[]; bytes: number; done(outcomes: Outcome[]): void; failed(error: unknown): void }>
+type Waiting<T> = Readonly<{ items: readonly T[]; done(outcomes: Outcome[]): void; failed(error: unknown): void }>
 
 /**
  * Group commit: what comes while a write is under way is written together by the next one, and nobody waits for company.
  * @param write stores all or nothing of some items; throws AppError when it cannot just now, anything else when one of them cannot be stored
- * @param limits items of a write, and what may wait before callers are told to come again
+ * @param limits items of a write, writes at a time and how many items make a further one worth it, and what may wait before callers are told to come again
  */
 export function createCollector<T>(
   write: (items: readonly T[]) => Promise<Outcome[]>,
-  limits: Readonly<{ together: number; waiting: number; bytes: number }>,
+  limits: Readonly<{ together: number; writes: number; worthAnother: number; waiting: number; bytes: number }>,
 ): Collector<T> {
   const waiting: Waiting<T>[] = []
   const held = { items: 0, bytes: 0 }
-  let running: Promise<void> | undefined
+  const running = new Set<Promise<void>>()
 
   const next = (): Waiting<T>[] => {
     let together = 0
@@ -38,15 +38,14 @@ export function createCollector<T>(
   }
   const flush = async () => {
     await new Promise(setImmediate) // what this turn of the loop still brings
-    while (waiting.length > 0) {
-      const group = next()
-      await settle(group, write)
-      for (const { items, bytes } of group) {
-        held.items -= items.length
-        held.bytes -= bytes
-      }
-    }
-    running = undefined
+    while (waiting.length > 0) await settle(next(), write)
+  }
+  /** One write at a time gathers the most; a second one only where so much waits that it is worth a write of its own. */
+  const start = () => {
+    const queued = waiting.reduce((sum, { items }) => sum + items.length, 0)
+    if (running.size > 0 && (running.size >= limits.writes || queued < limits.worthAnother)) return
+    const flushing = flush().finally(() => running.delete(flushing))
+    running.add(flushing)
   }
 
   return {
@@ -56,12 +55,26 @@ export function createCollector<T>(
       held.items += items.length
       held.bytes += bytes
       return new Promise((done, failed) => {
-        waiting.push({ items, bytes, done, failed })
-        running ??= flush()
+        const release = () => {
+          held.items -= items.length
+          held.bytes -= bytes
+        }
+        waiting.push({
+          items,
+          done: (outcomes) => {
+            release()
+            done(outcomes)
+          },
+          failed: (error) => {
+            release()
+            failed(error)
+          },
+        })
+        start()
       })
     },
     async stop() {
-      await running
+      await Promise.all(running)
     },
   }
 }

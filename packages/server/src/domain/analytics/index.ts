@@ -56,7 +56,7 @@ export function createAnalytics({ system, feed, clock, secret, log }: AnalyticsP
         ...recording({ usage: recordUsage(parts), satisfaction: recordSatisfaction(parts) }),
         ...reports,
         ...settings,
-        ...singleEvents(erasePerson(wishes.userKey)),
+        ...singleEvents(erasePerson(wishes.hashUser)),
       ],
       jobs: [purgeMeasurements],
       events: analyticsEvents,

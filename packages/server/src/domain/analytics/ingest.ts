@@ -7,7 +7,7 @@ import { createSeriesBook } from './store/series.ts'
 export type Submitted = Readonly<{ workspaceId: string; measurement: Measurement }>
 
 /** Events in one transaction; events and bytes that may wait for the next. */
-const limits = { together: 5_000, waiting: 20_000, bytes: 32 * 1024 * 1024 }
+const limits = { together: 5_000, writes: 2, worthAnother: 500, waiting: 20_000, bytes: 32 * 1024 * 1024 }
 /** What an event takes in memory beside its texts, about. */
 const eventBytes = 600
 

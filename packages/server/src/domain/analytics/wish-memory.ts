@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Ctx } from '../../core/context.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { keepByFeed } from '../../core/feed/keeping.ts'
-import type { Terms } from './model/preparing.ts'
+import { type Terms, userHashOf } from './model/preparing.ts'
 import { pricingWith } from './model/prices.ts'
 import { pricesChanged, settingsChanged, type Wishes } from './model/settings.ts'
 import { findWishes } from './store/settings.ts'
@@ -11,8 +11,8 @@ import { findWishes } from './store/settings.ts'
 export type WishMemory = Readonly<{
   /** How the caller's workspace wants its events. */
   terms(ctx: Ctx): Promise<Terms>
-  /** The key under which a workspace's users are hashed. */
-  userKey(workspaceId: string): Uint8Array
+  /** The keyed hash of a user of a workspace. */
+  hashUser(workspaceId: string, userId: string): string
 }>
 
 type Known = Pick<Terms, 'retentionDays' | 'plainUsers' | 'price'>
@@ -31,13 +31,21 @@ export function createWishMemory(feed: Feed, secret: Uint8Array): WishMemory {
     keys.set(workspaceId, key)
     return key
   }
+  // Who is measured is mostly somebody who was measured before, and an HMAC is the dearest part of an event.
+  const hashes = new LRUCache<string, string>({ max: 50_000 })
+  const hashUser = (workspaceId: string, userId: string): string => {
+    const name = `${workspaceId} ${userId}`
+    const hash = hashes.get(name) ?? userHashOf(userKey(workspaceId), userId)
+    hashes.set(name, hash)
+    return hash
+  }
   const compiled = ({ retentionDays, userIds, prices }: Wishes): Known => ({
     retentionDays,
     plainUsers: userIds === 'plain',
     price: pricingWith(prices),
   })
   return {
-    userKey,
+    hashUser,
     async terms(ctx) {
       const { workspaceId } = ctx
       await keeping.refresh()
@@ -47,7 +55,7 @@ export function createWishMemory(feed: Feed, secret: Uint8Array): WishMemory {
           async () => compiled(await ctx.readAll(findWishes)),
           (answer) => known.set(workspaceId, answer),
         ))
-      return { ...own, workspaceId, userKey: userKey(workspaceId), now: Date.parse(ctx.now()) }
+      return { ...own, workspaceId, hashUser: (userId: string) => hashUser(workspaceId, userId), now: Date.parse(ctx.now()) }
     },
   }
 }

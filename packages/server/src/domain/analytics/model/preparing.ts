@@ -15,7 +15,7 @@ export type Terms = Readonly<{
   retentionDays: number
   plainUsers: boolean
   price: Pricing
-  userKey: Uint8Array
+  hashUser: (userId: string) => string
   now: number
 }>
 
@@ -83,16 +83,29 @@ export const userHashOf = (key: Uint8Array, userId: string): string => createHma
 
 const mostMetadata = 4_096
 
+/** What is kept and not counted, by short names: they are stored with every event. */
+type Rest = { s?: string; t?: string; e?: string; u?: string; c?: string; x?: object; m?: object }
+
 /** JSON of the fields that are there; null without any. @throws RequestInvalid (400) */
-function restOf(fields: Readonly<Record<string, unknown>>, metadata: object | undefined, unknown: object | undefined): string | null {
-  const all = { ...unknown, ...metadata }
-  const kept = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-  if (Object.keys(all).length > 0) {
+function restOf(
+  facts: { [name in keyof Rest]: Rest[name] | undefined },
+  metadata: object | undefined,
+  unknown: object | undefined,
+): string | null {
+  let kept: Rest | undefined
+  for (const name in facts) {
+    const value = facts[name as keyof Rest]
+    if (value === undefined) continue
+    kept ??= {}
+    kept[name as keyof Rest] = value as never
+  }
+  if (metadata !== undefined || unknown !== undefined) {
+    const all = { ...unknown, ...metadata }
     if (Buffer.byteLength(JSON.stringify(all)) > mostMetadata)
       throw wrong('/metadata', 'too_long', `Metadata and unknown fields may have ${mostMetadata} bytes as JSON.`)
-    kept.m = all
+    kept = { ...kept, m: all }
   }
-  return Object.keys(kept).length > 0 ? JSON.stringify(kept) : null
+  return kept === undefined ? null : JSON.stringify(kept)
 }
 
 const microseconds = (ms: number): number => Math.round(ms * 1000)
@@ -109,7 +122,7 @@ export function preparedUsage({ event: e, unknown }: Taken<UsageEvent>, prompt: 
     t: e.traceId,
     e: e.errorType,
     u: terms.plainUsers ? e.userId : undefined,
-    x: testId && { testId, unitId },
+    x: e.experiment && { testId, unitId },
   }
   return {
     unpriced: costMicros === null,
@@ -122,7 +135,7 @@ export function preparedUsage({ event: e, unknown }: Taken<UsageEvent>, prompt: 
       ttftUs: e.timeToFirstTokenMs === undefined ? null : microseconds(e.timeToFirstTokenMs),
       score: null,
       flags: e.success ? flag.success : 0,
-      userHash: e.userId === undefined ? null : userHashOf(terms.userKey, e.userId),
+      userHash: e.userId === undefined ? null : terms.hashUser(e.userId),
       rest: restOf(facts, e.metadata, unknown),
       dimensions: {
         promptId: prompt.id,
@@ -155,7 +168,7 @@ export function preparedSatisfaction({ event: e, unknown }: Taken<Satisfaction>,
       ttftUs: null,
       score: Math.round(score * 10_000),
       flags: flag.rating,
-      userHash: e.userId === undefined ? null : userHashOf(terms.userKey, e.userId),
+      userHash: e.userId === undefined ? null : terms.hashUser(e.userId),
       rest: restOf(facts, e.metadata, unknown),
       dimensions: {
         promptId: prompt.id,

@@ -53,6 +53,7 @@ export async function insertMeasurements(db: Db, rows: readonly Row[], receivedO
     texts(column('rest')),
   ]
   const { rows: taken } = await db.executeQuery<{ id: string }>(CompiledQuery.raw(insertSql, values))
+  if (taken.length === seen.size) return own // as nearly always: all of them are new
   const fresh = new Set(taken.map(({ id }) => id.replaceAll('-', '')))
   return rows.map(({ eventId }, i) => own[i]! && (eventId === null || fresh.has(eventId)))
 }
