@@ -177,16 +177,16 @@ test('quantiles of what is stored are those of the library, within 1 % of the va
 })
 
 test('different users are counted within 10 %, in whatever parts they come', async () => {
-  const { addUser, encodeDistinct, estimate, mergeDistinct, mergeEncodedDistinct } = await import('./model/distinct.ts')
+  const { addUser, encodeDistinct, estimate, mergeDistinct, mergeEncodedDistinct, nobody } = await import('./model/distinct.ts')
   const { userHashOf } = await import('./model/preparing.ts')
   for (const users of [0, 1, 10, 500, 5_000, 50_000]) {
-    const [one, other] = [new Map<number, number>(), new Map<number, number>()]
+    const [one, other] = [nobody(), nobody()]
     for (let n = 0; n < users; n++) {
       const hash = userHashOf(Buffer.from('key'), `user ${n}`)
       addUser(one, hash)
       if (n % 3 === 0) addUser(other, hash)
     }
-    const read = new Map<number, number>()
+    const read = nobody()
     mergeEncodedDistinct(read, encodeDistinct(other))
     mergeDistinct(read, one)
     expect(Math.abs(estimate(read) - users)).toBeLessThanOrEqual(users * 0.1)

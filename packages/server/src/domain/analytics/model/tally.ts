@@ -1,4 +1,4 @@
-import { addUser, type Distinct, encodeDistinct, mergeDistinct, mergeEncodedDistinct } from './distinct.ts'
+import { addUser, type Distinct, encodeDistinct, mergeDistinct, mergeEncodedDistinct, nobody } from './distinct.ts'
 import { type Counted, flag } from './measurement.ts'
 import { added, addValue, encodeSketch, mergeEncoded, mergeSketch, type Sketch } from './sketch.ts'
 
@@ -41,7 +41,7 @@ export const emptyTally = (): Tally => ({
   latency: new Map(),
   tokens: new Map(),
   cost: new Map(),
-  users: new Map(),
+  users: nobody(),
 })
 
 /** Count one event in. A rating counts as a rating alone. */

@@ -16,7 +16,8 @@ export type GroupSeries = Group & { totals: Report; points: Timed[] }
 /** Groups that one answer tells apart. */
 const mostGroups = 50
 
-const sumOf = (tallies: Iterable<Tally>): Tally => {
+const sumOf = (tallies: readonly Tally[]): Tally => {
+  if (tallies.length === 1) return tallies[0]!
   const sum = emptyTally()
   for (const tally of tallies) mergeTally(sum, tally)
   return sum
