@@ -6,6 +6,8 @@
 export type Distinct = Uint8Array
 
 const registers = 2_048
+/** 2 to the power of minus each rank there is. */
+const powers = Float64Array.from({ length: 55 }, (_, rank) => 2 ** -rank)
 export const nobody = (): Distinct => new Uint8Array(registers)
 const alpha = 0.7213 / (1 + 1.079 / registers)
 
@@ -27,7 +29,7 @@ export function estimate(distinct: Distinct): number {
   let [empty, sum] = [0, 0]
   for (const rank of distinct) {
     if (rank === 0) empty++
-    sum += 2 ** -rank
+    sum += powers[rank]!
   }
   const raw = (alpha * registers * registers) / sum
   return Math.round(raw <= 2.5 * registers && empty > 0 ? registers * Math.log(registers / empty) : raw)
