@@ -14,7 +14,18 @@ const own = (...names) => `${domain}$1${room(...names)}`
 const packages = (...names) => `(^|/)node_modules/(${names.join('|')})/`
 
 /** What a rule of the product may need and still have the same answer for the same input, always. */
-const pureLibraries = packages('typebox', 'mustache', '@types/mustache', 'liquidjs', 'diff', 'canonicalize', 'gpt-tokenizer', '@stdlib')
+const pureLibraries = packages(
+  'typebox',
+  'mustache',
+  '@types/mustache',
+  'liquidjs',
+  'diff',
+  'canonicalize',
+  'gpt-tokenizer',
+  '@datadog/sketches-js',
+  '@pydantic/genai-prices',
+  '@stdlib',
+)
 /** The rule by which units fall on the variants of a test: one piece of code for server and SDK. */
 const assignment = '(^|/)packages/assignment/'
 const pureBuiltins = '^(node:)?(crypto|zlib|util|module)$'

@@ -552,6 +552,351 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lifecycle/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the policies of the workspace, by scope */
+        get: operations["policies.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/policies/{scope}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the policy of a scope; those of other scopes that hold there too are not in it */
+        get: operations["policies.get"];
+        /** Say what a change of what callers are served needs in the workspace, a category or at a label */
+        put: operations["policies.put"];
+        post?: never;
+        /** Remove the policy of a scope; those of other scopes go on */
+        delete: operations["policies.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List reviews, newest first */
+        get: operations["reviews.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a review with its diff, comments and decisions, and with what it still lacks */
+        get: operations["reviews.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for the review of a version, which is frozen against its base */
+        post: operations["reviews.request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/comment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Comment a review, at a line of the text or as a whole; up to 200 comments */
+        post: operations["reviews.comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve the version; who made it cannot, and two keys of one person count once */
+        post: operations["reviews.approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/request-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for changes: the version is not published until you approve it */
+        post: operations["reviews.requestChanges"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject the version; the review is over then */
+        post: operations["reviews.reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let the approved version be served as planned, now or at a time; your own rights and all policies hold */
+        post: operations["reviews.publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a review up; its approvals count no longer */
+        post: operations["reviews.close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the rules that move prompts by themselves */
+        get: operations["lifecycle.automations"];
+        /** Set all rules: what is not sent is removed, and ids stay with the names */
+        put: operations["lifecycle.saveAutomations"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get one rule */
+        get: operations["lifecycle.automation"];
+        /** Change one rule; whoever changes it is whom it acts for */
+        put: operations["lifecycle.updateAutomation"];
+        post?: never;
+        /** Remove a rule; a run of it that goes on ends */
+        delete: operations["lifecycle.deleteAutomation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the runs of rules in the last ninety days, newest first */
+        get: operations["lifecycle.automationRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs/{runId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get one run: the rule as it was, and what came of it */
+        get: operations["lifecycle.automationRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs/{runId}/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what became of the prompts that a run found, each with its problem */
+        get: operations["lifecycle.automationOutcomes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run a rule now, or try what it would do; it acts with the rights of whoever saved it */
+        post: operations["lifecycle.runAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try a rule without saving it: what it would do, with your rights */
+        post: operations["lifecycle.dryRunAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs/{runId}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a run that found more prompts than its limit go on with exactly these, as far as they still match */
+        post: operations["lifecycle.confirmAutomationRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lifecycle/automations/runs/{runId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a run, or turn down one that asks for confirmation; what it has done stays done */
+        post: operations["lifecycle.cancelAutomationRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documents": {
         parameters: {
             query?: never;
@@ -653,6 +998,57 @@ export interface paths {
         post?: never;
         /** Take a document away from a prompt; the document stays */
         delete: operations["documents.unlink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/dead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List dead letters: background jobs that failed as often as they may, last first; kept for 30 days, the newest 10,000 */
+        get: operations["jobs.listDead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/dead/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run a dead letter again, with all its tries, for whoever enqueued it first */
+        post: operations["jobs.retryDead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/dead/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Throw a dead letter away */
+        delete: operations["jobs.discardDead"];
         options?: never;
         head?: never;
         patch?: never;
@@ -973,6 +1369,351 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/bulk/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change many prompts, as JSON or as NDJSON with one change a line */
+        put: operations["bulk.update"];
+        /** Create many prompts, as JSON or as NDJSON with one prompt a line */
+        post: operations["bulk.create"];
+        /** Delete many prompts; each can be restored */
+        delete: operations["bulk.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/prompts/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete many prompts; each can be restored */
+        post: operations["bulk.deletePrompts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/prompts/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Add tags to many prompts, remove them, or set them anew */
+        put: operations["bulk.tag"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List bulk operations, the newest first; they are kept for 30 days after their end */
+        get: operations["bulk.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get how far a bulk operation is; when it is over and small, with its items */
+        get: operations["bulk.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what became of the items, in the order in which they were sent */
+        get: operations["bulk.items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/items/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of all items, as NDJSON with one item a line */
+        get: operations["bulk.exportItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow a bulk operation as server-sent events: progress, and finished at its end */
+        get: operations["bulk.events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** End an operation before its next item; what is done stays, of an atomic one nothing */
+        put: operations["bulk.cancel"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/operations/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try the failed items again as an operation of its own; of an atomic one all */
+        post: operations["bulk.retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who and what used how much, by prompt, model, service, user, hour of the day and more */
+        get: operations["analytics.usage"];
+        put?: never;
+        /** Tell of one use of a prompt, or of up to 1,000; answered when they are stored for good */
+        post: operations["analytics.recordUsage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/satisfaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell what somebody thought of an answer: one rating, or up to 1,000 */
+        post: operations["analytics.recordSatisfaction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was measured over a time: success, latency, tokens, cost, satisfaction, by time and by group */
+        get: operations["analytics.dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last days beside as many before them, the prompts used most, and what the use is made of */
+        get: operations["analytics.summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/performance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prompts, or other groups, with percentiles and their change against as long a time before */
+        get: operations["analytics.performance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/prompts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One prompt: what was measured of it by time and by version */
+        get: operations["analytics.prompt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The prices that the workspace has set, and the models whose price is not known */
+        get: operations["analytics.prices"];
+        /** Set the workspace’s own prices, in the place of those before; what is stored keeps its cost */
+        put: operations["analytics.setPrices"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How measurements are kept */
+        get: operations["analytics.settings"];
+        /** Change how measurements are kept */
+        put: operations["analytics.changeSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Single events of a time as NDJSON or CSV, streamed, day by day */
+        get: operations["analytics.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/data-subjects/{userId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a person out of all that was measured, and report what was done */
+        delete: operations["analytics.erasePerson"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prompts/{id}/relationships": {
         parameters: {
             query?: never;
@@ -1162,6 +1903,315 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The event log: every change of the workspace, in the order of the commits, without gaps */
+        get: operations["notifications.events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The event log as server-sent events, from now on or from an earlier place */
+        get: operations["notifications.stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every type of event that there is, with the JSON Schema of its data */
+        get: operations["notifications.eventTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the webhooks of the workspace, newest first */
+        get: operations["webhooks.list"];
+        put?: never;
+        /** Have events posted to a URL, signed by Standard Webhooks; the secret is shown this once */
+        post: operations["webhooks.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a webhook and how its receiver does */
+        get: operations["webhooks.get"];
+        /** Change any field of a webhook; absent fields stay, null clears */
+        put: operations["webhooks.update"];
+        post?: never;
+        /** Delete a webhook with its deliveries */
+        delete: operations["webhooks.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new secret; those before it sign beside it for the overlap */
+        post: operations["webhooks.rotateSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a `webhook.test` now, and see what the receiver answers */
+        post: operations["webhooks.test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the deliveries of a webhook with their attempts, newest first */
+        get: operations["webhooks.deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries/{deliveryId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a delivery with its attempts and the whole of what was kept of the answers */
+        get: operations["webhooks.delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries/{deliveryId}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a delivery once more, under the same id */
+        post: operations["webhooks.redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/process": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Plan deliveries of all that has happened, attempt those that are due, and wait for the outcomes */
+        post: operations["notifications.process"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send again what happened in a time, what failed, or single events; or count them by a dry run */
+        post: operations["webhooks.replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/replays/{replayId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a replay: how far it is, and how many it sends again */
+        get: operations["webhooks.getReplay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/replays/{replayId}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow a replay as server-sent events */
+        get: operations["webhooks.replayEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/replays/{replayId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a replay; what it planned and was not sent yet is not sent */
+        post: operations["webhooks.cancelReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/trigger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell an event of your own: it goes into the log, to streams and to webhooks as all others do */
+        post: operations["notifications.trigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the event log holds, by type, as far as the caller is told of it, and how deliveries stand */
+        get: operations["notifications.stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/cleanup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove what is old; what is still to be delivered, indexed or mirrored stays */
+        post: operations["notifications.cleanup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ab-tests/analyze": {
         parameters: {
             query?: never;
@@ -1197,7 +2247,4794 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "analytics.person_erased": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A person was taken out of the measurements */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "analytics.person_erased";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description How many events the person was taken out of */
+                            events: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "analytics.prices_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The prices that costs are reckoned by were changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "analytics.prices_changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description How many prices of its own the workspace has now */
+                            count: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "analytics.settings_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How long measurements are kept, or how their users are, was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "analytics.settings_changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Days that single events are kept; sums are kept for good */
+                            retentionDays: number;
+                            /**
+                             * @description How `userId` is kept from now on: as a keyed hash that nobody can read, or besides as it was sent
+                             * @enum {unknown}
+                             */
+                            userIds: "hashed" | "plain";
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "automation.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An automation was made, changed, deleted, or turned off */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the automation */
+                            name: string;
+                            /** @enum {unknown} */
+                            change: "created" | "updated" | "deleted" | "disabled";
+                            /** @description Why the service turned it off */
+                            reason?: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "automation.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A run of an automation could not go on */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.failed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the automation */
+                            name: string;
+                            runId: string;
+                            error: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "automation.notified": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An automation has something to say of a prompt */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.notified";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the automation */
+                            automation: string;
+                            runId: string;
+                            message: string;
+                            promptId: string;
+                            /** @description Of the prompt */
+                            category: string;
+                            /** @description Of the prompt */
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "automation.ran": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A run of an automation is over */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.ran";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the automation */
+                            name: string;
+                            runId: string;
+                            matched: number;
+                            applied: number;
+                            blocked: number;
+                            skipped: number;
+                            failed: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "automation.stopped": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An automation found more prompts than its limit, did nothing, and asks for confirmation */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "automation.stopped";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the automation */
+                            name: string;
+                            runId: string;
+                            found: number;
+                            limit: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "bulk.finished": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A bulk operation is over */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "bulk.finished";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            operationId: string;
+                            /** @enum {unknown} */
+                            kind: "create" | "update" | "delete" | "tag";
+                            /** @enum {unknown} */
+                            status: "succeeded" | "failed" | "cancelled";
+                            counts: {
+                                succeeded: number;
+                                failed: number;
+                                skipped: number;
+                            };
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "cache.invalidated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Instances were told to forget what they keep in memory */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "cache.invalidated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /**
+                             * @description served: finished answers by label or version; bodies: the versions themselves
+                             * @enum {unknown}
+                             */
+                            area?: "served" | "bodies";
+                            promptId?: string;
+                            pattern?: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            title: string;
+                            uri: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document was deleted */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            title: string;
+                            uri: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.linked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document was linked to a prompt, or its link changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.linked";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.unlinked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document is no longer linked to a prompt */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.unlinked";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A document was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "document.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            title: string;
+                            uri: string | null;
+                            fields: string[];
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.discarded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A dead letter was thrown away */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "job.discarded";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description What the job does, and its queue: `context.verb_noun` */
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.retried": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A dead letter was run again */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "job.retried";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description What the job does, and its queue: `context.verb_noun` */
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "key.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.revoked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was revoked */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "key.revoked";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.rotated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was replaced by a new one */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "key.rotated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                            to: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "label_rule.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Who may move a label was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "label_rule.changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            label: string;
+                            protected: boolean;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody became a member */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            personId: string;
+                            role: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.invitation_withdrawn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An invitation was withdrawn */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.invitation_withdrawn";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            role: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.invited": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody was invited */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.invited";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            role: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.removed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody is no longer a member */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.removed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            personId: string;
+                            role: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "member.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A member got another role */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "member.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            personId: string;
+                            role: string;
+                            previous: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "policy.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes of what callers are served need something else than before */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "policy.changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Changes of what callers are served need something else than before */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            scope: string;
+                            approvals: number;
+                            checks: string[];
+                            compatibility: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "policy.glass_broken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What policies forbade was done with a prompt nevertheless, by somebody who may */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "policy.glass_broken";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description What policies forbade was done with a prompt nevertheless, by somebody who may */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            /** @description What stood in the way */
+                            blockers: {
+                                code: string;
+                                scope: string;
+                            }[];
+                            reason: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "policy.removed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A scope has no policy of its own any more */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "policy.removed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A scope has no policy of its own any more */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            scope: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt was made, with its first version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt was deleted; it can be restored */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.forked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt was made of another one */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.forked";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                            from: {
+                                promptId: string;
+                                version: number;
+                            };
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.includes_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt includes other prompts than before */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.includes_changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.label_moved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A label stands on another version; null: on none */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.label_moved";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                            label: string;
+                            from: number | null;
+                            to: number | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.redacted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The text of a version was removed for good */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.redacted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.redaction_requested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody asked that the text of a version be removed for good */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.redaction_requested";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.redaction_withdrawn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A request to remove a text was withdrawn */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.redaction_withdrawn";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.restored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A deleted prompt is back */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.restored";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.status_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt has another status */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.status_changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            from: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            to: "draft" | "review" | "published" | "deprecated" | "archived";
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What stands beside the text was changed: name, category, description, tags, metadata; `previous` after a rename */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                            fields: string[];
+                            previous?: {
+                                category: string;
+                                name: string;
+                            };
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "prompt.version_created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt got a new version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "prompt.version_created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            category: string;
+                            name: string;
+                            version: number;
+                            changeType: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "relationship.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Two prompts were related */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "relationship.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            sourceId: string;
+                            targetId: string;
+                            type: string;
+                            strength: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "relationship.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A relationship was taken away */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "relationship.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            sourceId: string;
+                            targetId: string;
+                            type: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "relationship.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A relationship got another strength */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "relationship.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            sourceId: string;
+                            targetId: string;
+                            type: string;
+                            strength: number;
+                            previous: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.approved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody approved a version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.approved";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Somebody approved a version */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.changes_requested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody wants a version changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.changes_requested";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Somebody wants a version changed */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.closed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A review was given up */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.closed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A review was given up */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.commented": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A comment was made in a review */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.commented";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A comment was made in a review */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.dismissed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approvals were dismissed, since the prompt has a new version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.dismissed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Approvals were dismissed, since the prompt has a new version */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.publish_failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A version that was planned to be published could not be; the review says why */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.publish_failed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A version that was planned to be published could not be; the review says why */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.published": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A reviewed version was published; the review is over */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.published";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A reviewed version was published; the review is over */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.rejected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody rejected a version; the review is over */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.rejected";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Somebody rejected a version; the review is over */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.requested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody asked for the review of a version */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.requested";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description Somebody asked for the review of a version */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "review.scheduled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A version is planned to be published at a time */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "review.scheduled";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        /** @description A version is planned to be published at a time */
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            promptId: string;
+                            category: string;
+                            version: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "role.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A role was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "role.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "role.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A role was deleted */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "role.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "role.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A role was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "role.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                            previous?: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "search.rebuild_requested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The search index is made anew */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "search.rebuild_requested";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "session.ended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A session ended */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "session.ended";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            sessionId: string;
+                            /** @enum {unknown} */
+                            reason: "logout" | "replaced" | "expired";
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "session.started": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody logged in */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "session.started";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            sessionId: string;
+                            /** @description It ends earlier when it is not used */
+                            expiresAt: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                            activated: boolean;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was deleted */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.disabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The service gave a webhook up: its receiver is gone, or failed for days */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.disabled";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                            /** @enum {unknown} */
+                            reason: "gone" | "failing";
+                            failures: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.secret_rotated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook signs with a new secret */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.secret_rotated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "webhook.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                            fields: string[];
+                            activated: boolean;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "workspace.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The workspace was made */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "workspace.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "workspace.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The workspace was renamed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "workspace.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /** @description There when the text was removed for good; content, variables and config are empty then */
@@ -1394,6 +7231,11 @@ export interface components {
             versionMetadata?: {
                 [key: string]: unknown;
             };
+            /** @description Do it although policies forbid it; needs policies:break_glass there */
+            breakGlass?: {
+                /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                reason: string;
+            };
         };
         PromptItem: {
             /** @description UUIDv7 */
@@ -1486,6 +7328,11 @@ export interface components {
             versionMetadata?: {
                 [key: string]: unknown;
             };
+            /** @description Do it although policies forbid it; needs policies:break_glass there */
+            breakGlass?: {
+                /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                reason: string;
+            };
             /** @description Read-only: leave it out or send it back as it was */
             id?: string;
             /**
@@ -1569,6 +7416,19 @@ export interface components {
                     [key: string]: unknown;
                 };
             };
+            /** @description Do it although policies forbid it; needs policies:break_glass there */
+            breakGlass?: {
+                /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                reason: string;
+            };
+        };
+        Approval: {
+            /** @description UUIDv7 */
+            reviewId: string;
+            /** @description Who approved it */
+            by: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
         };
         Version: {
             /** @description Numbers of a prompt have no gaps */
@@ -1588,7 +7448,8 @@ export interface components {
             changeSummary: string | null;
             /** @enum {unknown} */
             changeType: "create" | "update" | "rollback" | "fork";
-            approvals: unknown[];
+            /** @description Who has approved it in reviews, and has not taken that back */
+            approvals: components["schemas"]["Approval"][];
             /** @description Labels that stand on it now */
             labels: string[];
             /** @description Where this version comes from */
@@ -1995,6 +7856,485 @@ export interface components {
             /** @description RFC 3339, UTC, with milliseconds */
             movedAt: string;
         };
+        Policy: {
+            /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+            scope: string;
+            /** @description How many people other than the author must have approved the version in a review */
+            approvals: number;
+            /** @description What a version must pass */
+            checks: ("lint" | "lint_strict")[];
+            /** @description When nothing that callers are served may change */
+            freeze: ({
+                /**
+                 * Format: date-time
+                 * @description When it begins; RFC 3339
+                 */
+                from: string;
+                /**
+                 * Format: date-time
+                 * @description When it is over; RFC 3339
+                 */
+                to: string;
+                /** @description Why nothing may change then; told to who is refused */
+                reason: string;
+            } | {
+                /** @description The days on which it begins */
+                days: ("sun" | "mon" | "tue" | "wed" | "thu" | "fri" | "sat")[];
+                /** @description When it begins, on the clock of its time zone: 18:00 */
+                from: string;
+                /** @description When it is over; not after `from`: on the next day. From 00:00 to 24:00 is the whole day */
+                to: string;
+                /** @description IANA name, such as Europe/Berlin */
+                timeZone: string;
+                /** @description Why nothing may change then; told to who is refused */
+                reason: string;
+            })[];
+            /**
+             * @description backward: a label does not move to a version that needs a variable its callers do not send, or takes less than before
+             * @enum {unknown}
+             */
+            compatibility: "none" | "backward";
+            updatedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes; the ETag */
+            revision: number;
+        };
+        Review: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            promptId: string;
+            category: string;
+            name: string;
+            version: number;
+            /** @description What the version is compared with; null for a first version */
+            baseVersion: number | null;
+            /** @description Who made the version, and cannot approve it */
+            author: string;
+            title: string;
+            description: string;
+            /**
+             * @description rejected, published and closed are the end
+             * @enum {unknown}
+             */
+            status: "open" | "changes_requested" | "approved" | "rejected" | "published" | "closed";
+            /** @description What publishing does, or has done */
+            publish: {
+                labels: string[];
+                status: "published" | null;
+            };
+            /** @description When it is published by itself */
+            publishAt: string | null;
+            /** @description Who planned that, and with whose rights it is done */
+            publishBy: string | null;
+            requestedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            requestedAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes and entries */
+            revision: number;
+        };
+        ReviewComment: {
+            /** @description Its number in the review */
+            n: number;
+            by: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            body: string;
+            anchor: {
+                /** @description The line of the text, from 1 */
+                line: number;
+                /**
+                 * @description Which of the two texts
+                 * @enum {unknown}
+                 */
+                side: "base" | "version";
+            } | null;
+            /** @description The number of a comment */
+            inReplyTo: number | null;
+        };
+        ReviewDetail: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            promptId: string;
+            category: string;
+            name: string;
+            version: number;
+            /** @description What the version is compared with; null for a first version */
+            baseVersion: number | null;
+            /** @description Who made the version, and cannot approve it */
+            author: string;
+            title: string;
+            description: string;
+            /**
+             * @description rejected, published and closed are the end
+             * @enum {unknown}
+             */
+            status: "open" | "changes_requested" | "approved" | "rejected" | "published" | "closed";
+            /** @description What publishing does, or has done */
+            publish: {
+                labels: string[];
+                status: "published" | null;
+            };
+            /** @description When it is published by itself */
+            publishAt: string | null;
+            /** @description Who planned that, and with whose rights it is done */
+            publishBy: string | null;
+            requestedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            requestedAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes and entries */
+            revision: number;
+            comments: components["schemas"]["ReviewComment"][];
+            decisions: {
+                /** @description Its number in the review */
+                n: number;
+                by: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @enum {unknown} */
+                kind: "approved" | "changes_requested" | "rejected";
+                comment: string | null;
+                /** @description false: dismissed by a new version, or its giver has decided anew */
+                stands: boolean;
+            }[];
+            history: {
+                /** @description Its number in the review */
+                n: number;
+                by: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @enum {unknown} */
+                kind: "dismissed" | "scheduled" | "published" | "publish_failed" | "closed";
+                /** @description Why, or for when */
+                detail: string | null;
+            }[];
+            /** @description What stands in the way of publishing it now; nothing: it can be published */
+            lacks: {
+                /** @description approvals, changes_requested, check, freeze, compatibility, prompt_deleted, version_redacted */
+                code: string;
+                detail: string;
+                /** @description Of the policy that says so */
+                scope?: string;
+                label?: string;
+            }[];
+            /** @description From the base to the version; null without a base, and when a text of the two is gone */
+            diff: components["schemas"]["VersionDiff"] | null;
+        };
+        RequestReview: {
+            /** @description What is reviewed; the newest without it */
+            version?: number;
+            /** @description What it is compared with; the one under production without it, or the one before */
+            baseVersion?: number;
+            /** @description What it is about */
+            title?: string;
+            /** @description What reviewers should know */
+            description?: string;
+            /** @description What publishing does; with `at` it happens by itself, if approved by then */
+            publish?: {
+                /** @description Labels to stand on the version */
+                labels?: string[];
+                /**
+                 * @description Publish the prompt too, by way of review where it is a draft
+                 * @enum {unknown}
+                 */
+                status?: "published";
+                /**
+                 * Format: date-time
+                 * @description When to publish it, RFC 3339; within a minute after
+                 */
+                at?: string;
+            };
+        };
+        Automation: {
+            /** @description UUIDv7 */
+            id: string;
+            name: string;
+            description: string;
+            enabled: boolean;
+            schedule: string;
+            /** @description Which prompts are examined: those that fit each field that is there; all of them without any */
+            scope: {
+                /** @description Prompts of these categories */
+                categories?: string[];
+                /** @description Prompts that have one of these tags */
+                tags?: string[];
+                /** @description Prompts that have one of these statuses */
+                statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+            };
+            condition: string;
+            /** @description What is done with each prompt that matches */
+            action: {
+                /**
+                 * @description Move it to another status
+                 * @constant
+                 */
+                kind: "move_status";
+                /**
+                 * @description Where the prompt stands in its life
+                 * @enum {unknown}
+                 */
+                status: "draft" | "review" | "published" | "deprecated" | "archived";
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+                /** @description With `deprecated`: in how many days it is planned to be served no more */
+                sunsetInDays?: number;
+            } | {
+                /**
+                 * @description Let a label stand on a version
+                 * @constant
+                 */
+                kind: "move_label";
+                /** @description A label */
+                label: string;
+                /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                to: number | string;
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+            } | {
+                /**
+                 * @description Put a label back to where it was
+                 * @constant
+                 */
+                kind: "revert_label";
+                /** @description A label */
+                label: string;
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+            } | {
+                /**
+                 * @description Tell the event `automation.notified`, with each run for as long as it matches
+                 * @constant
+                 */
+                kind: "notify";
+                /** @description What is told */
+                message: string;
+            };
+            limit: number;
+            /** @description Why the service has turned it off; null: it has not */
+            disabledReason: string | null;
+            /** @description Who saved it last: it acts with the rights that they have when it runs */
+            savedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            savedAt: string;
+            /** @description When it runs next; null: it is off */
+            nextRunAt: string | null;
+            /** @description The ETag */
+            revision: number;
+        };
+        AutomationRun: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description null: a rule that was tried without being saved */
+            automationId: string | null;
+            /** @description The rule as it was */
+            rule: {
+                /** @description What it is called: unique, and what it is known by */
+                name: string;
+                /** @description CEL, true for the prompts that it is about: `unusedDays >= 90`. It may name `status` (draft, review, published, deprecated or archived), `category` (its category), `name` (its name), `tags` (its tags, a list), `isTemplate` (whether it is meant for forking and including), `ageDays` (days since it was made), `statusAgeDays` (days since its status changed; since it was made, when it never did), `daysSinceChange` (days since anything of it was changed, status and labels too), `daysSinceUse` (days since it was last served; null: never since use is watched), `unusedDays` (days for which it is known not to have been served: daysSinceUse, or else watchedDays), `watchedDays` (days for which its use has been watched), `versions` (how many versions it has; the number of the newest), `labels` (a map from label to version: "production" in labels, labels.production), `includedBy` (how many other prompts include it), `metadata` (its metadata). Days are whole days */
+                condition: string;
+                /** @description What is done with each prompt that matches */
+                action: {
+                    /**
+                     * @description Move it to another status
+                     * @constant
+                     */
+                    kind: "move_status";
+                    /**
+                     * @description Where the prompt stands in its life
+                     * @enum {unknown}
+                     */
+                    status: "draft" | "review" | "published" | "deprecated" | "archived";
+                    /** @description Kept in the history; what the rule is called, without it */
+                    reason?: string;
+                    /** @description With `deprecated`: in how many days it is planned to be served no more */
+                    sunsetInDays?: number;
+                } | {
+                    /**
+                     * @description Let a label stand on a version
+                     * @constant
+                     */
+                    kind: "move_label";
+                    /** @description A label */
+                    label: string;
+                    /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                    to: number | string;
+                    /** @description Kept in the history; what the rule is called, without it */
+                    reason?: string;
+                } | {
+                    /**
+                     * @description Put a label back to where it was
+                     * @constant
+                     */
+                    kind: "revert_label";
+                    /** @description A label */
+                    label: string;
+                    /** @description Kept in the history; what the rule is called, without it */
+                    reason?: string;
+                } | {
+                    /**
+                     * @description Tell the event `automation.notified`, with each run for as long as it matches
+                     * @constant
+                     */
+                    kind: "notify";
+                    /** @description What is told */
+                    message: string;
+                };
+                /** @description What it is for */
+                description?: string;
+                /** @description Whether it runs by its schedule; true without it */
+                enabled?: boolean;
+                /** @description Cron, in UTC: minute, hour, day of the month, month, day of the week; at most four times an hour. Each day at three without it */
+                schedule?: string;
+                /** @description Which prompts are examined: those that fit each field that is there; all of them without any */
+                scope?: {
+                    /** @description Prompts of these categories */
+                    categories?: string[];
+                    /** @description Prompts that have one of these tags */
+                    tags?: string[];
+                    /** @description Prompts that have one of these statuses */
+                    statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+                };
+                /** @description A run that finds more prompts than this stops and asks before it does anything; 20 without it */
+                limit?: number;
+            };
+            /**
+             * @description dry_run: nothing was changed
+             * @enum {unknown}
+             */
+            trigger: "schedule" | "manual" | "dry_run";
+            /** @description Who asked for the run; the rule itself, by its schedule */
+            requestedBy: string;
+            /** @description Why it was asked for */
+            reason: string | null;
+            /** @description With whose rights it acts */
+            actsFor: string;
+            /**
+             * @description needs_confirmation: it found more prompts than its limit, and has done nothing yet
+             * @enum {unknown}
+             */
+            status: "queued" | "running" | "needs_confirmation" | "succeeded" | "failed" | "cancelled";
+            progress: {
+                done: number;
+                total: number;
+            };
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description null: it waits for a worker */
+            startedAt: string | null;
+            finishedAt: string | null;
+            /** @description Why it failed or stopped as a whole; not told to callers limited to categories */
+            error: string | null;
+            confirmedBy: string | null;
+            confirmedAt: string | null;
+            /** @description null for callers whose reading is limited to categories */
+            counts: {
+                /** @description Prompts that were looked at */
+                examined: number;
+                /** @description Prompts for which the condition is true */
+                matched: number;
+                /** @description Of these: prompts with nothing to do, such as those that have the status already, or cannot get there */
+                notApplicable: number;
+                /** @description Prompts for which the condition could not be evaluated */
+                conditionErrors: number;
+                /** @description Prompts that wait for their turn, or for the confirmation */
+                found: number;
+                /** @description Prompts with which it was done */
+                applied: number;
+                /** @description In a dry run: prompts with which it would be done */
+                wouldApply: number;
+                /** @description Prompts where a right or a rule stood in the way */
+                blocked: number;
+                /** @description Prompts that were gone, changed, or did not match any more when their turn came */
+                skipped: number;
+                /** @description Prompts with which something else went wrong */
+                failed: number;
+            } | null;
+            /** @description Errors of the condition, the first 20 */
+            errors: {
+                /** @description UUIDv7 */
+                promptId: string;
+                /** @enum {unknown} */
+                failed: "timeout" | "error" | "not_boolean";
+                detail: string;
+            }[];
+        };
+        /** @description The rule */
+        AutomationRule: {
+            /** @description What it is called: unique, and what it is known by */
+            name: string;
+            /** @description CEL, true for the prompts that it is about: `unusedDays >= 90`. It may name `status` (draft, review, published, deprecated or archived), `category` (its category), `name` (its name), `tags` (its tags, a list), `isTemplate` (whether it is meant for forking and including), `ageDays` (days since it was made), `statusAgeDays` (days since its status changed; since it was made, when it never did), `daysSinceChange` (days since anything of it was changed, status and labels too), `daysSinceUse` (days since it was last served; null: never since use is watched), `unusedDays` (days for which it is known not to have been served: daysSinceUse, or else watchedDays), `watchedDays` (days for which its use has been watched), `versions` (how many versions it has; the number of the newest), `labels` (a map from label to version: "production" in labels, labels.production), `includedBy` (how many other prompts include it), `metadata` (its metadata). Days are whole days */
+            condition: string;
+            /** @description What is done with each prompt that matches */
+            action: {
+                /**
+                 * @description Move it to another status
+                 * @constant
+                 */
+                kind: "move_status";
+                /**
+                 * @description Where the prompt stands in its life
+                 * @enum {unknown}
+                 */
+                status: "draft" | "review" | "published" | "deprecated" | "archived";
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+                /** @description With `deprecated`: in how many days it is planned to be served no more */
+                sunsetInDays?: number;
+            } | {
+                /**
+                 * @description Let a label stand on a version
+                 * @constant
+                 */
+                kind: "move_label";
+                /** @description A label */
+                label: string;
+                /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                to: number | string;
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+            } | {
+                /**
+                 * @description Put a label back to where it was
+                 * @constant
+                 */
+                kind: "revert_label";
+                /** @description A label */
+                label: string;
+                /** @description Kept in the history; what the rule is called, without it */
+                reason?: string;
+            } | {
+                /**
+                 * @description Tell the event `automation.notified`, with each run for as long as it matches
+                 * @constant
+                 */
+                kind: "notify";
+                /** @description What is told */
+                message: string;
+            };
+            /** @description What it is for */
+            description?: string;
+            /** @description Whether it runs by its schedule; true without it */
+            enabled?: boolean;
+            /** @description Cron, in UTC: minute, hour, day of the month, month, day of the week; at most four times an hour. Each day at three without it */
+            schedule?: string;
+            /** @description Which prompts are examined: those that fit each field that is there; all of them without any */
+            scope?: {
+                /** @description Prompts of these categories */
+                categories?: string[];
+                /** @description Prompts that have one of these tags */
+                tags?: string[];
+                /** @description Prompts that have one of these statuses */
+                statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+            };
+            /** @description A run that finds more prompts than this stops and asks before it does anything; 20 without it */
+            limit?: number;
+        };
         DocumentItem: {
             /** @description UUIDv7 */
             id: string;
@@ -2233,7 +8573,7 @@ export interface components {
             name: string;
             /** @description What it is for */
             description?: string;
-            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, abtests:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, abtests:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, abtests:read, analytics:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, abtests:write, analytics:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write, analytics:manage */
             permissions: string[];
             categories?: string[] | null;
             labels?: string[] | null;
@@ -2242,7 +8582,7 @@ export interface components {
             /** @description Keys and members have the role by this name */
             name?: string;
             description?: string | null;
-            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, abtests:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, abtests:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write */
+            /** @description Some of: prompts:read, lifecycle:read, relationships:read, documents:read, cache:read, labels:read, notifications:read, abtests:read, analytics:read, prompts:write, labels:write, lifecycle:write, relationships:write, documents:write, cache:write, notifications:write, abtests:write, analytics:write, reviews:approve, labels:write_protected, prompts:force, workspaces:read, members:read, roles:read, keys:read, access:read, audit:read, webhooks:read, jobs:read, workspaces:write, members:write, roles:write, keys:write, labels:manage, prompts:redact, webhooks:write, jobs:write, policies:write, policies:break_glass, automations:write, analytics:manage */
             permissions?: string[];
             categories?: string[] | null;
             labels?: string[] | null;
@@ -2405,6 +8745,223 @@ export interface components {
             sequence: number | null;
             detail: string;
         };
+        BulkItem: {
+            /** @description Where it stood in the request, from 0; a retry keeps it */
+            index: number;
+            /**
+             * @description skipped: not done, since the operation was cancelled, or was atomic and another item failed
+             * @enum {unknown}
+             */
+            outcome: "pending" | "succeeded" | "failed" | "skipped";
+            promptId: string | null;
+            /** @description The prompt's newest version after it */
+            version: number | null;
+            /** @description Why it failed; pointers are into the item */
+            problem: components["schemas"]["Problem"] | null;
+        };
+        BulkOperation: {
+            /** @description UUIDv7 */
+            id: string;
+            /**
+             * @description What is done to the prompts
+             * @enum {unknown}
+             */
+            kind: "create" | "update" | "delete" | "tag";
+            /** @description All items in one transaction, or none */
+            atomic: boolean;
+            /** @description Everything is looked at as if, and nothing is changed */
+            dryRun: boolean;
+            /**
+             * @description succeeded: it came to its end, whatever became of the single items (see counts); failed: as a whole (see error); the last three are the end
+             * @enum {unknown}
+             */
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** @description How much is done, of how much */
+            progress: {
+                done: number;
+                total: number;
+            };
+            /** @description null: it waits for a worker */
+            startedAt: string | null;
+            finishedAt: string | null;
+            /** @description Why it failed as a whole */
+            error: string | null;
+            counts: {
+                /** @description Done */
+                succeeded: number;
+                /** @description Each with its problem */
+                failed: number;
+                /** @description Not done, and not for its own sake */
+                skipped: number;
+            };
+            /** @description It ends before its next item */
+            cancelRequested: boolean;
+            /** @description The operation whose failed items these are */
+            retryOf: string | null;
+            /** @description Whose rights hold, as they are when an item has its turn */
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description When it is over and has up to 100 items: what became of each */
+            items?: components["schemas"]["BulkItem"][];
+        };
+        /** @description One event, or { items }. Unknown fields go to metadata */
+        UsageEvents: {
+            /** @description Made by the caller: the same one twice within 30 days counts once, whatever its time */
+            eventId?: unknown;
+            /** @description UUIDv7 */
+            promptId?: unknown;
+            /** @description With `name`, in the place of `promptId` */
+            category?: unknown;
+            /** @description With `category`, in the place of `promptId` */
+            name?: unknown;
+            /** @description The version that was used; without it the use counts for the prompt alone */
+            version?: unknown;
+            /** @description The label that it was served by */
+            label?: unknown;
+            /** @description Whose model it was, such as openai */
+            provider?: unknown;
+            /** @description The model that answered */
+            model?: unknown;
+            /** @description All tokens that went in, cached ones too */
+            inputTokens?: unknown;
+            /** @description All tokens that came out */
+            outputTokens?: unknown;
+            /** @description Of the input those that were read from the provider’s cache */
+            cachedTokens?: unknown;
+            /** @description From the call to its end, milliseconds, at most a day */
+            latencyMs?: unknown;
+            /** @description Milliseconds, at most 35 minutes */
+            timeToFirstTokenMs?: unknown;
+            /** @description Whether it gave what was wanted */
+            success?: unknown;
+            /** @description What went wrong, such as timeout */
+            errorType?: unknown;
+            /** @description What it cost; counted by the price table without it */
+            costUsd?: unknown;
+            /** @description Who caused it; kept as a keyed hash unless the workspace asks for plain */
+            userId?: unknown;
+            /** @description The conversation it belongs to */
+            sessionId?: unknown;
+            /** @description The trace it belongs to */
+            traceId?: unknown;
+            /** @description The application that called */
+            service?: unknown;
+            /** @description What for, such as chat */
+            operation?: unknown;
+            /** @description The A/B test that it was part of */
+            experiment?: unknown;
+            /** @description When it happened; now without it. At most 5 minutes ahead and no older than what the workspace keeps */
+            occurredAt?: unknown;
+            /** @description Anything else, up to 4 kB; fields that are not known here come to it too */
+            metadata?: unknown;
+            /** @description Many events, each with the fields that stand here; each is taken or refused by itself */
+            items?: unknown[];
+        };
+        /** @description One event, or { items }. Unknown fields go to metadata */
+        SatisfactionEvents: {
+            /** @description Made by the caller: the same one twice within 30 days counts once, whatever its time */
+            eventId?: unknown;
+            /** @description UUIDv7 */
+            promptId?: unknown;
+            /** @description The version that was used; without it the use counts for the prompt alone */
+            version?: unknown;
+            /** @description 1 (worst) to 5; either this or `score` */
+            rating?: unknown;
+            /** @description 0 (worst) to 1; kept to four digits */
+            score?: unknown;
+            /** @description In words */
+            comment?: unknown;
+            /** @description Who said so; kept as a keyed hash unless the workspace asks for plain */
+            userId?: unknown;
+            /** @description The conversation it belongs to */
+            sessionId?: unknown;
+            /** @description The trace it belongs to */
+            traceId?: unknown;
+            /** @description When it happened; now without it. At most 5 minutes ahead and no older than what the workspace keeps */
+            occurredAt?: unknown;
+            /** @description Anything else, up to 4 kB */
+            metadata?: unknown;
+            /** @description Many events, each with the fields that stand here; each is taken or refused by itself */
+            items?: unknown[];
+        };
+        UsageReport: {
+            /** @description Uses */
+            requests: number;
+            /** @description Uses that failed */
+            errors: number;
+            /** @description 0 to 1 */
+            successRate: number | null;
+            /** @description All input */
+            inputTokens: number;
+            /** @description All output */
+            outputTokens: number;
+            /** @description Of the input, from the provider’s cache */
+            cachedTokens: number;
+            /** @description Of the uses whose cost is known */
+            costUsd: number;
+            /** @description Uses whose cost is not known */
+            unpricedRequests: number;
+            latencyMs: {
+                /** @description Mean milliseconds */
+                mean: number | null;
+                /** @description Median, within 1 % */
+                p50: number | null;
+                /** @description 95 %, within 1 % */
+                p95: number | null;
+                /** @description 99 %, within 1 % */
+                p99: number | null;
+            };
+            /** @description Mean, of the uses that told it */
+            timeToFirstTokenMs: number | null;
+            tokens: {
+                /** @description Mean tokens of a use */
+                mean: number | null;
+                /** @description Median, within 1 % */
+                p50: number | null;
+                /** @description 95 %, within 1 % */
+                p95: number | null;
+                /** @description 99 %, within 1 % */
+                p99: number | null;
+            };
+            costPerRequestUsd: {
+                /** @description Mean US dollars of a use */
+                mean: number | null;
+                /** @description Median, within 1 % */
+                p50: number | null;
+                /** @description 95 %, within 1 % */
+                p95: number | null;
+                /** @description 99 %, within 1 % */
+                p99: number | null;
+            };
+            /** @description Mean of the ratings, 0 to 1 */
+            satisfaction: number | null;
+            /** @description Ratings */
+            ratings: number;
+            /** @description Different users, about (standard error 2.3 %) */
+            users: number;
+        };
+        PriceOverride: {
+            /** @description As events name it; of any provider without it */
+            provider?: string;
+            /** @description As events name it */
+            model: string;
+            /** @description Input, US dollars for a million tokens */
+            inputUsdPerMTok: number;
+            /** @description Output, US dollars for a million tokens */
+            outputUsdPerMTok: number;
+            /** @description Input read from the cache; as other input without it, US dollars for a million tokens */
+            cachedInputUsdPerMTok?: number;
+        };
+        AnalyticsSettings: {
+            /** @description Days that single events are kept; sums are kept for good */
+            retentionDays: number;
+            /**
+             * @description How `userId` is kept from now on: as a keyed hash that nobody can read, or besides as it was sent
+             * @enum {unknown}
+             */
+            userIds: "hashed" | "plain";
+        };
         Relationship: {
             /** @description UUIDv7 */
             id: string;
@@ -2545,6 +9102,354 @@ export interface components {
                 relationshipIds: string[];
             }[];
         };
+        Event: {
+            /** @description Stable; the same that its deliveries have as `webhook-id` */
+            id: string;
+            /** @description Such as prompt.created; GET /notifications/event-types has them all */
+            type: string;
+            /** @description The id of what it happened to */
+            subject: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            timestamp: string;
+            /** @description What happened, by the schema of the type */
+            data: {
+                [key: string]: unknown;
+            };
+            /** @description Who did it */
+            actor: string;
+            /** @description X-Request-Id of the request that did it */
+            requestId: string;
+        };
+        NewWebhook: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description What it is for */
+            name: string;
+            /** @description Where events are posted: https, and no address of a private network */
+            url: string;
+            /** @description Types of events, exact or `prefix.*`; `*` for all */
+            events: string[];
+            /** @description In CEL, over `type`, `subject`, `timestamp` and `data`: only events for which it is true are sent */
+            filter: string | null;
+            /** @description Whether it is told of what happens; what happens meanwhile it is not told of later */
+            active: boolean;
+            /** @description Pauses before each retry in seconds; null: 5 s, 5 min, 30 min, 2, 5, 10, 14, 20, 24 h */
+            retrySchedule: number[] | null;
+            /** @description For one attempt; 10000 without it */
+            timeoutMs: number;
+            /** @description Sent with each delivery; at most 20, and 8192 bytes. Values are shown as ***, which sent back keeps a value */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * @description v1: HMAC-SHA256 with a shared secret; v1a: ed25519, the receiver has the public key. v1 without it; cannot be changed
+             * @enum {unknown}
+             */
+            signing: "v1" | "v1a";
+            /** @description Why the service gave it up: it answered 410, or failed for 120 hours */
+            disabledReason: ("gone" | "failing") | null;
+            disabledAt: string | null;
+            /** @description How the receiver does; read-only, and ignored when sent back */
+            health: {
+                /**
+                 * @description slowed: one at a time; held: it asked for a pause; open: the circuit breaker is open
+                 * @enum {unknown}
+                 */
+                state: "good" | "slowed" | "held" | "open";
+                /** @description Since the last success */
+                failures: number;
+                failingSince: string | null;
+                lastSuccessAt: string | null;
+                /** @description Nothing is sent before */
+                blockedUntil: string | null;
+                /** @description Why the filter failed last; an event for which it fails is not sent */
+                filterError: string | null;
+                filterErrorAt: string | null;
+            };
+            /** @description Those that sign now, newest first, without themselves; `publicKey` for v1a */
+            secrets: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                createdAt: string;
+                expiresAt: string | null;
+                publicKey: string | null;
+            }[];
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            revision: number;
+            /** @description What the receiver verifies with, shown this once: `whsec_…`, or for v1a the public key `whpk_…` */
+            secret?: string;
+        };
+        CreateWebhook: {
+            /** @description What it is for */
+            name: string;
+            /** @description Where events are posted: https, and no address of a private network */
+            url: string;
+            /** @description Types of events, exact or `prefix.*`; `*` for all */
+            events: string[];
+            /** @description In CEL, over `type`, `subject`, `timestamp` and `data`: only events for which it is true are sent */
+            filter?: string | null;
+            /** @description Whether it is told of what happens; what happens meanwhile it is not told of later */
+            active?: boolean;
+            /** @description Pauses before each retry in seconds; null: 5 s, 5 min, 30 min, 2, 5, 10, 14, 20, 24 h */
+            retrySchedule?: number[] | null;
+            /** @description For one attempt; 10000 without it */
+            timeoutMs?: number;
+            /** @description Sent with each delivery; at most 20, and 8192 bytes. Values are shown as ***, which sent back keeps a value */
+            headers?: {
+                [key: string]: string;
+            };
+            /**
+             * @description v1: HMAC-SHA256 with a shared secret; v1a: ed25519, the receiver has the public key. v1 without it; cannot be changed
+             * @enum {unknown}
+             */
+            signing?: "v1" | "v1a";
+        };
+        Webhook: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description What it is for */
+            name: string;
+            /** @description Where events are posted: https, and no address of a private network */
+            url: string;
+            /** @description Types of events, exact or `prefix.*`; `*` for all */
+            events: string[];
+            /** @description In CEL, over `type`, `subject`, `timestamp` and `data`: only events for which it is true are sent */
+            filter: string | null;
+            /** @description Whether it is told of what happens; what happens meanwhile it is not told of later */
+            active: boolean;
+            /** @description Pauses before each retry in seconds; null: 5 s, 5 min, 30 min, 2, 5, 10, 14, 20, 24 h */
+            retrySchedule: number[] | null;
+            /** @description For one attempt; 10000 without it */
+            timeoutMs: number;
+            /** @description Sent with each delivery; at most 20, and 8192 bytes. Values are shown as ***, which sent back keeps a value */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * @description v1: HMAC-SHA256 with a shared secret; v1a: ed25519, the receiver has the public key. v1 without it; cannot be changed
+             * @enum {unknown}
+             */
+            signing: "v1" | "v1a";
+            /** @description Why the service gave it up: it answered 410, or failed for 120 hours */
+            disabledReason: ("gone" | "failing") | null;
+            disabledAt: string | null;
+            /** @description How the receiver does; read-only, and ignored when sent back */
+            health: {
+                /**
+                 * @description slowed: one at a time; held: it asked for a pause; open: the circuit breaker is open
+                 * @enum {unknown}
+                 */
+                state: "good" | "slowed" | "held" | "open";
+                /** @description Since the last success */
+                failures: number;
+                failingSince: string | null;
+                lastSuccessAt: string | null;
+                /** @description Nothing is sent before */
+                blockedUntil: string | null;
+                /** @description Why the filter failed last; an event for which it fails is not sent */
+                filterError: string | null;
+                filterErrorAt: string | null;
+            };
+            /** @description Those that sign now, newest first, without themselves; `publicKey` for v1a */
+            secrets: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                createdAt: string;
+                expiresAt: string | null;
+                publicKey: string | null;
+            }[];
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            revision: number;
+        };
+        ChangeWebhook: {
+            /** @description What it is for */
+            name?: string;
+            /** @description Where events are posted: https, and no address of a private network */
+            url?: string;
+            /** @description Types of events, exact or `prefix.*`; `*` for all */
+            events?: string[];
+            /** @description In CEL, over `type`, `subject`, `timestamp` and `data`: only events for which it is true are sent */
+            filter?: string | null;
+            /** @description Whether it is told of what happens; what happens meanwhile it is not told of later */
+            active?: boolean;
+            /** @description Pauses before each retry in seconds; null: 5 s, 5 min, 30 min, 2, 5, 10, 14, 20, 24 h */
+            retrySchedule?: number[] | null;
+            /** @description For one attempt; 10000 without it */
+            timeoutMs?: number;
+            headers?: {
+                [key: string]: string;
+            } | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            id?: string;
+            /**
+             * @description Read-only: leave it out or send it back as it was
+             * @enum {unknown}
+             */
+            signing?: "v1" | "v1a";
+            /** @description Read-only: leave it out or send it back as it was */
+            disabledReason?: ("gone" | "failing") | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            disabledAt?: string | null;
+            /** @description Read-only: leave it out or send it back as it was */
+            health?: {
+                /**
+                 * @description slowed: one at a time; held: it asked for a pause; open: the circuit breaker is open
+                 * @enum {unknown}
+                 */
+                state: "good" | "slowed" | "held" | "open";
+                /** @description Since the last success */
+                failures: number;
+                failingSince: string | null;
+                lastSuccessAt: string | null;
+                /** @description Nothing is sent before */
+                blockedUntil: string | null;
+                /** @description Why the filter failed last; an event for which it fails is not sent */
+                filterError: string | null;
+                filterErrorAt: string | null;
+            };
+            /** @description Read-only: leave it out or send it back as it was */
+            secrets?: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                createdAt: string;
+                expiresAt: string | null;
+                publicKey: string | null;
+            }[];
+            /** @description Read-only: leave it out or send it back as it was */
+            createdBy?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            createdAt?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            updatedAt?: string;
+            /** @description Read-only: leave it out or send it back as it was */
+            revision?: number;
+        };
+        WebhookAttempt: {
+            attempt: number;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            tookMs: number;
+            /** @description null: it succeeded. http: the answer was none of 2xx; else why there was no answer: refused dns connect tls timeout closed invalid event_gone */
+            failure: string | null;
+            /** @description What went wrong, for people */
+            detail: string | null;
+            /** @description Of the answer */
+            status: number | null;
+            /** @description The IP address that was asked */
+            address: string | null;
+            /** @description As sent; secret values masked */
+            requestHeaders: {
+                [key: string]: string;
+            };
+            /** @description Of the answer */
+            responseHeaders: {
+                [key: string]: string;
+            } | null;
+            /** @description The first 16384 bytes of the answer, in lists the first 1024 characters */
+            responseBody: string | null;
+            /** @description The answer was longer */
+            truncated: boolean;
+            /** @description When it was to be tried again then */
+            nextAttemptAt: string | null;
+        };
+        WebhookDelivery: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            webhookId: string;
+            /** @description `webhook-id`: the id of the event, the same at each attempt and in each replay */
+            messageId: string;
+            type: string;
+            subject: string;
+            /** @description The replay that it belongs to */
+            replayId: string | null;
+            /**
+             * @description pending: an attempt is to come; failed: no more attempts; cancelled: with its replay
+             * @enum {unknown}
+             */
+            state: "pending" | "succeeded" | "failed" | "cancelled";
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description null: none is to come */
+            nextAttemptAt: string | null;
+            finishedAt: string | null;
+            attemptCount: number;
+            /** @description The newest 20, newest first */
+            attempts: components["schemas"]["WebhookAttempt"][];
+        };
+        ProcessedDeliveries: {
+            /** @description Attempts that this call made */
+            processed: number;
+            succeeded: number;
+            /** @description They are tried again by their schedule */
+            failed: number;
+            /** @description Its 20 seconds were over before all that was due had been attempted */
+            more: boolean;
+        };
+        /** @description `progress` counts what was looked at */
+        WebhookReplay: {
+            /** @description UUIDv7 */
+            id: string;
+            /** @description UUIDv7 */
+            webhookId: string;
+            from: string | null;
+            to: string | null;
+            failedSince: string | null;
+            eventIds: string[] | null;
+            dryRun: boolean;
+            /**
+             * @description succeeded, failed and cancelled are the end
+             * @enum {unknown}
+             */
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** @description How much is done, of how much */
+            progress: {
+                done: number;
+                total: number;
+            };
+            /** @description null: it waits for a worker */
+            startedAt: string | null;
+            finishedAt: string | null;
+            /** @description Why it failed as a whole */
+            error: string | null;
+            /** @description How many are sent again, or would be */
+            matched: number;
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+        };
+        ReplayDeliveries: {
+            /**
+             * Format: date-time
+             * @description All that happened from then on and that the webhook wants, whether it was delivered or not
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description With `from`: and before then; until now without it
+             */
+            to?: string;
+            /**
+             * Format: date-time
+             * @description Deliveries made from then on that failed for good
+             */
+            failedSince?: string;
+            /** @description These events, whatever the webhook wants */
+            eventIds?: string[];
+            /** @description Count, and send nothing */
+            dryRun?: boolean;
+        };
         SampleSize: {
             /** @description Units that every arm needs */
             perVariant: number;
@@ -2671,7 +9576,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken */
+            /** @description prompt.name_taken, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3017,7 +9922,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken */
+            /** @description prompt.name_taken, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3078,6 +9983,8 @@ export interface operations {
             query?: {
                 /** @description Also when others need it; needs prompts:force */
                 force?: boolean;
+                /** @description Do it although policies forbid it, and why; needs policies:break_glass there */
+                breakGlassReason?: string;
             };
             header?: {
                 /** @description The same key and request again within 24 h: the stored answer */
@@ -3107,7 +10014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.in_use */
+            /** @description prompt.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3228,7 +10135,10 @@ export interface operations {
     };
     "prompts.restore": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Do it although policies forbid it, and why; needs policies:break_glass there */
+                breakGlassReason?: string;
+            };
             header?: {
                 /** @description The same key and request again within 24 h: the stored answer */
                 "Idempotency-Key"?: string;
@@ -3259,7 +10169,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken, include.cycle_closed, include.chain_too_deep */
+            /** @description prompt.name_taken, include.cycle_closed, include.chain_too_deep, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3325,7 +10235,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description prompt.name_taken */
+            /** @description prompt.name_taken, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3544,6 +10454,11 @@ export interface operations {
                     /** @description Why; kept in the history */
                     reason?: string;
                     labels?: string[];
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -3575,7 +10490,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description include.cycle_closed, include.chain_too_deep, label.in_use */
+            /** @description include.cycle_closed, include.chain_too_deep, label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3637,6 +10552,11 @@ export interface operations {
                     expectedVersion?: number | null;
                     /** @description Why; kept in the history */
                     reason?: string;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -3678,7 +10598,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description label.moved, include.cycle_closed, include.chain_too_deep, label.in_use */
+            /** @description label.moved, include.cycle_closed, include.chain_too_deep, label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3727,7 +10647,10 @@ export interface operations {
     };
     "prompts.deleteLabel": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Do it although policies forbid it, and why; needs policies:break_glass there */
+                breakGlassReason?: string;
+            };
             header?: {
                 /** @description The same key and request again within 24 h: the stored answer */
                 "Idempotency-Key"?: string;
@@ -3767,7 +10690,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description label.in_use */
+            /** @description label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3879,6 +10802,11 @@ export interface operations {
                 "application/json": {
                     /** @description Why; kept in the history */
                     reason?: string;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -3920,7 +10848,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description label.nothing_to_revert, include.cycle_closed, include.chain_too_deep, label.in_use */
+            /** @description label.nothing_to_revert, include.cycle_closed, include.chain_too_deep, label.in_use, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4935,6 +11863,11 @@ export interface operations {
                     successorId?: string | null;
                     /** @description Archive it although prompts include it by a label; needs prompts:force */
                     force?: boolean;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                 };
             };
         };
@@ -4957,7 +11890,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description lifecycle.move_not_allowed, lifecycle.move_blocked */
+            /** @description lifecycle.move_not_allowed, lifecycle.move_blocked, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5137,6 +12070,15 @@ export interface operations {
                                 detail: string;
                             }[];
                         }[];
+                        /** @description What policies ask for, in the scopes that the caller may see; see GET /lifecycle/policies */
+                        policies: {
+                            /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                            scope: string;
+                            /** @description How many people other than the author must have approved the version in a review */
+                            approvals: number;
+                            /** @description What a version must pass */
+                            checks: ("lint" | "lint_strict")[];
+                        }[];
                     };
                 };
             };
@@ -5184,6 +12126,8 @@ export interface operations {
                         blockers: {
                             code: string;
                             detail: string;
+                            /** @description The scope of the policy that says so */
+                            scope?: string;
                         }[];
                     };
                 };
@@ -5234,6 +12178,11 @@ export interface operations {
                     successorId?: string | null;
                     /** @description Archive it although prompts include it by a label; needs prompts:force */
                     force?: boolean;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
                     /** @description All of them or none, in one transaction */
                     atomic?: boolean;
                 };
@@ -5257,6 +12206,1660 @@ export interface operations {
                 };
             };
             /** @description lifecycle.bulk_refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Policy"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description policy.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.put": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Read-only: leave it out or send it back as it was */
+                    scope?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedBy?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
+                    /** @description How many people other than the author must have approved the version in a review; null: none */
+                    approvals?: number | null;
+                    /** @description What a version must pass */
+                    checks?: ("lint" | "lint_strict")[] | null;
+                    /** @description When nothing that callers are served may change: up to 20 windows */
+                    freeze?: ({
+                        /**
+                         * Format: date-time
+                         * @description When it begins; RFC 3339
+                         */
+                        from: string;
+                        /**
+                         * Format: date-time
+                         * @description When it is over; RFC 3339
+                         */
+                        to: string;
+                        /** @description Why nothing may change then; told to who is refused */
+                        reason: string;
+                    } | {
+                        /** @description The days on which it begins */
+                        days: ("sun" | "mon" | "tue" | "wed" | "thu" | "fri" | "sat")[];
+                        /** @description When it begins, on the clock of its time zone: 18:00 */
+                        from: string;
+                        /** @description When it is over; not after `from`: on the next day. From 00:00 to 24:00 is the whole day */
+                        to: string;
+                        /** @description IANA name, such as Europe/Berlin */
+                        timeZone: string;
+                        /** @description Why nothing may change then; told to who is refused */
+                        reason: string;
+                    })[] | null;
+                    /** @description backward: a label does not move to a version that needs a variable its callers do not send, or takes less than before */
+                    compatibility?: ("none" | "backward") | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description policy.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description policy.too_many */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description policy.invalid, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policies.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Where it holds: `workspace`, `category:<name>` or `label:<label>`; percent-encoded in a path */
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description policy.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.list": {
+        parameters: {
+            query?: {
+                /** @description rejected, published and closed are the end */
+                status?: "open" | "changes_requested" | "approved" | "rejected" | "published" | "closed";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Those that you asked for, or whose version you made */
+                mine?: boolean;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Review"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.request": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RequestReview"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.comment": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What is to be said */
+                    body: string;
+                    /** @description The line that it is about */
+                    anchor?: {
+                        /** @description The line of the text, from 1 */
+                        line: number;
+                        /**
+                         * @description Which of the two texts
+                         * @enum {unknown}
+                         */
+                        side: "base" | "version";
+                    };
+                    /** @description The number of the comment that it answers */
+                    inReplyTo?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewComment"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.approve": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full, review.needs_another */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.requestChanges": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.reject": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.publish": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Labels to stand on the version */
+                    labels?: string[];
+                    /**
+                     * @description Publish the prompt too, by way of review where it is a draft
+                     * @enum {unknown}
+                     */
+                    status?: "published";
+                    /**
+                     * Format: date-time
+                     * @description When to publish it, RFC 3339; within a minute after
+                     */
+                    at?: string;
+                    /** @description Do it although policies forbid it; needs policies:break_glass there */
+                    breakGlass?: {
+                        /** @description Why; kept in the audit trail, and told as policy.glass_broken */
+                        reason: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over, review.prompt_deleted, review.full, review.not_approved, lifecycle.policy_blocked, lifecycle.move_not_allowed, lifecycle.move_blocked */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reviews.close": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Why */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description review.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description review.over */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description By name */
+                        items: components["schemas"]["Automation"][];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.saveAutomations": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description All of them, at most 50 */
+                    items: {
+                        /** @description Which one it is; without it that of this name, or a new one */
+                        id?: string;
+                        /** @description What it is called: unique, and what it is known by */
+                        name: string;
+                        /** @description CEL, true for the prompts that it is about: `unusedDays >= 90`. It may name `status` (draft, review, published, deprecated or archived), `category` (its category), `name` (its name), `tags` (its tags, a list), `isTemplate` (whether it is meant for forking and including), `ageDays` (days since it was made), `statusAgeDays` (days since its status changed; since it was made, when it never did), `daysSinceChange` (days since anything of it was changed, status and labels too), `daysSinceUse` (days since it was last served; null: never since use is watched), `unusedDays` (days for which it is known not to have been served: daysSinceUse, or else watchedDays), `watchedDays` (days for which its use has been watched), `versions` (how many versions it has; the number of the newest), `labels` (a map from label to version: "production" in labels, labels.production), `includedBy` (how many other prompts include it), `metadata` (its metadata). Days are whole days */
+                        condition: string;
+                        /** @description What is done with each prompt that matches */
+                        action: {
+                            /**
+                             * @description Move it to another status
+                             * @constant
+                             */
+                            kind: "move_status";
+                            /**
+                             * @description Where the prompt stands in its life
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "review" | "published" | "deprecated" | "archived";
+                            /** @description Kept in the history; what the rule is called, without it */
+                            reason?: string;
+                            /** @description With `deprecated`: in how many days it is planned to be served no more */
+                            sunsetInDays?: number;
+                        } | {
+                            /**
+                             * @description Let a label stand on a version
+                             * @constant
+                             */
+                            kind: "move_label";
+                            /** @description A label */
+                            label: string;
+                            /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                            to: number | string;
+                            /** @description Kept in the history; what the rule is called, without it */
+                            reason?: string;
+                        } | {
+                            /**
+                             * @description Put a label back to where it was
+                             * @constant
+                             */
+                            kind: "revert_label";
+                            /** @description A label */
+                            label: string;
+                            /** @description Kept in the history; what the rule is called, without it */
+                            reason?: string;
+                        } | {
+                            /**
+                             * @description Tell the event `automation.notified`, with each run for as long as it matches
+                             * @constant
+                             */
+                            kind: "notify";
+                            /** @description What is told */
+                            message: string;
+                        };
+                        /** @description What it is for */
+                        description?: string;
+                        /** @description Whether it runs by its schedule; true without it */
+                        enabled?: boolean;
+                        /** @description Cron, in UTC: minute, hour, day of the month, month, day of the week; at most four times an hour. Each day at three without it */
+                        schedule?: string;
+                        /** @description Which prompts are examined: those that fit each field that is there; all of them without any */
+                        scope?: {
+                            /** @description Prompts of these categories */
+                            categories?: string[];
+                            /** @description Prompts that have one of these tags */
+                            tags?: string[];
+                            /** @description Prompts that have one of these statuses */
+                            statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+                        };
+                        /** @description A run that finds more prompts than this stops and asks before it does anything; 20 without it */
+                        limit?: number;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        disabledReason?: string | null;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        savedBy?: string;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        savedAt?: string;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        nextRunAt?: string | null;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        revision?: number;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description By name */
+                        items: components["schemas"]["Automation"][];
+                    };
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description expression.invalid, automation.metrics_unavailable, automation.schedule_invalid, automation.invalid, automation.name_taken */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.updateAutomation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description What it is called: unique, and what it is known by */
+                    name?: string;
+                    /** @description CEL, true for the prompts that it is about: `unusedDays >= 90`. It may name `status` (draft, review, published, deprecated or archived), `category` (its category), `name` (its name), `tags` (its tags, a list), `isTemplate` (whether it is meant for forking and including), `ageDays` (days since it was made), `statusAgeDays` (days since its status changed; since it was made, when it never did), `daysSinceChange` (days since anything of it was changed, status and labels too), `daysSinceUse` (days since it was last served; null: never since use is watched), `unusedDays` (days for which it is known not to have been served: daysSinceUse, or else watchedDays), `watchedDays` (days for which its use has been watched), `versions` (how many versions it has; the number of the newest), `labels` (a map from label to version: "production" in labels, labels.production), `includedBy` (how many other prompts include it), `metadata` (its metadata). Days are whole days */
+                    condition?: string;
+                    /** @description What is done with each prompt that matches */
+                    action?: {
+                        /**
+                         * @description Move it to another status
+                         * @constant
+                         */
+                        kind: "move_status";
+                        /**
+                         * @description Where the prompt stands in its life
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "review" | "published" | "deprecated" | "archived";
+                        /** @description Kept in the history; what the rule is called, without it */
+                        reason?: string;
+                        /** @description With `deprecated`: in how many days it is planned to be served no more */
+                        sunsetInDays?: number;
+                    } | {
+                        /**
+                         * @description Let a label stand on a version
+                         * @constant
+                         */
+                        kind: "move_label";
+                        /** @description A label */
+                        label: string;
+                        /** @description The number of a version, a label that stands on it, or `latest`: the newest */
+                        to: number | string;
+                        /** @description Kept in the history; what the rule is called, without it */
+                        reason?: string;
+                    } | {
+                        /**
+                         * @description Put a label back to where it was
+                         * @constant
+                         */
+                        kind: "revert_label";
+                        /** @description A label */
+                        label: string;
+                        /** @description Kept in the history; what the rule is called, without it */
+                        reason?: string;
+                    } | {
+                        /**
+                         * @description Tell the event `automation.notified`, with each run for as long as it matches
+                         * @constant
+                         */
+                        kind: "notify";
+                        /** @description What is told */
+                        message: string;
+                    };
+                    /** @description What it is for; null: what is taken without it */
+                    description?: string | null;
+                    /** @description Whether it runs by its schedule; true without it; null: what is taken without it */
+                    enabled?: boolean | null;
+                    /** @description Cron, in UTC: minute, hour, day of the month, month, day of the week; at most four times an hour. Each day at three without it; null: what is taken without it */
+                    schedule?: string | null;
+                    /** @description Which prompts are examined: those that fit each field that is there; all of them without any; null: what is taken without it */
+                    scope?: {
+                        /** @description Prompts of these categories */
+                        categories?: string[];
+                        /** @description Prompts that have one of these tags */
+                        tags?: string[];
+                        /** @description Prompts that have one of these statuses */
+                        statuses?: ("draft" | "review" | "published" | "deprecated" | "archived")[];
+                    } | null;
+                    /** @description A run that finds more prompts than this stops and asks before it does anything; 20 without it; null: what is taken without it */
+                    limit?: number | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    id?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    disabledReason?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    savedBy?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    savedAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    nextRunAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description expression.invalid, automation.metrics_unavailable, automation.schedule_invalid, automation.invalid, automation.name_taken, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.deleteAutomation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automationRuns": {
+        parameters: {
+            query?: {
+                /** @description Of this rule alone */
+                automationId?: string;
+                /** @description needs_confirmation: it found more prompts than its limit, and has done nothing yet */
+                status?: "queued" | "running" | "needs_confirmation" | "succeeded" | "failed" | "cancelled";
+                /** @description dry_run: nothing was changed */
+                trigger?: "schedule" | "manual" | "dry_run";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AutomationRun"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automationRun": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation.run_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.automationOutcomes": {
+        parameters: {
+            query?: {
+                /** @description found: it waits for its turn, or for the confirmation. would_apply: in a dry run. blocked: a right or a rule stood in the way. skipped: it was gone, or did not match any more */
+                outcome?: "found" | "applied" | "would_apply" | "blocked" | "skipped" | "failed";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /** @description UUIDv7 */
+                            promptId: string;
+                            category: string;
+                            name: string;
+                            /**
+                             * @description found: it waits for its turn, or for the confirmation. would_apply: in a dry run. blocked: a right or a rule stood in the way. skipped: it was gone, or did not match any more
+                             * @enum {unknown}
+                             */
+                            outcome: "found" | "applied" | "would_apply" | "blocked" | "skipped" | "failed";
+                            /** @description Why it was not done */
+                            problem: {
+                                [key: string]: unknown;
+                            } | null;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            at: string;
+                        }[];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description automation.run_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.runAutomation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Change nothing: the first 200 prompts that it finds are tried, and say what would stand in the way */
+                    dryRun?: boolean;
+                    /** @description Why; kept with the run */
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation.run_goes_on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.dryRunAutomation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    rule: components["schemas"]["AutomationRule"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description expression.invalid, automation.metrics_unavailable, automation.schedule_invalid, automation.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.confirmAutomationRun": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation.run_not_found, automation.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation.nothing_to_confirm, automation.changed_since */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lifecycle.cancelAutomationRun": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation.run_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation.run_over */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5808,6 +14411,161 @@ export interface operations {
                 content?: never;
             };
             /** @description prompt.not_found, document.not_linked */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.listDead": {
+        parameters: {
+            query?: {
+                /** @description What the job does, and its queue: `context.verb_noun` */
+                name?: string;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /** @description UUIDv7 */
+                            id: string;
+                            /** @description What the job does, and its queue: `context.verb_noun` */
+                            name: string;
+                            /** @description How often it was tried */
+                            tries: number;
+                            /** @description Why the last try failed; for unexpected errors the fingerprint with which the log has it */
+                            error: string;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            enqueuedAt: string;
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            failedAt: string;
+                        }[];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.retryDead": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What the job does, and its queue: `context.verb_noun` */
+                        name: string;
+                    };
+                };
+            };
+            /** @description job.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job.not_runnable */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.discardDead": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description job.not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7320,6 +16078,1802 @@ export interface operations {
             };
         };
     };
+    "bulk.update": {
+        parameters: {
+            query?: {
+                /** @description All items in one transaction, or none; up to 10000 items */
+                atomic?: boolean;
+                /** @description Look at everything as if, and change nothing; up to 10000 items */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The `id` of a prompt beside the fields of PUT /prompts/{id} (schema ChangePrompt). Each is looked at by itself: what is wrong with one is its own problem */
+                    items: unknown[];
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.no_items */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.create": {
+        parameters: {
+            query?: {
+                /** @description All items in one transaction, or none; up to 10000 items */
+                atomic?: boolean;
+                /** @description Look at everything as if, and change nothing; up to 10000 items */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description As the body of POST /prompts (schema CreatePrompt). Each is looked at by itself: what is wrong with one is its own problem */
+                    items: unknown[];
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.no_items */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.delete": {
+        parameters: {
+            query?: {
+                /** @description All items in one transaction, or none; up to 10000 items */
+                atomic?: boolean;
+                /** @description Look at everything as if, and change nothing; up to 10000 items */
+                dryRun?: boolean;
+                /** @description Also prompts that others need; needs prompts:force */
+                force?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Which prompts */
+                    promptIds: string[];
+                    /** @description Also prompts that others need; needs prompts:force */
+                    force?: boolean;
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.no_items */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.deletePrompts": {
+        parameters: {
+            query?: {
+                /** @description All items in one transaction, or none; up to 10000 items */
+                atomic?: boolean;
+                /** @description Look at everything as if, and change nothing; up to 10000 items */
+                dryRun?: boolean;
+                /** @description Also prompts that others need; needs prompts:force */
+                force?: boolean;
+            };
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Which prompts */
+                    promptIds: string[];
+                    /** @description Also prompts that others need; needs prompts:force */
+                    force?: boolean;
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.no_items */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.tag": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Which prompts */
+                    promptIds?: string[];
+                    /** @description In place of promptIds: the prompts that fit now, up to 100000; {} is all that the caller sees */
+                    filter?: {
+                        /** @description Where the prompt belongs */
+                        category?: string;
+                        /** @description Repeatable; all must match */
+                        tag?: string[];
+                        /**
+                         * @description Where the prompt stands in its life
+                         * @enum {unknown}
+                         */
+                        status?: "draft" | "review" | "published" | "deprecated" | "archived";
+                        /** @description Who created it */
+                        author?: string;
+                        /** @description Meant for forking and including */
+                        isTemplate?: boolean;
+                        /** @description Such as production; `latest` is reserved */
+                        label?: string;
+                        /**
+                         * Format: date-time
+                         * @description RFC 3339
+                         */
+                        updatedAfter?: string;
+                        /** @description Part of the name, the category or the description */
+                        q?: string;
+                    };
+                    /** @description Tags that each of them gets */
+                    add?: string[];
+                    /** @description Tags that each of them loses */
+                    remove?: string[];
+                    /** @description The tags that each of them has from then on, in place of all others */
+                    set?: string[];
+                    /** @description All items in one transaction, or none; up to 10000 items */
+                    atomic?: boolean;
+                    /** @description Look at everything as if, and change nothing; up to 10000 items */
+                    dryRun?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.too_many_items, bulk.tags_unclear */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.list": {
+        parameters: {
+            query?: {
+                /** @description succeeded, failed and cancelled are the end */
+                status?: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+                /** @description What is done to the prompts */
+                kind?: "create" | "update" | "delete" | "tag";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["BulkOperation"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.items": {
+        parameters: {
+            query?: {
+                /** @description skipped: not done, since the operation was cancelled, or was atomic and another item failed */
+                outcome?: "pending" | "succeeded" | "failed" | "skipped";
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["BulkItem"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.exportItems": {
+        parameters: {
+            query?: {
+                /** @description skipped: not done, since the operation was cancelled, or was atomic and another item failed */
+                outcome?: "pending" | "succeeded" | "failed" | "skipped";
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.events": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event that was received: go on after it */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.cancel": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.operation_over */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bulk.retry": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description bulk.operation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bulk.operation_under_way, bulk.nothing_to_retry, bulk.too_many_operations */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.usage": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole intervals; 7 days before `to` without it */
+                from?: string;
+                /** @description Before this time; now without it */
+                to?: string;
+                /** @description UTC; hours up to 3 days, days up to 92, else months unless told; at most 1,000 */
+                interval?: "hour" | "day" | "month";
+                /** @description What to tell apart, prompt without it; `user` by keyed hash, `hour` of the day (UTC) */
+                groupBy?: "prompt" | "version" | "label" | "provider" | "model" | "service" | "variant" | "operation" | "user" | "hour";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Uses of this version */
+                version?: number;
+                /** @description Uses that were served by this label */
+                label?: string;
+                /** @description Uses of this provider’s models */
+                provider?: string;
+                /** @description Uses of this model */
+                model?: string;
+                /** @description Uses by this application */
+                service?: string;
+                /** @description Uses of this variant of a test: test/variant */
+                variant?: string;
+                /** @description Uses for this, such as chat */
+                operation?: string;
+                /** @description How many items, 1 to 200; 50 without it */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        items: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean, milliseconds */
+                            meanLatencyMs: number | null;
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                        }[];
+                        /** @description How many there are in all */
+                        groupCount: number;
+                    };
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.recordUsage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UsageEvents"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Events that are stored now */
+                        accepted: number;
+                        /** @description Events whose eventId was taken before */
+                        duplicates: number;
+                        /** @description Events that were not taken */
+                        errors?: {
+                            index: number;
+                            problem: components["schemas"]["Problem"];
+                        }[];
+                        /** @description What was taken otherwise than it was perhaps meant */
+                        warnings?: {
+                            /** @description field.unknown or model.unknown */
+                            code: string;
+                            /** @description What was met and what was done with it */
+                            detail: string;
+                            /** @description How many events this is about */
+                            count: number;
+                            /** @description The first 10 of them */
+                            indexes: number[];
+                        }[];
+                    };
+                };
+            };
+            /** @description measurement.prompt_unknown, measurement.version_unknown, measurement.label_unknown, measurement.time_out_of_range, measurement.unstorable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.recordSatisfaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SatisfactionEvents"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Events that are stored now */
+                        accepted: number;
+                        /** @description Events whose eventId was taken before */
+                        duplicates: number;
+                        /** @description Events that were not taken */
+                        errors?: {
+                            index: number;
+                            problem: components["schemas"]["Problem"];
+                        }[];
+                        /** @description What was taken otherwise than it was perhaps meant */
+                        warnings?: {
+                            /** @description field.unknown or model.unknown */
+                            code: string;
+                            /** @description What was met and what was done with it */
+                            detail: string;
+                            /** @description How many events this is about */
+                            count: number;
+                            /** @description The first 10 of them */
+                            indexes: number[];
+                        }[];
+                    };
+                };
+            };
+            /** @description measurement.prompt_unknown, measurement.version_unknown, measurement.label_unknown, measurement.time_out_of_range, measurement.unstorable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.dashboard": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole intervals; 7 days before `to` without it */
+                from?: string;
+                /** @description Before this time; now without it */
+                to?: string;
+                /** @description UTC; hours up to 3 days, days up to 92, else months unless told; at most 1,000 */
+                interval?: "hour" | "day" | "month";
+                /** @description What to tell apart */
+                groupBy?: "prompt" | "version" | "label" | "provider" | "model" | "service" | "variant" | "operation";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Uses of this version */
+                version?: number;
+                /** @description Uses that were served by this label */
+                label?: string;
+                /** @description Uses of this provider’s models */
+                provider?: string;
+                /** @description Uses of this model */
+                model?: string;
+                /** @description Uses by this application */
+                service?: string;
+                /** @description Uses of this variant of a test: test/variant */
+                variant?: string;
+                /** @description Uses for this, such as chat */
+                operation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        interval: string;
+                        totals: components["schemas"]["UsageReport"];
+                        /** @description In order; times in which nothing was measured are left out */
+                        points: {
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            at: string;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the input, from the provider’s cache */
+                            cachedTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            latencyMs: {
+                                /** @description Mean milliseconds */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            /** @description Mean, of the uses that told it */
+                            timeToFirstTokenMs: number | null;
+                            tokens: {
+                                /** @description Mean tokens of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            costPerRequestUsd: {
+                                /** @description Mean US dollars of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                            /** @description Different users, about (standard error 2.3 %) */
+                            users: number;
+                        }[];
+                        /** @description With `groupBy`: the 50 with the most uses */
+                        groups?: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            totals: components["schemas"]["UsageReport"];
+                            /** @description In order; times in which nothing was measured are left out */
+                            points: {
+                                /** @description RFC 3339, UTC, with milliseconds */
+                                at: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Uses that failed */
+                                errors: number;
+                                /** @description 0 to 1 */
+                                successRate: number | null;
+                                /** @description All input */
+                                inputTokens: number;
+                                /** @description All output */
+                                outputTokens: number;
+                                /** @description Of the input, from the provider’s cache */
+                                cachedTokens: number;
+                                /** @description Of the uses whose cost is known */
+                                costUsd: number;
+                                /** @description Uses whose cost is not known */
+                                unpricedRequests: number;
+                                latencyMs: {
+                                    /** @description Mean milliseconds */
+                                    mean: number | null;
+                                    /** @description Median, within 1 % */
+                                    p50: number | null;
+                                    /** @description 95 %, within 1 % */
+                                    p95: number | null;
+                                    /** @description 99 %, within 1 % */
+                                    p99: number | null;
+                                };
+                                /** @description Mean, of the uses that told it */
+                                timeToFirstTokenMs: number | null;
+                                tokens: {
+                                    /** @description Mean tokens of a use */
+                                    mean: number | null;
+                                    /** @description Median, within 1 % */
+                                    p50: number | null;
+                                    /** @description 95 %, within 1 % */
+                                    p95: number | null;
+                                    /** @description 99 %, within 1 % */
+                                    p99: number | null;
+                                };
+                                costPerRequestUsd: {
+                                    /** @description Mean US dollars of a use */
+                                    mean: number | null;
+                                    /** @description Median, within 1 % */
+                                    p50: number | null;
+                                    /** @description 95 %, within 1 % */
+                                    p95: number | null;
+                                    /** @description 99 %, within 1 % */
+                                    p99: number | null;
+                                };
+                                /** @description Mean of the ratings, 0 to 1 */
+                                satisfaction: number | null;
+                                /** @description Ratings */
+                                ratings: number;
+                                /** @description Different users, about (standard error 2.3 %) */
+                                users: number;
+                            }[];
+                        }[];
+                        /** @description How many there are in all */
+                        groupCount?: number;
+                    };
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.summary": {
+        parameters: {
+            query?: {
+                /** @description How many, today included; 30 without it */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        days: number;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        totals: components["schemas"]["UsageReport"];
+                        previous: components["schemas"]["UsageReport"];
+                        /** @description Day by day */
+                        activity: {
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            at: string;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean, milliseconds */
+                            meanLatencyMs: number | null;
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                        }[];
+                        topPrompts: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean, milliseconds */
+                            meanLatencyMs: number | null;
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                        }[];
+                        distributions: {
+                            /** @description The 20 with the most uses */
+                            category: {
+                                /** @description Which one */
+                                key: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Their cost */
+                                costUsd: number;
+                            }[];
+                            /** @description The 20 with the most uses */
+                            tag: {
+                                /** @description Which one */
+                                key: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Their cost */
+                                costUsd: number;
+                            }[];
+                            /** @description The 20 with the most uses */
+                            status: {
+                                /** @description Which one */
+                                key: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Their cost */
+                                costUsd: number;
+                            }[];
+                            /** @description The 20 with the most uses */
+                            model: {
+                                /** @description Which one */
+                                key: string;
+                                /** @description Uses */
+                                requests: number;
+                                /** @description Their cost */
+                                costUsd: number;
+                            }[];
+                        };
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.performance": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole intervals; 7 days before `to` without it */
+                from?: string;
+                /** @description Before this time; now without it */
+                to?: string;
+                /** @description What to tell apart */
+                groupBy?: "prompt" | "version" | "label" | "provider" | "model" | "service" | "variant" | "operation";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Uses of this version */
+                version?: number;
+                /** @description Uses that were served by this label */
+                label?: string;
+                /** @description Uses of this provider’s models */
+                provider?: string;
+                /** @description Uses of this model */
+                model?: string;
+                /** @description Uses by this application */
+                service?: string;
+                /** @description Uses of this variant of a test: test/variant */
+                variant?: string;
+                /** @description Uses for this, such as chat */
+                operation?: string;
+                /** @description How many items, 1 to 200; 50 without it */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        items: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            totals: components["schemas"]["UsageReport"];
+                            previous: components["schemas"]["UsageReport"];
+                            trend: {
+                                /** @description Relative change of uses: 0.1 is 10 % more */
+                                requests: number | null;
+                                /** @description Relative change of the success rate: 0.1 is 10 % more */
+                                successRate: number | null;
+                                /** @description Relative change of the 95th percentile of latency: 0.1 is 10 % more */
+                                latencyP95: number | null;
+                                /** @description Relative change of the mean cost of a use: 0.1 is 10 % more */
+                                costPerRequest: number | null;
+                                /** @description Relative change of the mean rating: 0.1 is 10 % more */
+                                satisfaction: number | null;
+                            };
+                        }[];
+                        /** @description How many there are in all */
+                        groupCount: number;
+                    };
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.prompt": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole intervals; 7 days before `to` without it */
+                from?: string;
+                /** @description Before this time; now without it */
+                to?: string;
+                /** @description UTC; hours up to 3 days, days up to 92, else months unless told; at most 1,000 */
+                interval?: "hour" | "day" | "month";
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description UUIDv7 */
+                        promptId: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        interval: string;
+                        totals: components["schemas"]["UsageReport"];
+                        /** @description In order; times in which nothing was measured are left out */
+                        points: {
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            at: string;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses that failed */
+                            errors: number;
+                            /** @description 0 to 1 */
+                            successRate: number | null;
+                            /** @description All input */
+                            inputTokens: number;
+                            /** @description All output */
+                            outputTokens: number;
+                            /** @description Of the input, from the provider’s cache */
+                            cachedTokens: number;
+                            /** @description Of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            latencyMs: {
+                                /** @description Mean milliseconds */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            /** @description Mean, of the uses that told it */
+                            timeToFirstTokenMs: number | null;
+                            tokens: {
+                                /** @description Mean tokens of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            costPerRequestUsd: {
+                                /** @description Mean US dollars of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            /** @description Mean of the ratings, 0 to 1 */
+                            satisfaction: number | null;
+                            /** @description Ratings */
+                            ratings: number;
+                            /** @description Different users, about (standard error 2.3 %) */
+                            users: number;
+                        }[];
+                        versions: {
+                            /** @description null: it was not said */
+                            version: number | null;
+                            totals: components["schemas"]["UsageReport"];
+                        }[];
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Prices that the workspace has set: they go before the table’s */
+                        items: components["schemas"]["PriceOverride"][];
+                        /** @description Models of the last 30 days of whose uses some have no cost, the most uses first, at most 200 */
+                        unknownModels: {
+                            /** @description As events name it */
+                            provider: string;
+                            /** @description As events name it */
+                            model: string;
+                            /** @description Uses without a cost */
+                            requests: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.setPrices": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description All of them, at most 1,000; a later one of the same model counts */
+                    items: components["schemas"]["PriceOverride"][];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Prices that the workspace has set: they go before the table’s */
+                        items: components["schemas"]["PriceOverride"][];
+                        /** @description Models of the last 30 days of whose uses some have no cost, the most uses first, at most 200 */
+                        unknownModels: {
+                            /** @description As events name it */
+                            provider: string;
+                            /** @description As events name it */
+                            model: string;
+                            /** @description Uses without a cost */
+                            requests: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsSettings"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.changeSettings": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Days that single events are kept; sums are kept for good */
+                    retentionDays?: number;
+                    /**
+                     * @description How `userId` is kept from now on: as a keyed hash that nobody can read, or besides as it was sent
+                     * @enum {unknown}
+                     */
+                    userIds?: "hashed" | "plain";
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsSettings"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.export": {
+        parameters: {
+            query?: {
+                /** @description Not before this time; 7 days before `to` without it */
+                from?: string;
+                /** @description Before this time; now without it */
+                to?: string;
+                /** @description ndjson unless told */
+                format?: "ndjson" | "csv";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.erasePerson": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description As events named the person */
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Events that no longer say who it was; session, trace, comment and metadata are gone with it */
+                        events: number;
+                        /** @description Sums of the user by day that were removed */
+                        days: number;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        erasedAt: string;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "relationships.list": {
         parameters: {
             query?: {
@@ -7987,6 +18541,1068 @@ export interface operations {
                     "application/json": {
                         warmed: number;
                         failed: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.events": {
+        parameters: {
+            query?: {
+                /** @description Types of events, or beginnings of some with .* behind them (prompt.*); as often as needed, up to 20 times */
+                type?: string[];
+                /** @description The id of what it happened to */
+                subject?: string;
+                /** @description Not before this time. Without a cursor the walk begins there, else with the oldest event that is kept */
+                since?: string;
+                /** @description Where to go on: `cursor` of an answer, or the id of an event of the stream. Filters may change on the way */
+                cursor?: string;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Oldest first. Perhaps fewer than the limit, or none, though there are more */
+                        items: components["schemas"]["Event"][];
+                        /** @description Send it as `cursor` at once, there is more; null: this was all up to now */
+                        nextCursor: string | null;
+                        /** @description Up to here everything was told. Keep it, and send it later for what has come since */
+                        cursor: string;
+                    };
+                };
+            };
+            /** @description events.gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.stream": {
+        parameters: {
+            query?: {
+                /** @description Types of events, or beginnings of some with .* behind them (prompt.*); as often as needed, up to 20 times */
+                type?: string[];
+                /** @description The id of what it happened to */
+                subject?: string;
+                /** @description Begin with what happened at this time or later, where no place is given */
+                since?: string;
+                /** @description Where to go on, as in the event log; `Last-Event-ID` comes before it. Without all of them: from now on */
+                cursor?: string;
+                /** @description End after so long; 0: when all that is there was told. 300 without it */
+                seconds?: number;
+            };
+            header?: {
+                /** @description The id of the last event that was received: go on after it */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description events.gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.eventTypes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            type: string;
+                            description: string;
+                            /** @description JSON Schema of `data` */
+                            schema: {
+                                [key: string]: unknown;
+                            };
+                        }[];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Webhook"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description webhook.too_many */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.invalid, webhook.event_type_unknown, outbound.url_refused, outbound.header_refused, expression.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.invalid, webhook.event_type_unknown, outbound.url_refused, outbound.header_refused, expression.invalid, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.rotateSecret": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description 24 without it; 0 ends the others now */
+                    overlapHours?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.too_many_secrets */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.test": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.deliveries": {
+        parameters: {
+            query?: {
+                /** @description pending: an attempt is to come; failed: no more attempts; cancelled: with its replay */
+                state?: "pending" | "succeeded" | "failed" | "cancelled";
+                /** @description Of the event, exact */
+                type?: string;
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["WebhookDelivery"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                deliveryId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description webhook.not_found, delivery.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.redeliver": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                deliveryId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description webhook.not_found, delivery.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.inactive, delivery.not_repeatable */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.process": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProcessedDeliveries"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.replay": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+                /** @description wait=N: wait up to N seconds, at most 30, for the work to be done */
+                Prefer?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReplayDeliveries"];
+            };
+        };
+        responses: {
+            /** @description Done within the time that `Prefer: wait` gives it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplay"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplay"];
+                };
+            };
+            /** @description webhook.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description webhook.inactive, replay.running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description replay.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.getReplay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                replayId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplay"];
+                };
+            };
+            /** @description webhook.not_found, replay.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.replayEvents": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event that was received: go on after it */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                replayId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description webhook.not_found, replay.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhooks.cancelReplay": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+                /** @description UUIDv7 */
+                replayId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplay"];
+                };
+            };
+            /** @description webhook.not_found, replay.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.trigger": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description `custom.` and up to four names of lower-case letters, digits and _ with dots between, each up to 40 characters */
+                    type: string;
+                    /** @description What it is about; the workspace without it */
+                    subject?: string;
+                    /** @description Anything, up to 65536 bytes as JSON. With a text `category`, who sees certain categories only is told if that is one of them */
+                    data?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The id that it has in the log, and as `webhook-id` */
+                        id: string;
+                        type: string;
+                        subject: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                    };
+                };
+            };
+            /** @description event.too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        events: {
+                            total: number;
+                            byType: {
+                                type: string;
+                                count: number;
+                            }[];
+                            oldest: string | null;
+                            newest: string | null;
+                        };
+                        feed: {
+                            /** @description Events, of all workspaces, that this instance has not yet seen in the log */
+                            lag: number;
+                        };
+                        /** @description Deliveries to webhooks, for callers who see all categories: pending, succeeded, failed, cancelled */
+                        deliveries: {
+                            byState: {
+                                [key: string]: number;
+                            };
+                        };
+                        /** @description Older events are removed each night */
+                        retentionDays: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notifications.cleanup": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description What is older than so many days goes; without it the retention of the installation counts */
+                    olderThanDays?: number;
+                    /** @description What to remove; all of it without it */
+                    what?: ("events" | "deliveries")[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description How many of each went */
+                        deleted: {
+                            [key: string]: number;
+                        };
                     };
                 };
             };

@@ -6,6 +6,17 @@ CREATE OR REPLACE FUNCTION public.current_workspace()
  STABLE
 RETURN (NULLIF(current_setting('app.workspace_id'::text, true), ''::text))::uuid;
 
+CREATE OR REPLACE FUNCTION public.drop_usage_day()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+begin
+  execute format('drop table usage_days.%I', 'd' || to_char(old.day, 'YYYYMMDD'));
+  return null;
+end $function$;
+
 CREATE OR REPLACE PROCEDURE public.make_tenant_table(IN name regclass)
  LANGUAGE plpgsql
 AS $procedure$
@@ -17,6 +28,20 @@ begin
   execute format('create policy across_workspaces on %s to ps_system using (true) with check (true)', name);
   execute format('grant select, insert, update, delete on %s to ps_app, ps_system', name);
 end $procedure$;
+
+CREATE OR REPLACE FUNCTION public.open_usage_day()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+declare name text := 'd' || to_char(new.day, 'YYYYMMDD');
+begin
+  execute format('create table usage_days.%I (like public.usage_event including all)', name);
+  execute format('alter table public.usage_event attach partition usage_days.%I for values from (%L) to (%L)',
+    name, new.day::timestamp at time zone 'UTC', (new.day + 1)::timestamp at time zone 'UTC');
+  return null;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
@@ -968,6 +993,153 @@ alter table session enable row level security;
 alter table session force row level security;
 create policy across_workspaces on session as permissive for all to ps_system using (true) with check (true);
 grant delete, insert, select, update on session to ps_system;
+
+create table usage_day (
+  day date not null,
+  constraint usage_day_pkey PRIMARY KEY (day)
+);
+alter table usage_day enable row level security;
+alter table usage_day force row level security;
+create policy across_workspaces on usage_day as permissive for all to ps_system using (true) with check (true);
+CREATE TRIGGER drops_partition AFTER DELETE ON public.usage_day FOR EACH ROW EXECUTE FUNCTION drop_usage_day();
+CREATE TRIGGER opens_partition AFTER INSERT ON public.usage_day FOR EACH ROW EXECUTE FUNCTION open_usage_day();
+grant delete, insert, select on usage_day to ps_system;
+
+create table usage_event (
+  xid xid8 default pg_current_xact_id() not null,
+  occurred_at timestamp with time zone not null,
+  latency_us bigint not null,
+  cost_micros bigint,
+  workspace_id uuid default current_workspace() not null,
+  series integer not null,
+  input_tokens integer not null,
+  output_tokens integer not null,
+  cached_tokens integer,
+  ttft_us integer,
+  score smallint,
+  flags smallint not null,
+  user_hash bytea,
+  rest jsonb
+) partition by RANGE (occurred_at);
+CREATE INDEX usage_event_by_xid ON ONLY public.usage_event USING btree (xid);
+alter table usage_event enable row level security;
+alter table usage_event force row level security;
+create policy across_workspaces on usage_event as permissive for all to ps_system using (true) with check (true);
+create policy tenant on usage_event as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on usage_event to ps_app;
+grant delete, insert, select, update on usage_event to ps_system;
+
+create table usage_event_id (
+  id uuid not null,
+  received_on date not null,
+  constraint usage_event_id_pkey PRIMARY KEY (id)
+);
+CREATE INDEX usage_event_id_by_age ON public.usage_event_id USING btree (received_on);
+alter table usage_event_id enable row level security;
+alter table usage_event_id force row level security;
+create policy across_workspaces on usage_event_id as permissive for all to ps_system using (true) with check (true);
+grant delete, insert, select on usage_event_id to ps_system;
+
+create table usage_fold (
+  only_row boolean default true not null,
+  horizon xid8 default '0'::xid8 not null,
+  counted_by xid8,
+  constraint usage_fold_pkey PRIMARY KEY (only_row),
+  constraint usage_fold_only_row_check CHECK (only_row)
+);
+alter table usage_fold enable row level security;
+alter table usage_fold force row level security;
+create policy across_workspaces on usage_fold as permissive for all to ps_system using (true) with check (true);
+create policy visible on usage_fold as permissive for select to ps_app using (true);
+grant insert, select, update on usage_fold to ps_system;
+grant select on usage_fold to ps_app;
+
+create table usage_rollup (
+  workspace_id uuid default current_workspace() not null,
+  grain smallint not null,
+  at timestamp with time zone not null,
+  series integer not null,
+  requests bigint not null,
+  errors bigint not null,
+  unpriced bigint not null,
+  input_tokens bigint not null,
+  output_tokens bigint not null,
+  cached_tokens bigint not null,
+  cost_micros bigint not null,
+  latency_us bigint not null,
+  ttft_us bigint not null,
+  ttft_count bigint not null,
+  ratings bigint not null,
+  score bigint not null,
+  latency_sketch bytea not null,
+  tokens_sketch bytea not null,
+  cost_sketch bytea not null,
+  users_sketch bytea not null,
+  constraint usage_rollup_pkey PRIMARY KEY (workspace_id, grain, at, series)
+);
+alter table usage_rollup enable row level security;
+alter table usage_rollup force row level security;
+create policy across_workspaces on usage_rollup as permissive for all to ps_system using (true) with check (true);
+create policy tenant on usage_rollup as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on usage_rollup to ps_app;
+grant delete, insert, select, update on usage_rollup to ps_system;
+
+create table usage_series (
+  workspace_id uuid default current_workspace() not null,
+  id integer not null,
+  prompt_id uuid not null,
+  version integer not null,
+  label text not null,
+  provider text not null,
+  model text not null,
+  service text not null,
+  variant text not null,
+  operation text not null,
+  constraint usage_series_pkey PRIMARY KEY (workspace_id, id)
+);
+CREATE UNIQUE INDEX usage_series_once ON public.usage_series USING btree (workspace_id, prompt_id, version, label, provider, model, service, variant, operation);
+alter table usage_series enable row level security;
+alter table usage_series force row level security;
+create policy across_workspaces on usage_series as permissive for all to ps_system using (true) with check (true);
+create policy tenant on usage_series as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on usage_series to ps_app;
+grant delete, insert, select, update on usage_series to ps_system;
+
+create table usage_setting (
+  workspace_id uuid default current_workspace() not null,
+  retention_days integer not null,
+  user_ids text not null,
+  prices jsonb not null,
+  updated_by text not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint usage_setting_pkey PRIMARY KEY (workspace_id),
+  constraint usage_setting_retention_days_check CHECK (((retention_days >= 1) AND (retention_days <= 400))),
+  constraint usage_setting_user_ids_check CHECK ((user_ids = ANY (ARRAY['hashed'::text, 'plain'::text])))
+);
+alter table usage_setting enable row level security;
+alter table usage_setting force row level security;
+create policy across_workspaces on usage_setting as permissive for all to ps_system using (true) with check (true);
+create policy tenant on usage_setting as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on usage_setting to ps_app;
+grant delete, insert, select, update on usage_setting to ps_system;
+
+create table usage_user (
+  workspace_id uuid default current_workspace() not null,
+  at timestamp with time zone not null,
+  user_hash bytea not null,
+  requests bigint not null,
+  errors bigint not null,
+  tokens bigint not null,
+  cost_micros bigint not null,
+  constraint usage_user_pkey PRIMARY KEY (workspace_id, at, user_hash)
+);
+alter table usage_user enable row level security;
+alter table usage_user force row level security;
+create policy across_workspaces on usage_user as permissive for all to ps_system using (true) with check (true);
+create policy tenant on usage_user as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on usage_user to ps_app;
+grant delete, insert, select, update on usage_user to ps_system;
 
 create table webhook (
   workspace_id uuid default current_workspace() not null,

@@ -28,6 +28,7 @@ import {
   createPresence,
   ensureDefaultWorkspace,
 } from './domain/access/index.ts'
+import { type Analytics, createAnalytics } from './domain/analytics/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { bulk } from './domain/bulk/index.ts'
 import { caching } from './domain/caching/index.ts'
@@ -71,6 +72,7 @@ export type App = Readonly<{
   authenticator: Authenticator
   database: Database
   audit: Audit
+  analytics: Analytics
   /** Follow the feed, and work on jobs; `http.listen` is the caller's. */
   start(): Promise<void>
   /** Answer what is in flight, take nothing new, and let go of everything. @param graceMs how long callers get to close their connections */
@@ -168,6 +170,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
   const policies = createPolicies({ feed, presence })
   const gates = { labels: createLabelGate(feed), policies: policies.gate }
+  const analytics = createAnalytics({ system: acrossWorkspaces, feed, clock, secret: derived('analytics'), log: note })
   const modules: Module[] = [
     prompts(store, { gates, lint }),
     searching.module,
@@ -178,6 +181,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     login.module,
     audit.module,
     bulk({ ...acting, gates, log: note }),
+    analytics.module,
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     notifying.module,
@@ -224,6 +228,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     authenticator,
     database,
     audit,
+    analytics,
     async start() {
       await acrossWorkspaces((db) => ensureDefaultWorkspace(db, clock()), 'write')
       await feed.start()
@@ -236,6 +241,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       )
       searching.following.start()
       notifying.start()
+      analytics.start()
     },
     async stop(graceMs = 0) {
       closing = true
@@ -247,6 +253,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       await use.stop()
       await Promise.all([queue.stop(), searching.following.stop(), notifying.stop(), encoder?.close()])
       await outside.close()
+      await analytics.stop()
       await audit.stop()
       await feed.stop()
       await Promise.all([database.close(), system.close(), shared.close()])

@@ -14,6 +14,9 @@ const withoutWorkspace: Readonly<Record<string, string>> = {
   login_attempt: 'logins that are under way; nobody is known yet, and only ps_system sees them',
   job_schedule: 'when scheduled jobs are due next; only ps_system sees it',
   session: 'one session serves all workspaces of its person; only ps_system sees them',
+  usage_day: 'which days have a partition of measurements; only ps_system sees them',
+  usage_event_id: 'hashes of workspace and event, so that none is taken twice; only ps_system sees them',
+  usage_fold: 'how far measurements are counted: one row',
   workspace: 'the workspaces themselves; a policy on the id shows each only its own',
   person: 'people, who may be members of several workspaces; only ps_system sees them',
 }
@@ -46,6 +49,25 @@ async function fill(call: Call): Promise<void> {
   expect((await call('PUT', `/prompts/${id}`, { name: 'renamed' })).status).toBe(200)
   expect((await call('PUT', `/prompts/${id}/lifecycle`, { status: 'review' })).status).toBe(200)
   expect((await call('POST', `/prompts/${id}/versions/1/redact`, { reason: 'Why not' })).status).toBe(200)
+  await fillAnalytics(call)
+}
+
+/** Measurements, counted, and the wishes of a workspace. */
+async function fillAnalytics(call: Call): Promise<void> {
+  const { items } = (await call('GET', '/prompts')).body
+  const event = {
+    promptId: items[0].id,
+    provider: 'p',
+    model: 'm',
+    inputTokens: 1,
+    outputTokens: 1,
+    latencyMs: 1,
+    success: true,
+    userId: 'u',
+  }
+  expect((await call('POST', '/analytics/usage', { ...event, eventId: 'e' })).status).toBe(202)
+  expect((await call('PUT', '/analytics/settings', { userIds: 'plain' })).status).toBe(200)
+  await t.app.analytics.settle()
 }
 
 /** What is filled in the background, or only with an encoder. */
@@ -98,7 +120,7 @@ describe('the tables', () => {
     )
     expect(weak).toEqual([])
     const notFirst = await t.database.query<{ name: string }>(
-      `select t.name from unnest($1::text[]) t(name) where t.name not in ('outbox') and not exists (
+      `select t.name from unnest($1::text[]) t(name) where t.name not in ('outbox', 'usage_event') and not exists (
          select 1 from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
          where i.indrelid = t.name::regclass and i.indisprimary and a.attname = 'workspace_id')`,
       [tables],

@@ -7,6 +7,7 @@ import type pg from 'pg'
  */
 export const leftOut: Readonly<Record<string, string>> = {
   schema_migration: 'stands in the header; restoring makes it anew by migrating',
+  usage_fold: 'which transactions are counted: their numbers mean nothing elsewhere, so all is counted anew',
   idempotency_key: 'answers of the last day; they name transactions of the old server',
   session: 'who is logged in logs in again',
   login_attempt: 'a login that is under way begins again',
@@ -32,6 +33,10 @@ export const notInParts: Readonly<Record<string, string>> = {
   webhook_delivery: 'they refer to events, and those of the living store are its own',
   webhook_attempt: 'as above',
   webhook_replay: 'as above',
+  usage_series: 'measurements are of the living store: their numbers, keys and transactions are its own',
+  usage_event: 'as above',
+  usage_rollup: 'as above',
+  usage_user: 'as above',
   prompt_redaction: 'who asked for a redaction asks again',
   dead_job: 'what failed then is not to be run now',
 }

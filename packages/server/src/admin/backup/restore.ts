@@ -46,7 +46,8 @@ async function headerOf(parts: AsyncGenerator<Part>): Promise<Header> {
 
 type Trigger = { table: string; name: string; enabled: 'O' | 'A' }
 const triggersSql = `select t.tgrelid::regclass::text as "table", t.tgname as name, t.tgenabled as enabled from pg_trigger t
-  join pg_class c on c.oid = t.tgrelid where c.relnamespace = 'public'::regnamespace and not t.tgisinternal and t.tgenabled in ('O', 'A') and t.tgparentid = 0`
+  join pg_class c on c.oid = t.tgrelid where c.relnamespace = 'public'::regnamespace and not t.tgisinternal and t.tgenabled in ('O', 'A') and t.tgparentid = 0
+  and t.tgname not in ('opens_partition', 'drops_partition')`
 
 /**
  * COPY does not work under row-level security, and the owner, who fills, is under it too: it is not forced upon the owner

@@ -32,8 +32,8 @@ const fits = (e: AnyEndpoint, expected: Expected, { status, body }: TestAnswer):
 const expectedFor = (e: AnyEndpoint, held: readonly string[]): Expected =>
   (held.includes('*') || held.includes(e.access)) && !e.instanceAdmin ? 'admitted' : 403
 
-/** Whether its address names something by an id, or a prompt by its name. */
-const namesThing = ({ path }: AnyEndpoint): boolean => /:(id|[a-z]+Id|name)\b/.test(path)
+/** Whether its address names something by an id, or a prompt by its name; a person by the callers' own id is nobody's thing. */
+const namesThing = ({ path }: AnyEndpoint): boolean => /:(id|(?!userId)[a-z]+Id|name)\b/.test(path)
 
 async function everyOperation(by: (e: AnyEndpoint) => Promise<Call> | Call, expected: (e: AnyEndpoint) => Expected): Promise<void> {
   const wrong: string[] = []

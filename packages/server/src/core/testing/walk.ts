@@ -34,7 +34,7 @@ export async function makeFixtures(call: Call, database?: TestDatabase) {
   const ids: Record<string, string> = { ...(await makeIds(call, database)), webhooks }
   const scope = 'category:walked'
   await call('PUT', `/lifecycle/policies/${scope}`, { approvals: 1 })
-  const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft' }
+  const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft', userId: 'walked' }
   return { ...fixed, id, promptId: id, ids, scope, otherId, relationshipId, documentId, runId, deliveryId, replayId }
 }
 
@@ -189,6 +189,20 @@ const bodies: Bodies = {
   'documents.create': () => ({ title: 'New', text: 'Read this' }),
   'documents.update': () => ({ title: 'Changed' }),
   'documents.link': () => ({ note: 'For context', position: 1 }),
+  'analytics.recordUsage': ({ promptId }) => ({
+    promptId,
+    provider: 'openai',
+    model: 'gpt-4o',
+    inputTokens: 10,
+    outputTokens: 1,
+    latencyMs: 5,
+    success: true,
+    eventId: 'walked',
+    userId: 'walked',
+  }),
+  'analytics.recordSatisfaction': ({ promptId }) => ({ promptId, rating: 4, comment: 'Fine' }),
+  'analytics.setPrices': () => ({ items: [{ model: 'my-own', inputUsdPerMTok: 1, outputUsdPerMTok: 2 }] }),
+  'analytics.changeSettings': () => ({ userIds: 'hashed' }),
   'workspaces.create': () => ({ name: 'Walked' }),
   'workspaces.update': () => ({ name: 'Walked' }),
   'members.update': () => ({ role: 'viewer' }),

@@ -9,6 +9,7 @@ const reading = [
   'labels:read',
   'notifications:read',
   'abtests:read',
+  'analytics:read',
 ] as const
 const writing = [
   'prompts:write',
@@ -19,6 +20,7 @@ const writing = [
   'cache:write',
   'notifications:write',
   'abtests:write',
+  'analytics:write',
 ] as const
 const reviewing = ['reviews:approve'] as const
 const publishing = ['labels:write_protected', 'prompts:force'] as const
@@ -44,6 +46,7 @@ const administering = [
   'policies:write',
   'policies:break_glass',
   'automations:write',
+  'analytics:manage',
 ] as const
 
 /** Every permission there is: what a role or a key's scopes may name, and what endpoints ask for. */
@@ -56,7 +59,7 @@ export const builtInRoles: Readonly<Record<string, readonly string[]>> = {
   publisher: [...reading, ...writing, ...reviewing, ...publishing],
   editor: [...reading, ...writing],
   reviewer: [...reading, 'lifecycle:write', ...reviewing],
-  runner: ['prompts:read'],
+  runner: ['prompts:read', 'analytics:write'],
   viewer: [...reading],
   auditor: [...reading, ...looking],
 }

@@ -1,0 +1,105 @@
+import { may, sees } from '../../../core/access.ts'
+import type { Ctx } from '../../../core/context.ts'
+import { AppError, isAppError } from '../../../core/errors.ts'
+import { problemOf } from '../../../core/problem.ts'
+import { MeasurementUnstorable } from '../model/failures.ts'
+import type { Measurement, Satisfaction, UsageEvent } from '../model/measurement.ts'
+import {
+  assertKnown,
+  type KnownPrompt,
+  type Prepared,
+  preparedSatisfaction,
+  preparedUsage,
+  type Taken,
+  type Terms,
+  takenSatisfaction,
+  takenUsage,
+} from '../model/preparing.ts'
+import { type Recorded, startWarnings } from '../model/recorded.ts'
+
+type Named = Readonly<{ promptId?: string | undefined; category?: string | undefined; name?: string | undefined }>
+type Said = Named & Readonly<{ version?: number; label?: string }>
+
+/** What recording needs beside its input. */
+export type Recording = Readonly<{
+  findPrompts(
+    named: readonly Named[],
+    fits: (prompt: KnownPrompt, index: number) => boolean,
+    ctx: Ctx,
+  ): Promise<(KnownPrompt | undefined)[]>
+  terms(ctx: Ctx): Promise<Terms>
+  /** After the commit: what became of each. @throws Overloaded, Unavailable (503) */
+  store(workspaceId: string, measurements: readonly Measurement[]): Promise<('stored' | 'duplicate' | 'unstorable')[]>
+}>
+
+type Kind<E extends Said> = Readonly<{
+  path: string
+  take(value: unknown): Taken<E>
+  prepare(taken: Taken<E>, prompt: KnownPrompt, terms: Terms): Prepared
+}>
+
+const usage: Kind<UsageEvent> = { path: '/api/v1/analytics/usage', take: takenUsage, prepare: preparedUsage }
+const satisfaction: Kind<Satisfaction> = { path: '/api/v1/analytics/satisfaction', take: takenSatisfaction, prepare: preparedSatisfaction }
+
+const hasAll = ({ version = 0, label }: Said, prompt: KnownPrompt): boolean =>
+  version <= prompt.version && (label === undefined || prompt.labels.includes(label))
+
+/** A caller that is limited to categories measures prompts of these alone, and is told nothing of others. */
+const visible = (prompt: KnownPrompt | undefined, { actor }: Ctx): KnownPrompt | undefined =>
+  prompt && sees(actor, prompt.category) && may(actor, 'analytics:write', { category: prompt.category }) ? prompt : undefined
+
+/** Of many values each is taken or refused by itself; what is wrong with a single one is thrown. */
+const record =
+  <E extends Said>({ path, take, prepare }: Kind<E>) =>
+  ({ findPrompts, terms, store }: Recording) =>
+  async (body: Readonly<Record<string, unknown>>, ctx: Ctx): Promise<Recorded> => {
+    const single = !Array.isArray(body.items)
+    const values = single ? [body] : (body.items as unknown[])
+    const errors: NonNullable<Recorded['errors']> = []
+    const warnings = startWarnings()
+    const attempt = <T>(index: number, work: () => T): T | undefined => {
+      try {
+        return work()
+      } catch (error) {
+        if (single || !isAppError(error)) throw error
+        errors.push({ index, problem: problemOf(error, { instance: path, requestId: ctx.requestId }) })
+        return undefined
+      }
+    }
+    const taken = values.map((value, index) => ({ index, one: attempt(index, () => take(value)) })).filter(({ one }) => one !== undefined)
+    const events = taken.map(({ one }) => one!.event)
+    const known = await terms(ctx)
+    const prompts = await findPrompts(events, (prompt, i) => hasAll(events[i]!, prompt), ctx)
+    const ready: { index: number; measurement: Measurement }[] = []
+    for (const [i, { index, one }] of taken.entries()) {
+      const prepared = attempt(index, () => prepare(one!, assertKnown(visible(prompts[i], ctx), events[i]!), known))
+      if (!prepared) continue
+      ready.push({ index, measurement: prepared.measurement })
+      for (const name of Object.keys(one!.unknown ?? {})) warnings.unknownField(index, name)
+      if (prepared.unpriced) warnings.unknownModel(index, prepared.measurement.dimensions)
+    }
+    const outcomes = await store(
+      ctx.workspaceId,
+      ready.map(({ measurement }) => measurement),
+    )
+    for (const [i, { index }] of ready.entries()) if (outcomes[i] === 'unstorable') attempt(index, () => refuse())
+    const count = (outcome: string) => outcomes.filter((one) => one === outcome).length
+    const told = warnings.told()
+    errors.sort((a, b) => a.index - b.index)
+    return {
+      accepted: count('stored'),
+      duplicates: count('duplicate'),
+      ...(errors.length > 0 && { errors }),
+      ...(told.length > 0 && { warnings: told }),
+    }
+  }
+
+function refuse(): never {
+  throw new AppError(
+    MeasurementUnstorable,
+    'The database does not take this event. Its neighbours were stored; look at what is unusual in it.',
+  )
+}
+
+export const recordUsage = record(usage)
+export const recordSatisfaction = record(satisfaction)

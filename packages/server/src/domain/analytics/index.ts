@@ -1,0 +1,72 @@
+import type { Feed } from '../../core/feed/feed.ts'
+import { defineModule, type Module } from '../../core/module.ts'
+import type { AcrossWorkspaces } from '../../core/runtime.ts'
+import { erasePerson } from './commands/erase-person.ts'
+import { recordSatisfaction, recordUsage } from './commands/record.ts'
+import { bytesOf, createIngest } from './ingest.ts'
+import { createFolding } from './jobs/folding.ts'
+import { purgeMeasurements } from './jobs/purge.ts'
+import { rebuild } from './jobs/rebuild.ts'
+import { analyticsEvents } from './model/settings.ts'
+import { createPromptMemory } from './prompt-memory.ts'
+import { singleEvents } from './routes/events.ts'
+import { recording } from './routes/record.ts'
+import { reports } from './routes/reports.ts'
+import { settings } from './routes/settings.ts'
+import { createWishMemory } from './wish-memory.ts'
+
+export type AnalyticsParts = Readonly<{
+  system: AcrossWorkspaces
+  feed: Feed
+  clock: () => string
+  /** What the keys of users' hashes are made of. */
+  secret: Uint8Array
+  log(message: string, details?: object): void
+}>
+
+export type Analytics = Readonly<{
+  module: Module
+  /** Count all that is committed now; for tests. */
+  settle(): Promise<void>
+  /** Count the raw rows of some days again. @param from,to milliseconds since 1970 @returns how many rows that were */
+  rebuild(from: number, to: number): Promise<number>
+  start(): void
+  stop(): Promise<void>
+}>
+
+/** Measurements: what is told of the use of prompts, and what is counted of it. */
+export function createAnalytics({ system, feed, clock, secret, log }: AnalyticsParts): Analytics {
+  const folding = createFolding(system, (error) => log('what was measured cannot be counted just now', { err: error }))
+  const ingest = createIngest(system, clock, folding.wake)
+  const prompts = createPromptMemory(feed)
+  const wishes = createWishMemory(feed, secret)
+  const parts = {
+    findPrompts: prompts.find,
+    terms: wishes.terms,
+    store: (workspaceId: string, measurements: Parameters<typeof bytesOf>[0]) =>
+      ingest.add(
+        measurements.map((measurement) => ({ workspaceId, measurement })),
+        bytesOf(measurements),
+      ),
+  }
+  return {
+    module: defineModule({
+      name: 'analytics',
+      endpoints: [
+        ...recording({ usage: recordUsage(parts), satisfaction: recordSatisfaction(parts) }),
+        ...reports,
+        ...settings,
+        ...singleEvents(erasePerson(wishes.hashUser)),
+      ],
+      jobs: [purgeMeasurements],
+      events: analyticsEvents,
+    }),
+    settle: folding.settle,
+    rebuild: (from, to) => system((db) => rebuild(db, from, to, Date.parse(clock())), 'write'),
+    start: folding.start,
+    async stop() {
+      await ingest.stop()
+      await folding.stop()
+    },
+  }
+}

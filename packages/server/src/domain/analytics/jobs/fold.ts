@@ -1,0 +1,81 @@
+import { sql } from 'kysely'
+import type { Db } from '../../../core/db.ts'
+import { mostSeriesPerHour, spread, startCounting } from '../model/rollup.ts'
+import { seriesIn } from '../store/admission.ts'
+import { rawRows } from '../store/raw-rows.ts'
+import { addRollups } from '../store/rollups.ts'
+import { addUsers } from '../store/users.ts'
+import { countAgain, openedDays } from './rebuild.ts'
+
+/** Raw rows in one transaction of the fold. */
+const rowsAtOnce = 20_000
+
+export type Folded = Readonly<{
+  rows: number
+  /** There is more to do at once. */
+  more: boolean
+  /** All of transactions before this one is counted. */
+  horizon: bigint
+}>
+
+type State = Readonly<{ horizon: string; countedBy: string | null; settled: string }>
+
+/**
+ * Count raw rows that are not counted, each once: those of transactions from the horizon to the oldest that is still
+ * under way, which nobody can add to any more; and move the horizon, in one transaction. Whatever comes late, out of
+ * order, or at a bad moment, has a transaction of its own and is met in its turn.
+ * @param db across workspaces
+ * @returns undefined while another instance is at it
+ */
+export async function foldPass(db: Db, limits = { seriesPerHour: mostSeriesPerHour }): Promise<Folded | undefined> {
+  const { rows } = await sql<State>`
+    select horizon::text, counted_by::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled from usage_fold for update skip locked`.execute(
+    db,
+  )
+  const state = rows[0]
+  if (!state) return undefined
+  if (state.countedBy === null) return restored(db, state)
+  const upTo = await limitOf(db, state)
+  const counting = startCounting()
+  let read = 0
+  for await (const piece of rawRows(db, sql`xid >= ${state.horizon}::xid8 and xid < ${upTo}::xid8`)) {
+    read += piece.length
+    for (const row of piece) counting.add(row)
+  }
+  if (read > 0) {
+    const hours = counting.hours()
+    await addRollups(db, spread(hours, await seriesIn(db, hours, limits.seriesPerHour)))
+    await addUsers(db, counting.users())
+  }
+  if (upTo !== state.horizon && (read > 0 || upTo !== state.settled || isFar(state))) await moveHorizon(db, upTo)
+  return { rows: read, more: upTo !== state.settled, horizon: BigInt(upTo) }
+}
+
+/** Where nothing was measured the horizon is moved now and then, so that no write is made for nothing. */
+const isFar = ({ horizon, settled }: State): boolean => BigInt(settled) - BigInt(horizon) > 10_000n
+
+const moveHorizon = (db: Db, upTo: string) => sql`update usage_fold set horizon = ${upTo}::xid8`.execute(db)
+
+/** Up to which transaction, itself not counted, one pass goes: whole transactions, so many rows together. */
+async function limitOf(db: Db, { horizon, settled }: State): Promise<string> {
+  const { rows } = await sql<{ xid: string }>`
+    select xid::text from usage_event where xid >= ${horizon}::xid8 and xid < ${settled}::xid8 order by usage_event.xid offset ${rowsAtOnce} limit 1`.execute(
+    db,
+  )
+  const xid = rows[0]?.xid
+  if (xid === undefined) return settled
+  return xid === horizon ? String(BigInt(xid) + 1n) : xid
+}
+
+/** After a restore all days whose raw rows are there are counted anew. */
+async function restored(db: Db, { settled }: State): Promise<Folded> {
+  await countAgain(db, await openedDays(db), settled, Date.now())
+  await sql`update usage_fold set horizon = ${settled}::xid8, counted_by = pg_current_xact_id()`.execute(db)
+  return { rows: 0, more: false, horizon: BigInt(settled) }
+}
+
+/** No transaction that has been given a number so far has this one or a later one. */
+export async function newestTransaction(db: Db): Promise<bigint> {
+  const { rows } = await sql<{ xid: string }>`select pg_snapshot_xmax(pg_current_snapshot())::text as xid`.execute(db)
+  return BigInt(rows[0]!.xid)
+}

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { purge } from './jobs/purge.ts'
+import { type Measured, startMeasured } from './testing/analytics-kit.ts'
+
+let t: Measured
+const day = 86_400_000
+const now = Date.now()
+const ago = (days: number) => new Date(now - days * day).toISOString()
+beforeAll(async () => {
+  t = await startMeasured()
+  await t.owner('PUT', '/analytics/settings', { userIds: 'plain' })
+  const experiment = { testId: 't', unitId: 'u', variant: 'b' }
+  const told = await t.tell(
+    t.event({ userId: 'eve', sessionId: 's', traceId: 'x', occurredAt: ago(3), metadata: { note: '=cmd()' }, experiment }),
+    t.event({ userId: 'eve', success: false, errorType: 'time,out "long"', occurredAt: ago(1), model: '=HYPERLINK(1)' }),
+    t.event({ userId: 'bob', occurredAt: ago(1), costUsd: 0.5 }),
+    t.event({ userId: 'bob', occurredAt: ago(20) }),
+  )
+  expect(told.body.accepted).toBe(4)
+  await t.owner('POST', '/analytics/satisfaction', { promptId: t.promptId, rating: 5, comment: 'Good', userId: 'eve', occurredAt: ago(2) })
+  await t.app.analytics.settle()
+})
+afterAll(() => t.stop())
+
+const lines = async (query = '') => (await t.owner('GET', `/analytics/export${query}`)).text.split('\n').slice(0, -1)
+
+test('the export tells single events of a time, as NDJSON', async () => {
+  const events = (await lines()).map((line) => JSON.parse(line))
+  expect(events.map(({ kind, userId }) => [kind, userId])).toEqual([
+    ['usage', 'eve'],
+    ['satisfaction', 'eve'],
+    ['usage', 'eve'],
+    ['usage', 'bob'],
+  ])
+  expect(events[0]).toMatchObject({
+    promptId: t.promptId,
+    version: 1,
+    latencyMs: 250,
+    variant: 't/b',
+    sessionId: 's',
+    traceId: 'x',
+    success: true,
+  })
+  expect(events[1]).toMatchObject({ score: 1, comment: 'Good', latencyMs: null, success: null })
+  expect(await lines(`?from=${ago(30)}&to=${ago(10)}`)).toHaveLength(1)
+})
+
+test('and as CSV that no spreadsheet runs', async () => {
+  const [head, ...rows] = await lines('?format=csv')
+  expect(head).toMatch(/^occurredAt,kind,promptId,version/)
+  expect(rows).toHaveLength(4)
+  expect(rows.join()).toContain(`'=HYPERLINK(1)`)
+  expect(rows.join()).toContain('"time,out ""long"""')
+})
+
+test('many pages of a day come whole, each event once', async () => {
+  for (let n = 0; n < 3; n++)
+    expect(
+      (
+        await t.tell(
+          ...Array.from({ length: 1000 }, (_, i) => t.event({ occurredAt: ago(5), metadata: { n: n * 1000 + i, pad: 'x'.repeat(900) } })),
+        )
+      ).body.accepted,
+    ).toBe(1000)
+  const told = (await lines(`?from=${ago(6)}&to=${ago(4)}`)).map((line) => JSON.parse(line).metadata.n)
+  expect(new Set(told).size).toBe(3000)
+  expect(told).toHaveLength(3000)
+})
+
+test('an export that makes no sense is refused', async () => {
+  const answer = await t.owner('GET', `/analytics/export?from=${ago(1)}&to=${ago(2)}`)
+  expect([answer.status, answer.body.code]).toEqual([422, 'analytics.question_invalid'])
+})
+
+test('an erased person is in no event and no sum, and what was counted of prompts stays', async () => {
+  const before = (await t.owner('GET', '/analytics/dashboard')).body.totals
+  const { status, body } = await t.owner('DELETE', '/analytics/data-subjects/eve')
+  expect([status, body.events, body.days]).toEqual([200, 3, 2])
+  const text = (await lines(`?from=${ago(30)}`)).join()
+  expect([text.includes('eve'), text.includes('Good'), text.includes('bob')]).toEqual([false, false, true])
+  expect((await t.owner('GET', '/analytics/dashboard')).body.totals).toEqual(before)
+  expect((await t.owner('GET', '/analytics/usage?groupBy=user')).body.items).toHaveLength(1)
+  expect((await t.owner('DELETE', '/analytics/data-subjects/eve')).body.events).toBe(0)
+  const told = await t.database.query(`select 1 from outbox where type = 'analytics.person_erased'`)
+  expect(told).toHaveLength(2)
+})
+
+test('events are kept as long as their workspace wants; what is counted stays, and so it is after a rebuild', async () => {
+  const counted = () =>
+    t.database.query(`select at, series, requests from usage_rollup where grain = 1 and at < now() - interval '10 days' order by 1, 2`)
+  const before = await counted()
+  expect(before.length).toBeGreaterThan(0)
+  await t.owner('PUT', '/analytics/settings', { retentionDays: 10 })
+  await t.database.query(`update usage_event_id set received_on = received_on - 31`)
+  await purge({ system: (work, mode = 'write') => t.app.database.within('system', mode, work) }, now)
+  expect(await lines(`?from=${ago(30)}&to=${ago(11)}`)).toEqual([])
+  expect(await lines(`?from=${ago(9)}&to=${ago(4)}`)).toHaveLength(3000)
+  await t.app.analytics.rebuild(now - 40 * day, now + day)
+  expect(await counted()).toEqual(before)
+  const days = await t.database.query<{ ahead: number }>(
+    `select count(*)::int as ahead from usage_day where day > now() at time zone 'UTC'`,
+  )
+  expect(days[0]!.ahead).toBe(2)
+})
+
+test('days that no workspace keeps go as whole partitions', async () => {
+  const partitions = async () =>
+    (await t.database.query(`select 1 from pg_class where relnamespace = 'usage_days'::regnamespace and relkind = 'r'`)).length
+  const before = await partitions()
+  await purge({ system: (work, mode = 'write') => t.app.database.within('system', mode, work) }, now + 95 * day)
+  expect(await partitions()).toBeLessThan(before)
+  expect((await t.database.query<{ n: number }>('select count(*)::int as n from usage_event'))[0]!.n).toBe(0)
+})

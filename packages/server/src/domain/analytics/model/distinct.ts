@@ -1,0 +1,59 @@
+/**
+ * How many different users there were: HyperLogLog (Flajolet et al. 2007) with 2,048 registers, standard error
+ * 1.04 / sqrt(2048) = 2.3 %, over keyed hashes of 64 bits; few are counted by the empty registers (linear counting).
+ * It holds no user, only the highest rank seen in each register.
+ */
+export type Distinct = Uint8Array
+
+const registers = 2_048
+/** 2 to the power of minus each rank there is. */
+const powers = Float64Array.from({ length: 55 }, (_, rank) => 2 ** -rank)
+export const nobody = (): Distinct => new Uint8Array(registers)
+const alpha = 0.7213 / (1 + 1.079 / registers)
+
+/** @param hash 16 hex digits: 11 bits choose the register, the zeros before the first 1 of the other 53 are the rank */
+export function addUser(distinct: Distinct, hash: string): void {
+  const value = BigInt(`0x${hash}`)
+  const register = Number(value >> 53n)
+  const rest = value & ((1n << 53n) - 1n)
+  const rank = rest === 0n ? 54 : 54 - rest.toString(2).length
+  if (rank > distinct[register]!) distinct[register] = rank
+}
+
+export function mergeDistinct(into: Distinct, from: Distinct): void {
+  for (let register = 0; register < registers; register++) if (from[register]! > into[register]!) into[register] = from[register]!
+}
+
+/** @returns about how many, >= 0 */
+export function estimate(distinct: Distinct): number {
+  let [empty, sum] = [0, 0]
+  for (const rank of distinct) {
+    if (rank === 0) empty++
+    sum += powers[rank]!
+  }
+  const raw = (alpha * registers * registers) / sum
+  return Math.round(raw <= 2.5 * registers && empty > 0 ? registers * Math.log(registers / empty) : raw)
+}
+
+/** Always the same bytes for the same registers: 3 bytes for each that is not empty, or one for each, whichever is shorter. */
+export function encodeDistinct(distinct: Distinct): Buffer {
+  const used = distinct.reduce((count, rank) => count + (rank > 0 ? 1 : 0), 0)
+  if (used * 3 >= registers) return Buffer.from(distinct)
+  const sparse = Buffer.alloc(used * 3)
+  let at = 0
+  for (let register = 0; register < registers; register++) {
+    if (distinct[register] === 0) continue
+    sparse.writeUInt16BE(register, at)
+    sparse[at + 2] = distinct[register]!
+    at += 3
+  }
+  return sparse
+}
+
+export function mergeEncodedDistinct(into: Distinct, bytes: Buffer): void {
+  if (bytes.length === registers) return mergeDistinct(into, bytes)
+  for (let at = 0; at < bytes.length; at += 3) {
+    const register = bytes.readUInt16BE(at)
+    if (bytes[at + 2]! > into[register]!) into[register] = bytes[at + 2]!
+  }
+}
