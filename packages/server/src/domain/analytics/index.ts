@@ -4,6 +4,7 @@ import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import type { UseDrift } from '../prompts/index.ts'
 import { erasePerson } from './commands/erase-person.ts'
 import { recordSatisfaction, recordUsage } from './commands/record.ts'
+import { recordSpans } from './commands/record-spans.ts'
 import { bytesOf, createIngest } from './ingest.ts'
 import { createFolding } from './jobs/folding.ts'
 import { purgeMeasurements } from './jobs/purge.ts'
@@ -12,6 +13,7 @@ import { analyticsEvents } from './model/settings.ts'
 import { createPromptMemory } from './prompt-memory.ts'
 import { getDriftInUse } from './queries/drift.ts'
 import { singleEvents } from './routes/events.ts'
+import { otlp } from './routes/otlp.ts'
 import { recording } from './routes/record.ts'
 import { reports } from './routes/reports.ts'
 import { settings } from './routes/settings.ts'
@@ -53,15 +55,17 @@ export function createAnalytics({ system, feed, clock, secret, log }: AnalyticsP
         bytesOf(measurements),
       ),
   }
+  const usage = recordUsage(parts)
   return {
     module: defineModule({
       name: 'analytics',
       endpoints: [
-        ...recording({ usage: recordUsage(parts), satisfaction: recordSatisfaction(parts) }),
+        ...recording({ usage, satisfaction: recordSatisfaction(parts) }),
         ...reports,
         ...settings,
         ...singleEvents(erasePerson(wishes.hashUser)),
       ],
+      foreign: otlp(recordSpans(usage)),
       jobs: [purgeMeasurements],
       events: analyticsEvents,
     }),
