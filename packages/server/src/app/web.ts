@@ -5,12 +5,12 @@ import { admission } from '../core/http/admission.ts'
 import { errorDocs } from '../core/http/docs.ts'
 import { handleFailures, methodTable } from '../core/http/failures.ts'
 import { createFastLane } from '../core/http/fast-lane.ts'
-import { mountForeign } from '../core/http/foreign.ts'
 import { type Check, healthRoutes } from '../core/http/health.ts'
 import { type Mounting, mount, prefix } from '../core/http/mount.ts'
 import { mountRoot } from '../core/http/root.ts'
 import { createHttp } from '../core/http/server.ts'
 import { traceHotRead, traceRequests } from '../core/http/tracing.ts'
+import { mountWire } from '../core/http/wire.ts'
 import type { Limits } from '../core/limits/exchange.ts'
 import type { Shedding } from '../core/limits/shedding.ts'
 import type { Module } from '../core/module.ts'
@@ -95,9 +95,9 @@ export async function createWeb(web: Web): Promise<FastifyInstance> {
     modules.flatMap(({ endpoints }) => endpoints),
     mounting,
   )
-  mountForeign(
+  mountWire(
     http,
-    modules.flatMap(({ foreign }) => foreign ?? []),
+    modules.flatMap(({ wire }) => wire ?? []),
     mounting,
   )
   mountRoot(

@@ -2,8 +2,8 @@ import type { Ctx } from './context.ts'
 import type { Db } from './db.ts'
 import type { AnyEndpoint } from './endpoint.ts'
 import type { DomainEvent, ListedEvent } from './events.ts'
-import type { ForeignRoute } from './http/foreign.ts'
 import type { RootRoute } from './http/root.ts'
+import type { WireRoute } from './http/wire.ts'
 import type { Job } from './jobs.ts'
 
 /** Runs in the emitting transaction, for its own context's tables only; slow work is a job. */
@@ -15,8 +15,8 @@ export type Module = Readonly<{
   endpoints: readonly AnyEndpoint[]
   /** What it has at the root, beside the API. */
   root?: readonly RootRoute[]
-  /** Where it speaks a protocol that is not ours. */
-  foreign?: readonly ForeignRoute[]
+  /** Protocols of others whose bodies are bytes, at the root. */
+  wire?: readonly WireRoute[]
   jobs?: readonly Job[]
   /** Every type of event it tells: what webhooks and the event log may carry, with a JSON Schema each. */
   events?: readonly ListedEvent[]

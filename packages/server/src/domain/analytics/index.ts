@@ -65,7 +65,7 @@ export function createAnalytics({ system, feed, clock, secret, log }: AnalyticsP
         ...settings,
         ...singleEvents(erasePerson(wishes.hashUser)),
       ],
-      foreign: otlp(recordSpans(usage)),
+      wire: otlp(recordSpans(usage)),
       jobs: [purgeMeasurements],
       events: analyticsEvents,
     }),

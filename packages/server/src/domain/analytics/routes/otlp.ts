@@ -1,5 +1,5 @@
 import type { Ctx } from '../../../core/context.ts'
-import type { ForeignRoute } from '../../../core/http/foreign.ts'
+import type { WireRoute } from '../../../core/http/wire.ts'
 import type { SpanCounts } from '../commands/record-spans.ts'
 import { type Span, spansOf } from '../model/otlp.ts'
 import { assertEncoding, decodeRequest, encodeFailure, encodeResponse, encodingOf } from '../model/otlp-wire.ts'
@@ -17,7 +17,7 @@ function messageOf({ rejected, reasons }: SpanCounts): string {
  * OTLP/HTTP 1.x for traces: spans of generative AI that name a prompt are counted as uses of it. Others are taken and
  * passed over, without a word that exporters would log at each export: `X-Otlp-Spans` says how many of each there were.
  */
-export const otlp = (record: (spans: Iterable<Span>, ctx: Ctx) => Promise<SpanCounts>): ForeignRoute[] => [
+export const otlp = (record: (spans: Iterable<Span>, ctx: Ctx) => Promise<SpanCounts>): WireRoute[] => [
   {
     name: 'analytics.recordSpans',
     method: 'POST',

@@ -12,7 +12,7 @@ import { traceparentOf } from './headers.ts'
 import { type Mounting, tellRefusal } from './mount.ts'
 
 type Headers = Readonly<Record<string, string | undefined>>
-export type ForeignRequest = Readonly<{
+export type WireRequest = Readonly<{
   headers: Headers
   params: Readonly<Record<string, string>>
   query: URLSearchParams
@@ -21,10 +21,10 @@ export type ForeignRequest = Readonly<{
 }>
 
 /**
- * An address at the root where a protocol of others is spoken: with our keys, permissions, limits and ids of requests, but
+ * An address at the root where a protocol of others is spoken, whose bodies need not be JSON: with our keys, permissions, limits and ids of requests, but
  * with its own rules for bodies, unknown fields and failures. It has no place in the API's document.
  */
-export type ForeignRoute = Readonly<{
+export type WireRoute = Readonly<{
   /** Unique; `context.verb`. */
   name: string
   method: 'GET' | 'POST'
@@ -35,13 +35,13 @@ export type ForeignRoute = Readonly<{
   load: Load
   /** Bytes of a body, after decompression too. */
   bodyLimit: number
-  handle(request: ForeignRequest, ctx: Ctx): Promise<Answer>
+  handle(request: WireRequest, ctx: Ctx): Promise<Answer>
   /** A failure as this protocol tells it. */
   failed(problem: ProblemBody, headers: Headers): ReturnType<Form>
 }>
 
 /** Put such routes on the wire. */
-export function mountForeign(app: FastifyInstance, routes: readonly ForeignRoute[], mounting: Mounting): void {
+export function mountWire(app: FastifyInstance, routes: readonly WireRoute[], mounting: Mounting): void {
   for (const route of routes)
     app.register(async (scope) => {
       scope.removeAllContentTypeParsers()
@@ -74,7 +74,7 @@ export function mountForeign(app: FastifyInstance, routes: readonly ForeignRoute
     })
 }
 
-async function requestOf(request: FastifyRequest, bodyLimit: number): Promise<ForeignRequest> {
+async function requestOf(request: FastifyRequest, bodyLimit: number): Promise<WireRequest> {
   return {
     headers: request.headers as Headers,
     params: request.params as Record<string, string>,
