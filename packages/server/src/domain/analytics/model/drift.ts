@@ -125,7 +125,7 @@ function verdictOf(pValue: number, { measure, value }: Effect): Verdict {
   return Math.abs(value) >= major ? 'major' : Math.abs(value) >= minor ? 'minor' : 'none'
 }
 
-type Judged = Readonly<{ metric: Metric; told: Omit<MetricDrift, 'verdict' | 'detail' | 'pValue'>; raw: number | null; enough: boolean }>
+type Judged = Readonly<{ metric: Metric; told: Omit<MetricDrift, 'verdict' | 'detail' | 'pValue'>; raw: number | null }>
 
 function compared(metric: Metric, recent: Tally, baseline: Tally): Judged | undefined {
   const counts = metric.counts(recent, baseline)
@@ -135,15 +135,15 @@ function compared(metric: Metric, recent: Tally, baseline: Tally): Judged | unde
   }
   const [now, before] = [side(recent, counts.recent), side(baseline, counts.baseline)]
   if (now.uses + before.uses === 0) return undefined
-  const enough = Math.min(now.uses, before.uses) >= fewest[metric.counted]
   const change = now.mean === null || !before.mean ? null : (now.mean - before.mean) / before.mean
   const told = { metric: metric.metric, recent: now, baseline: before, change, test: metric.test }
-  if (!enough) return { metric, enough, raw: null, told: { ...told, psi: null, ks: null, effect: null } }
+  if (Math.min(now.uses, before.uses) < fewest[metric.counted])
+    return { metric, raw: null, told: { ...told, psi: null, ks: null, effect: null } }
   const [index, ks] = [psi(counts), ksDistance(counts)]
   const isRate = metric.measure === 'cohensH'
   const raw = isRate ? proportionPValue(counts) : ksPValue(ks, now.uses, before.uses)
   const effect: Effect = { measure: metric.measure, value: isRate ? cohensH(counts) : index }
-  return { metric, enough, raw, told: { ...told, psi: index, ks, effect } }
+  return { metric, raw, told: { ...told, psi: index, ks, effect } }
 }
 
 /**
