@@ -32,7 +32,7 @@ const send = async (body: string | Buffer, more: Record<string, string> = {}) =>
     status: answer.status,
     headers: answer.headers,
     bytes,
-    json: answer.headers.get('content-type') === 'application/json' ? JSON.parse(bytes.toString()) : undefined,
+    json: answer.headers.get('content-type')?.startsWith('application/json') ? JSON.parse(bytes.toString()) : undefined,
   }
 }
 const attribute = (key: string, value: unknown) => ({
