@@ -3,8 +3,8 @@ import type { Db } from './db.ts'
 import type { AnyEndpoint } from './endpoint.ts'
 import type { DomainEvent, ListedEvent } from './events.ts'
 import type { RootRoute } from './http/root.ts'
-import type { WireRoute } from './http/wire.ts'
 import type { Job } from './jobs.ts'
+import type { WireRoute } from './wire.ts'
 
 /** Runs in the emitting transaction, for its own context's tables only; slow work is a job. */
 export type EventHandler = (event: DomainEvent, tx: Db, ctx: Ctx) => Promise<void>

@@ -35,7 +35,7 @@ function asAppError(error: unknown): AppError {
 }
 
 /** How a failure is written down. */
-export type Form = (problem: ProblemBody) => Readonly<{ type: string; body: string | Uint8Array }>
+type Form = (problem: ProblemBody) => Readonly<{ type: string; body: string | Uint8Array }>
 const asProblem: Form = (problem) => ({ type: 'application/problem+json; charset=utf-8', body: JSON.stringify(problem) })
 
 /** Answer a failure as RFC 9457. @param form writes it otherwise: as a page for a browser that asked for one, or as a foreign protocol says */

@@ -2,43 +2,12 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { assertMay } from '../access.ts'
-import type { Answer } from '../answer.ts'
-import type { Ctx } from '../context.ts'
 import { AppError } from '../errors.ts'
-import type { Load } from '../limits/load.ts'
-import { BodyTooLarge, MediaTypeUnsupported, type ProblemBody, RequestMalformed } from '../problem.ts'
-import { type Form, sendProblem } from './failures.ts'
+import { BodyTooLarge, MediaTypeUnsupported, RequestMalformed } from '../problem.ts'
+import type { WireHeaders, WireRequest, WireRoute } from '../wire.ts'
+import { sendProblem } from './failures.ts'
 import { traceparentOf } from './headers.ts'
 import { type Mounting, tellRefusal } from './mount.ts'
-
-type Headers = Readonly<Record<string, string | undefined>>
-export type WireRequest = Readonly<{
-  headers: Headers
-  params: Readonly<Record<string, string>>
-  query: URLSearchParams
-  /** As it was before it was compressed; empty without one. */
-  body: Buffer
-}>
-
-/**
- * An address at the root where a protocol of others is spoken, whose bodies need not be JSON: with our keys, permissions, limits and ids of requests, but
- * with its own rules for bodies, unknown fields and failures. It has no place in the API's document.
- */
-export type WireRoute = Readonly<{
-  /** Unique; `context.verb`. */
-  name: string
-  method: 'GET' | 'POST'
-  /** From the root on, with `:name` parameters. */
-  path: string
-  /** The permission it needs. */
-  access: string
-  load: Load
-  /** Bytes of a body, after decompression too. */
-  bodyLimit: number
-  handle(request: WireRequest, ctx: Ctx): Promise<Answer>
-  /** A failure as this protocol tells it. */
-  failed(problem: ProblemBody, headers: Headers): ReturnType<Form>
-}>
 
 /** Put such routes on the wire. */
 export function mountWire(app: FastifyInstance, routes: readonly WireRoute[], mounting: Mounting): void {
@@ -47,7 +16,7 @@ export function mountWire(app: FastifyInstance, routes: readonly WireRoute[], mo
       scope.removeAllContentTypeParsers()
       scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: route.bodyLimit }, (_request, body, done) => done(null, body))
       scope.setErrorHandler((error, request, reply) =>
-        sendProblem(request, reply, error, (problem) => route.failed(problem, request.headers as Headers)),
+        sendProblem(request, reply, error, (problem) => route.failed(problem, request.headers as WireHeaders)),
       )
       scope.route({
         method: route.method,
@@ -76,7 +45,7 @@ export function mountWire(app: FastifyInstance, routes: readonly WireRoute[], mo
 
 async function requestOf(request: FastifyRequest, bodyLimit: number): Promise<WireRequest> {
   return {
-    headers: request.headers as Headers,
+    headers: request.headers as WireHeaders,
     params: request.params as Record<string, string>,
     query: new URL(request.url, 'http://root').searchParams,
     body: await plain((request.body as Buffer | undefined) ?? Buffer.alloc(0), request.headers['content-encoding'], bodyLimit),

@@ -3,7 +3,7 @@ import { type Binned, binned, falseDiscovery, ksDistance, ksPValue, psi } from '
 import type { Tally } from './tally.ts'
 
 /** Uses, and ratings, that each of the two times needs for a verdict. */
-export const fewest = { uses: 100, ratings: 30 }
+const fewest = { uses: 100, ratings: 30 }
 const alpha = 0.05
 
 type Verdict = 'none' | 'minor' | 'major' | 'not_enough_data'

@@ -8,7 +8,7 @@ type Source = Readonly<{ from: readonly string[]; read: Reading; of?: 'resource'
  * semantic conventions for generative AI (gen-ai/1.42), those of earlier releases, the common ones of other
  * instrumentations, and our own (`prompt_store.*`).
  */
-export const mapping = {
+const mapping = {
   promptId: { from: ['prompt_store.prompt_id', 'prompt_store.prompt.id', 'prompt.id'], read: 'text' },
   prompt: { from: ['prompt_store.prompt', 'gen_ai.prompt.name'], read: 'text' },
   version: { from: ['prompt_store.version', 'prompt_store.prompt.version', 'prompt.version', 'gen_ai.prompt.version'], read: 'number' },

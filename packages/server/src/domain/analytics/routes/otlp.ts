@@ -1,5 +1,5 @@
 import type { Ctx } from '../../../core/context.ts'
-import type { WireRoute } from '../../../core/http/wire.ts'
+import type { WireRoute } from '../../../core/wire.ts'
 import type { SpanCounts } from '../commands/record-spans.ts'
 import { type Span, spansOf } from '../model/otlp.ts'
 import { assertEncoding, decodeRequest, encodeFailure, encodeResponse, encodingOf } from '../model/otlp-wire.ts'
