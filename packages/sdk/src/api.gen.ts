@@ -16926,7 +16926,7 @@ export interface operations {
                 variant?: string;
                 /** @description Uses for this, such as chat */
                 operation?: string;
-                /** @description How many items, 1 to 200; 50 without it */
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
                 limit?: number;
             };
             header?: never;
@@ -17495,7 +17495,7 @@ export interface operations {
                 variant?: string;
                 /** @description Uses for this, such as chat */
                 operation?: string;
-                /** @description How many items, 1 to 200; 50 without it */
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
                 limit?: number;
             };
             header?: never;
