@@ -24,6 +24,7 @@ const pureLibraries = packages(
   'gpt-tokenizer',
   '@datadog/sketches-js',
   '@pydantic/genai-prices',
+  'protobufjs',
   '@stdlib',
 )
 /** The rule by which units fall on the variants of a test: one piece of code for server and SDK. */

@@ -7617,35 +7617,69 @@ export interface components {
                 };
             };
         };
+        /** @description Left out for callers who may not read measurements */
         DriftInUse: {
             /**
              * @description How much use has changed, as far as can be told
              * @enum {unknown}
              */
             verdict: "none" | "minor" | "major" | "not_enough_data";
-            /** @description What the verdict rests on */
+            /** @description The verdict in words */
             detail: string;
-            /** @description Of the metrics that were measured */
+            recent: {
+                /** @description RFC 3339, UTC, with milliseconds */
+                from: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                to: string;
+            };
+            baseline: {
+                /** @description RFC 3339, UTC, with milliseconds */
+                from: string;
+                /** @description RFC 3339, UTC, with milliseconds */
+                to: string;
+            };
+            /** @description Those that were measured. Fewer than 100 uses, or 30 ratings, in either time are not enough data */
             metrics: {
                 /** @enum {unknown} */
                 metric: "successRate" | "latencyMs" | "costUsd" | "satisfaction" | "outputTokens";
                 recent: {
+                    /** @description Uses, or ratings, whose distribution is known */
                     uses: number;
+                    /** @description Their mean */
                     mean: number | null;
                 };
                 baseline: {
+                    /** @description Uses, or ratings, whose distribution is known */
                     uses: number;
+                    /** @description Their mean */
                     mean: number | null;
                 };
+                /** @description Of the mean, relative: 0.1 is 10 % more */
+                change: number | null;
                 /** @description The statistical test */
                 test: string;
-                /** @description Corrected for the number of metrics (false discovery rate) */
+                /** @description Corrected for the number of metrics (false discovery rate, Benjamini–Hochberg) */
                 pValue: number | null;
+                /** @description Population stability index over tenths of the values: from 0.1 on minor, from 0.25 on major */
+                psi: number | null;
+                /** @description Kolmogorov–Smirnov distance: the largest difference of the cumulative shares */
+                ks: number | null;
+                /** @description The size by which a difference is judged, beside p < 0.05 */
+                effect: {
+                    /**
+                     * @description Cohen’s h of two rates: from 0.2 on minor, from 0.5 on major; or `psi`
+                     * @enum {unknown}
+                     */
+                    measure: "cohensH" | "psi";
+                    value: number;
+                } | null;
                 /**
                  * @description How much use has changed, as far as can be told
                  * @enum {unknown}
                  */
                 verdict: "none" | "minor" | "major" | "not_enough_data";
+                /** @description What it rests on, in words */
+                detail: string;
             }[];
         };
         Suggestion: {
@@ -8916,6 +8950,16 @@ export interface components {
             timeToFirstTokenMs: number | null;
             tokens: {
                 /** @description Mean tokens of a use */
+                mean: number | null;
+                /** @description Median, within 1 % */
+                p50: number | null;
+                /** @description 95 %, within 1 % */
+                p95: number | null;
+                /** @description 99 %, within 1 % */
+                p99: number | null;
+            };
+            outputTokensPerRequest: {
+                /** @description Mean output tokens of a use */
                 mean: number | null;
                 /** @description Median, within 1 % */
                 p50: number | null;
@@ -11106,6 +11150,10 @@ export interface operations {
                 from?: number;
                 /** @description The latest; the newest without it */
                 to?: number;
+                /** @description Use of so many days, today among them, is compared; 7 without it */
+                recentDays?: number;
+                /** @description With that of so many days before; 28 without it */
+                baselineDays?: number;
                 /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
                 limit?: number;
                 /** @description Opaque; `nextCursor` of the page before */
@@ -16878,7 +16926,7 @@ export interface operations {
                 variant?: string;
                 /** @description Uses for this, such as chat */
                 operation?: string;
-                /** @description How many items, 1 to 200; 50 without it */
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
                 limit?: number;
             };
             header?: never;
@@ -17164,6 +17212,16 @@ export interface operations {
                                 /** @description 99 %, within 1 % */
                                 p99: number | null;
                             };
+                            outputTokensPerRequest: {
+                                /** @description Mean output tokens of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
                             costPerRequestUsd: {
                                 /** @description Mean US dollars of a use */
                                 mean: number | null;
@@ -17222,6 +17280,16 @@ export interface operations {
                                 timeToFirstTokenMs: number | null;
                                 tokens: {
                                     /** @description Mean tokens of a use */
+                                    mean: number | null;
+                                    /** @description Median, within 1 % */
+                                    p50: number | null;
+                                    /** @description 95 %, within 1 % */
+                                    p95: number | null;
+                                    /** @description 99 %, within 1 % */
+                                    p99: number | null;
+                                };
+                                outputTokensPerRequest: {
+                                    /** @description Mean output tokens of a use */
                                     mean: number | null;
                                     /** @description Median, within 1 % */
                                     p50: number | null;
@@ -17427,7 +17495,7 @@ export interface operations {
                 variant?: string;
                 /** @description Uses for this, such as chat */
                 operation?: string;
-                /** @description How many items, 1 to 200; 50 without it */
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
                 limit?: number;
             };
             header?: never;
@@ -17560,6 +17628,16 @@ export interface operations {
                             timeToFirstTokenMs: number | null;
                             tokens: {
                                 /** @description Mean tokens of a use */
+                                mean: number | null;
+                                /** @description Median, within 1 % */
+                                p50: number | null;
+                                /** @description 95 %, within 1 % */
+                                p95: number | null;
+                                /** @description 99 %, within 1 % */
+                                p99: number | null;
+                            };
+                            outputTokensPerRequest: {
+                                /** @description Mean output tokens of a use */
                                 mean: number | null;
                                 /** @description Median, within 1 % */
                                 p50: number | null;

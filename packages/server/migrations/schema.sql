@@ -1044,6 +1044,7 @@ create table usage_fold (
   only_row boolean default true not null,
   horizon xid8 default '0'::xid8 not null,
   counted_by xid8,
+  recount_before date,
   constraint usage_fold_pkey PRIMARY KEY (only_row),
   constraint usage_fold_only_row_check CHECK (only_row)
 );
@@ -1075,6 +1076,8 @@ create table usage_rollup (
   tokens_sketch bytea not null,
   cost_sketch bytea not null,
   users_sketch bytea not null,
+  output_sketch bytea default '\x'::bytea not null,
+  score_sketch bytea default '\x'::bytea not null,
   constraint usage_rollup_pkey PRIMARY KEY (workspace_id, grain, at, series)
 );
 alter table usage_rollup enable row level security;

@@ -172,7 +172,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const gates = { labels: createLabelGate(feed), policies: policies.gate }
   const analytics = createAnalytics({ system: acrossWorkspaces, feed, clock, secret: derived('analytics'), log: note })
   const modules: Module[] = [
-    prompts(store, { gates, lint }),
+    prompts(store, { gates, lint, driftInUse: analytics.driftInUse }),
     searching.module,
     lifecycle({ ...acting, policies, expressions: outside.expressions, setLabel: setLabel(gates), revertLabel: revertLabel(gates) }),
     documents,

@@ -6,10 +6,11 @@ import { errorDocs } from '../core/http/docs.ts'
 import { handleFailures, methodTable } from '../core/http/failures.ts'
 import { createFastLane } from '../core/http/fast-lane.ts'
 import { type Check, healthRoutes } from '../core/http/health.ts'
-import { mount, prefix } from '../core/http/mount.ts'
+import { type Mounting, mount, prefix } from '../core/http/mount.ts'
 import { mountRoot } from '../core/http/root.ts'
 import { createHttp } from '../core/http/server.ts'
 import { traceHotRead, traceRequests } from '../core/http/tracing.ts'
+import { mountWire } from '../core/http/wire.ts'
 import type { Limits } from '../core/limits/exchange.ts'
 import type { Shedding } from '../core/limits/shedding.ts'
 import type { Module } from '../core/module.ts'
@@ -88,15 +89,16 @@ export async function createWeb(web: Web): Promise<FastifyInstance> {
     await authenticate(request)
     return reply.type(metrics.contentType).send(await metrics.text())
   })
+  const mounting: Mounting = { runtime, authenticate, checkReplies: options.checkReplies ?? false, onRefused: audit.refused }
   mount(
     http,
     modules.flatMap(({ endpoints }) => endpoints),
-    {
-      runtime,
-      authenticate,
-      checkReplies: options.checkReplies ?? false,
-      onRefused: audit.refused,
-    },
+    mounting,
+  )
+  mountWire(
+    http,
+    modules.flatMap(({ wire }) => wire ?? []),
+    mounting,
   )
   mountRoot(
     http,

@@ -4,6 +4,7 @@ import type { AnyEndpoint } from './endpoint.ts'
 import type { DomainEvent, ListedEvent } from './events.ts'
 import type { RootRoute } from './http/root.ts'
 import type { Job } from './jobs.ts'
+import type { WireRoute } from './wire.ts'
 
 /** Runs in the emitting transaction, for its own context's tables only; slow work is a job. */
 export type EventHandler = (event: DomainEvent, tx: Db, ctx: Ctx) => Promise<void>
@@ -14,6 +15,8 @@ export type Module = Readonly<{
   endpoints: readonly AnyEndpoint[]
   /** What it has at the root, beside the API. */
   root?: readonly RootRoute[]
+  /** Protocols of others whose bodies are bytes, at the root. */
+  wire?: readonly WireRoute[]
   jobs?: readonly Job[]
   /** Every type of event it tells: what webhooks and the event log may carry, with a JSON Schema each. */
   events?: readonly ListedEvent[]

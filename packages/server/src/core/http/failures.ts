@@ -34,24 +34,24 @@ function asAppError(error: unknown): AppError {
   return new AppError(Internal, 'The failure was logged under the request id. Nothing that was acknowledged is lost.')
 }
 
-/** Answer a failure as RFC 9457. @param page makes a page of it instead, for a browser that asked for one */
-export function sendProblem(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  error: unknown,
-  page?: (problem: ProblemBody) => string,
-): FastifyReply {
+/** How a failure is written down. */
+type Form = (problem: ProblemBody) => Readonly<{ type: string; body: string | Uint8Array }>
+const asProblem: Form = (problem) => ({ type: 'application/problem+json; charset=utf-8', body: JSON.stringify(problem) })
+
+/** Answer a failure as RFC 9457. @param form writes it otherwise: as a page for a browser that asked for one, or as a foreign protocol says */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown, form: Form = asProblem): FastifyReply {
   const failure = asAppError(error)
-  const body = problemOf(failure, { instance: request.url.split('?')[0]!, requestId: request.id })
+  const problem = problemOf(failure, { instance: request.url.split('?')[0]!, requestId: request.id })
   if (failure.kind.status >= 500) {
     const fingerprint = failure.kind === Internal ? request.server.errorGroups?.note(error, 'http') : undefined
     request.log.error({ err: error, code: failure.kind.code, ...(fingerprint && { fingerprint }) }, 'request failed')
   }
+  const { type, body } = form(problem)
   return reply
     .code(failure.kind.status)
     .headers({ 'X-Request-Id': request.id, ...failure.extras.headers })
-    .type(page ? 'text/html; charset=utf-8' : 'application/problem+json; charset=utf-8')
-    .send(page ? page(body) : JSON.stringify(body))
+    .type(type)
+    .send(body)
 }
 
 /** One way for all failures to leave, also for unknown addresses (404) and wrong methods (405 with `Allow`). */

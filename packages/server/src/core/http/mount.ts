@@ -68,8 +68,8 @@ function takingLines(scope: FastifyInstance): FastifyInstance {
 }
 
 /** On the way of a failure out: a 403 to somebody we know is told. */
-const tellRefusal =
-  ({ name }: AnyEndpoint, request: FastifyRequest, { onRefused }: Mounting) =>
+export const tellRefusal =
+  ({ name }: { name: string }, request: FastifyRequest, { onRefused }: Mounting) =>
   (error: unknown): never => {
     const { principal, id: requestId } = request
     if (principal && isAppError(error) && error.kind.status === 403) {

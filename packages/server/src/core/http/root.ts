@@ -81,8 +81,10 @@ function requestOf(request: FastifyRequest, validate: ReturnType<typeof compile>
 
 const wantsPage = ({ method, headers }: FastifyRequest): boolean => method === 'GET' && (headers.accept ?? '').includes('text/html')
 
-const failurePage = ({ title, detail, code, requestId }: ProblemBody, { again }: RootRoute): string =>
-  page(
+const failurePage = ({ title, detail, code, requestId }: ProblemBody, { again }: RootRoute) => ({
+  type: 'text/html; charset=utf-8',
+  body: page(
     title,
     `<p>${escapeHtml(detail)}</p>${again ? `<p><a href="${escapeHtml(again.href)}">${escapeHtml(again.text)}</a></p>` : ''}<p><code>${escapeHtml(code)}</code> · <code>${escapeHtml(requestId)}</code></p>`,
-  )
+  ),
+})

@@ -193,3 +193,16 @@ test('different users are counted within 10 %, in whatever parts they come', asy
     expect(encodeDistinct(read).equals(encodeDistinct(one))).toBe(true)
   }
 })
+
+test('the register of a user is the first 11 bits of the hash, the rank the place of the first 1 in the other 53', async () => {
+  const { addUser, nobody } = await import('./model/distinct.ts')
+  const edges = fc.constantFrom(0n, 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 52n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n)
+  fc.assert(
+    fc.property(fc.oneof(edges, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })), (value) => {
+      const distinct = nobody()
+      addUser(distinct, value.toString(16).padStart(16, '0'))
+      const rest = value & (2n ** 53n - 1n)
+      expect(distinct[Number(value >> 53n)]).toBe(rest === 0n ? 54 : 54 - rest.toString(2).length)
+    }),
+  )
+})

@@ -1,15 +1,19 @@
 import type { Feed } from '../../core/feed/feed.ts'
 import { defineModule, type Module } from '../../core/module.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
+import type { UseDrift } from '../prompts/index.ts'
 import { erasePerson } from './commands/erase-person.ts'
 import { recordSatisfaction, recordUsage } from './commands/record.ts'
+import { recordSpans } from './commands/record-spans.ts'
 import { bytesOf, createIngest } from './ingest.ts'
 import { createFolding } from './jobs/folding.ts'
 import { purgeMeasurements } from './jobs/purge.ts'
 import { rebuild } from './jobs/rebuild.ts'
 import { analyticsEvents } from './model/settings.ts'
 import { createPromptMemory } from './prompt-memory.ts'
+import { getDriftInUse } from './queries/drift.ts'
 import { singleEvents } from './routes/events.ts'
+import { otlp } from './routes/otlp.ts'
 import { recording } from './routes/record.ts'
 import { reports } from './routes/reports.ts'
 import { settings } from './routes/settings.ts'
@@ -26,6 +30,8 @@ export type AnalyticsParts = Readonly<{
 
 export type Analytics = Readonly<{
   module: Module
+  /** How use of a prompt has changed. */
+  driftInUse: UseDrift
   /** Count all that is committed now; for tests. */
   settle(): Promise<void>
   /** Count the raw rows of some days again. @param from,to milliseconds since 1970 @returns how many rows that were */
@@ -49,18 +55,21 @@ export function createAnalytics({ system, feed, clock, secret, log }: AnalyticsP
         bytesOf(measurements),
       ),
   }
+  const usage = recordUsage(parts)
   return {
     module: defineModule({
       name: 'analytics',
       endpoints: [
-        ...recording({ usage: recordUsage(parts), satisfaction: recordSatisfaction(parts) }),
+        ...recording({ usage, satisfaction: recordSatisfaction(parts) }),
         ...reports,
         ...settings,
         ...singleEvents(erasePerson(wishes.hashUser)),
       ],
+      wire: otlp(recordSpans(usage)),
       jobs: [purgeMeasurements],
       events: analyticsEvents,
     }),
+    driftInUse: getDriftInUse,
     settle: folding.settle,
     rebuild: (from, to) => system((db) => rebuild(db, from, to, Date.parse(clock())), 'write'),
     start: folding.start,

@@ -33,7 +33,7 @@ export function createIngest(system: AcrossWorkspaces, clock: () => string, told
   const write = async (items: readonly Submitted[]): Promise<Outcome[]> => {
     await open(items)
     const ids = await series.numbersOf(items.map(({ workspaceId, measurement: { dimensions } }) => ({ workspaceId, dimensions })))
-    const rows = items.map(({ workspaceId, measurement: { dimensions: _, ...row } }, i) => ({ ...row, workspaceId, series: ids[i]! }))
+    const rows = items.map(({ workspaceId, measurement }, i) => ({ ...measurement, workspaceId, series: ids[i]! }))
     const stored = await system((db) => insertMeasurements(db, rows, clock().slice(0, 10)), 'write').catch((error) => {
       opened.clear() // the day may have been purged elsewhere: it is looked at again
       throw error

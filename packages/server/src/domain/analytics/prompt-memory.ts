@@ -30,10 +30,11 @@ export function createPromptMemory(feed: Feed): PromptMemory {
   return {
     async find(named, fits, ctx) {
       await keeping.refresh()
+      let last: MeasuredPrompt | undefined // neighbours are mostly of one prompt
       const remembered = (one: Named, i: number): MeasuredPrompt | undefined => {
-        const key = one.promptId ?? nameOf(one)
-        const prompt = (one.promptId === undefined ? byName : byId).get(`${ctx.workspaceId} ${key}`)
-        return prompt && fits(prompt, i) ? prompt : undefined
+        if (one.promptId === undefined) last = byName.get(`${ctx.workspaceId} ${nameOf(one)}`)
+        else if (last?.id !== one.promptId) last = byId.get(`${ctx.workspaceId} ${one.promptId}`)
+        return last && fits(last, i) ? last : undefined
       }
       const found = named.map(remembered)
       const missing = named.filter((_, i) => found[i] === undefined)

@@ -1,5 +1,6 @@
 import { defineModule, type Module } from '../../core/module.ts'
 import { purgeFormerNames, purgeRedacted } from './jobs.ts'
+import type { UseDrift } from './model/drift-in-use.ts'
 import { promptEvents } from './model/events.ts'
 import type { Gates } from './model/gates.ts'
 import type { Lint } from './model/suggestions.ts'
@@ -10,11 +11,11 @@ import { redaction } from './routes/redaction.ts'
 import { serving } from './routes/serve.ts'
 import { versions } from './routes/versions.ts'
 
-/** Prompts: their text, versions, labels, and how they are served. @param neighbours.gates says which labels are held and what policies forbid; `lint` looks for faults in a prompt */
-export const prompts = (store: Serving, { gates, lint }: { gates: Gates; lint: Lint }): Module =>
+/** Prompts: their text, versions, labels, and how they are served. @param neighbours.gates says which labels are held and what policies forbid; `lint` looks for faults in a prompt; `driftInUse` tells how its use has changed */
+export const prompts = (store: Serving, { gates, lint, driftInUse }: { gates: Gates; lint: Lint; driftInUse: UseDrift }): Module =>
   defineModule({
     name: 'prompts',
-    endpoints: [...manage(gates), ...versions(gates), ...redaction, ...insight(lint), ...serving(store)],
+    endpoints: [...manage(gates), ...versions(gates), ...redaction, ...insight(lint, driftInUse), ...serving(store)],
     events: promptEvents,
     jobs: [purgeFormerNames, purgeRedacted(store.forget)],
   })
@@ -28,6 +29,7 @@ export { changeByMove, setStanding } from './commands/set-standing.ts'
 export { changeByPlan, findVersion, lockSubject, noteApprovals, type Subject } from './commands/subject.ts'
 export { hotPath } from './hot-path.ts'
 export { VersionDiff } from './model/diff.ts'
+export type { DriftInUse, DriftWindows, UseDrift } from './model/drift-in-use.ts'
 export { PolicyBlocked, PromptNotFound, VersionNotFound, VersionRedacted } from './model/failures.ts'
 export type { Gates, PolicyGate, ServedChange } from './model/gates.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'

@@ -5,7 +5,7 @@ import { seriesIn } from '../store/admission.ts'
 import { rawRows } from '../store/raw-rows.ts'
 import { addRollups } from '../store/rollups.ts'
 import { addUsers } from '../store/users.ts'
-import { countAgain, openedDays } from './rebuild.ts'
+import { countAgain, countNextAgain, openedDays } from './rebuild.ts'
 
 /** Raw rows in one transaction of the fold. */
 const rowsAtOnce = 20_000
@@ -14,11 +14,13 @@ export type Folded = Readonly<{
   rows: number
   /** There is more to do at once. */
   more: boolean
+  /** Days that were counted before a sum or sketch was added are being counted again. */
+  recounting: boolean
   /** All of transactions before this one is counted. */
   horizon: bigint
 }>
 
-type State = Readonly<{ horizon: string; countedBy: string | null; settled: string }>
+type State = Readonly<{ horizon: string; countedBy: string | null; settled: string; recountBefore: string | null }>
 
 /**
  * Count raw rows that are not counted, each once: those of transactions from the horizon to the oldest that is still
@@ -29,7 +31,7 @@ type State = Readonly<{ horizon: string; countedBy: string | null; settled: stri
  */
 export async function foldPass(db: Db, limits = { seriesPerHour: mostSeriesPerHour }): Promise<Folded | undefined> {
   const { rows } = await sql<State>`
-    select horizon::text, counted_by::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled from usage_fold for update skip locked`.execute(
+    select horizon::text, counted_by::text, recount_before::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled from usage_fold for update skip locked`.execute(
     db,
   )
   const state = rows[0]
@@ -48,7 +50,10 @@ export async function foldPass(db: Db, limits = { seriesPerHour: mostSeriesPerHo
     await addUsers(db, counting.users())
   }
   if (upTo !== state.horizon && (read > 0 || upTo !== state.settled || isFar(state))) await moveHorizon(db, upTo)
-  return { rows: read, more: upTo !== state.settled, horizon: BigInt(upTo) }
+  const more = upTo !== state.settled
+  // What is new goes before.
+  const recounting = state.recountBefore !== null && (more || (await countNextAgain(db, state.recountBefore, upTo, Date.now())))
+  return { rows: read, more, recounting, horizon: BigInt(upTo) }
 }
 
 /** Where nothing was measured the horizon is moved now and then, so that no write is made for nothing. */
@@ -70,8 +75,8 @@ async function limitOf(db: Db, { horizon, settled }: State): Promise<string> {
 /** After a restore all days whose raw rows are there are counted anew. */
 async function restored(db: Db, { settled }: State): Promise<Folded> {
   await countAgain(db, await openedDays(db), settled, Date.now())
-  await sql`update usage_fold set horizon = ${settled}::xid8, counted_by = pg_current_xact_id()`.execute(db)
-  return { rows: 0, more: false, horizon: BigInt(settled) }
+  await sql`update usage_fold set horizon = ${settled}::xid8, counted_by = pg_current_xact_id(), recount_before = null`.execute(db)
+  return { rows: 0, more: false, recounting: false, horizon: BigInt(settled) }
 }
 
 /** No transaction that has been given a number so far has this one or a later one. */

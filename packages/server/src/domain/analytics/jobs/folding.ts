@@ -33,7 +33,8 @@ export function createFolding(system: AcrossWorkspaces, failed: (error: Error) =
     }
     const folded = await system((db) => foldPass(db), 'write')
     const behind = folded === undefined || folded.horizon < owed
-    return { more: behind || wanted, restMs: folded?.more ? performance.now() - startedAt : everyMs }
+    const recounting = folded?.recounting === true
+    return { more: behind || wanted || recounting, restMs: folded?.more || recounting ? performance.now() - startedAt : everyMs }
   }
   const loop = createLoop(pass, failed)
   return {

@@ -85,6 +85,22 @@ async function sumMonth(db: Db, month: number, workspaces: readonly string[]): P
 }
 
 /**
+ * After an upgrade by which more is counted: count again the newest of the days before one, and note how far that has come.
+ * The caller holds the lock of the fold.
+ * @param db across workspaces
+ * @param before a date, or `infinity`
+ * @param horizon rows of this transaction and later ones are the fold's
+ * @returns whether there may be more days
+ */
+export async function countNextAgain(db: Db, before: string, horizon: string, now: number): Promise<boolean> {
+  const { rows } = await sql<{ day: string | null }>`select max(day)::text as day from usage_day where day < ${before}::date`.execute(db)
+  const { day } = rows[0]!
+  if (day !== null) await countAgain(db, [Date.parse(`${day}T00:00:00Z`)], horizon, now)
+  await sql`update usage_fold set recount_before = ${day}::date`.execute(db)
+  return day !== null
+}
+
+/**
  * Count some days again while the service goes on; the fold waits meanwhile.
  * @param db across workspaces
  * @param from,to milliseconds since 1970: every UTC day that this touches, `to` not included

@@ -13,10 +13,11 @@ const alpha = 0.7213 / (1 + 1.079 / registers)
 
 /** @param hash 16 hex digits: 11 bits choose the register, the zeros before the first 1 of the other 53 are the rank */
 export function addUser(distinct: Distinct, hash: string): void {
-  const value = BigInt(`0x${hash}`)
-  const register = Number(value >> 53n)
-  const rest = value & ((1n << 53n) - 1n)
-  const rank = rest === 0n ? 54 : 54 - rest.toString(2).length
+  // In two halves of 32 bits: whole numbers of 64 are ten times as slow, and this is done for every event.
+  const [high, low] = [Number.parseInt(hash.slice(0, 8), 16), Number.parseInt(hash.slice(8), 16)]
+  const register = high >>> 21
+  const rest = high & 0x1f_ffff
+  const rank = rest !== 0 ? Math.clz32(rest) - 10 : 22 + Math.clz32(low)
   if (rank > distinct[register]!) distinct[register] = rank
 }
 

@@ -45,16 +45,19 @@ export type Counting = Readonly<{
 export function startCounting(): Counting {
   const hours = new Map<string, Placed>()
   const users = new Map<string, PlacedUser>()
+  let last: Placed | undefined // neighbours are mostly of the same place
+  const hourOf = (row: RawRow): Placed => {
+    const at = startOf('hour', row.occurredAt)
+    if (last?.at === at && last.series === row.series && last.workspaceId === row.workspaceId) return last
+    const key = `${row.workspaceId} ${at} ${row.series}`
+    const hour = hours.get(key) ?? { workspaceId: row.workspaceId, grain: 'hour', at, series: row.series, tally: emptyTally() }
+    hours.set(key, hour)
+    last = hour
+    return hour
+  }
   return {
     add(row) {
-      const at = startOf('hour', row.occurredAt)
-      const key = `${row.workspaceId} ${at} ${row.series}`
-      let hour = hours.get(key)
-      if (!hour) {
-        hour = { workspaceId: row.workspaceId, grain: 'hour', at, series: row.series, tally: emptyTally() }
-        hours.set(key, hour)
-      }
-      count(hour.tally, row)
+      count(hourOf(row).tally, row)
       if (row.userHash !== null && !(row.flags & flag.rating)) countUser(users, row, row.userHash)
     },
     hours: () => [...hours.values()],

@@ -20,10 +20,17 @@ export const sums = [
 export type Sums = Record<(typeof sums)[number], number>
 
 /** What is known of many events: whole numbers and sketches, for which the order of events is of no matter. */
-export type Tally = Sums & { latency: Sketch; tokens: Sketch; cost: Sketch; users: Distinct }
+export type Tally = Sums & { latency: Sketch; tokens: Sketch; cost: Sketch; output: Sketch; scores: Sketch; users: Distinct }
 
 /** A tally as it is stored. */
-export type StoredTally = Sums & { latencySketch: Buffer; tokensSketch: Buffer; costSketch: Buffer; usersSketch: Buffer }
+export type StoredTally = Sums & {
+  latencySketch: Buffer
+  tokensSketch: Buffer
+  costSketch: Buffer
+  outputSketch: Buffer
+  scoreSketch: Buffer
+  usersSketch: Buffer
+}
 
 export const emptyTally = (): Tally => ({
   requests: 0,
@@ -41,6 +48,8 @@ export const emptyTally = (): Tally => ({
   latency: new Map(),
   tokens: new Map(),
   cost: new Map(),
+  output: new Map(),
+  scores: new Map(),
   users: nobody(),
 })
 
@@ -49,6 +58,7 @@ export function count(tally: Tally, event: Counted): void {
   if (event.flags & flag.rating) {
     tally.ratings++
     tally.score += event.score ?? 0
+    addValue(tally.scores, event.score ?? 0)
     return
   }
   tally.requests++
@@ -59,6 +69,7 @@ export function count(tally: Tally, event: Counted): void {
   tally.latencyUs = added(tally.latencyUs, event.latencyUs)
   addValue(tally.latency, event.latencyUs)
   addValue(tally.tokens, event.inputTokens + event.outputTokens)
+  addValue(tally.output, event.outputTokens)
   if (event.costMicros === null) tally.unpriced++
   else {
     tally.costMicros = added(tally.costMicros, event.costMicros)
@@ -76,6 +87,8 @@ export function mergeTally(into: Tally, from: Tally): void {
   mergeSketch(into.latency, from.latency)
   mergeSketch(into.tokens, from.tokens)
   mergeSketch(into.cost, from.cost)
+  mergeSketch(into.output, from.output)
+  mergeSketch(into.scores, from.scores)
   mergeDistinct(into.users, from.users)
 }
 
@@ -84,6 +97,8 @@ export function mergeStored(into: Tally, stored: StoredTally): void {
   mergeEncoded(into.latency, stored.latencySketch)
   mergeEncoded(into.tokens, stored.tokensSketch)
   mergeEncoded(into.cost, stored.costSketch)
+  mergeEncoded(into.output, stored.outputSketch)
+  mergeEncoded(into.scores, stored.scoreSketch)
   mergeEncodedDistinct(into.users, stored.usersSketch)
 }
 
@@ -93,5 +108,7 @@ export const storedTally = (tally: Tally): StoredTally => ({
   latencySketch: encodeSketch(tally.latency),
   tokensSketch: encodeSketch(tally.tokens),
   costSketch: encodeSketch(tally.cost),
+  outputSketch: encodeSketch(tally.output),
+  scoreSketch: encodeSketch(tally.scores),
   usersSketch: encodeDistinct(tally.users),
 })

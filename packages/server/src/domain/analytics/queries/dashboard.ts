@@ -1,5 +1,6 @@
 import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
+import { pageSize } from '../../../core/page.ts'
 import { PromptNotFound, promptFacts } from '../../prompts/index.ts'
 import { type Grouping, groupOf } from '../model/groups.ts'
 import { type Asked, iso, type Range, rangeOf, tooMuch } from '../model/range.ts'
@@ -91,7 +92,7 @@ export async function getPerformance(
       return { ...group, totals, previous, trend: trendOf(totals, previous) }
     })
     .sort(biggest)
-  return { from: iso(range.from), to: iso(range.to), items: items.slice(0, limit ?? mostGroups), groupCount: items.length }
+  return { from: iso(range.from), to: iso(range.to), items: items.slice(0, pageSize(limit)), groupCount: items.length }
 }
 
 /** Relative changes; null where one of the two is not known. */

@@ -9,7 +9,7 @@ import { type Filter, grainOf, type Scope, timeOf } from './scope.ts'
 export type Point = Readonly<{ at: number; series: number; tally: Tally }>
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
-const sketches = ['latency_sketch', 'tokens_sketch', 'cost_sketch', 'users_sketch']
+const sketches = ['latency_sketch', 'tokens_sketch', 'cost_sketch', 'output_sketch', 'score_sketch', 'users_sketch']
 const columns = sql.raw([...sums.map(snake), ...sketches].map((name) => `r.${name}`).join(', '))
 
 /** Rows of the rollups that one read takes at most; what is asked for beyond that has to be narrower or coarser. */

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { visibleCategories } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
+import { pageSize } from '../../../core/page.ts'
 import { Forbidden } from '../../../core/problem.ts'
 import { promptFacts } from '../../prompts/index.ts'
 import { type Grouping, groupOf } from '../model/groups.ts'
@@ -30,8 +31,8 @@ function grouped(bySeries: ReadonlyMap<number, Sums>, group: (series: number) =>
   return [...found.values()].sort((a, b) => b.sums.requests - a.sums.requests || (a.key < b.key ? -1 : 1))
 }
 
-const itemsOf = (found: readonly Sum[], limit = 50) => ({
-  items: found.slice(0, limit).map(({ key, name, sums: own }): Item => ({ key, name, ...useOf(own) })),
+const itemsOf = (found: readonly Sum[], limit?: number) => ({
+  items: found.slice(0, pageSize(limit)).map(({ key, name, sums: own }): Item => ({ key, name, ...useOf(own) })),
   groupCount: found.length,
 })
 
@@ -82,7 +83,7 @@ async function users({ from, to }: { from: number; to: number }, filter: Dimensi
     sql<UserRow & { groups: number }>`
       select encode(user_hash, 'hex') as hash, sum(requests)::bigint as requests, sum(errors)::bigint as errors, sum(tokens)::bigint as tokens,
         sum(cost_micros)::bigint as cost_micros, count(*) over ()::int as groups
-      from usage_user where at >= ${timeOf(from)} and at < ${timeOf(to)} group by user_hash order by 2 desc, 1 limit ${limit ?? 50}`.execute(
+      from usage_user where at >= ${timeOf(from)} and at < ${timeOf(to)} group by user_hash order by 2 desc, 1 limit ${pageSize(limit)}`.execute(
       db,
     ),
   )

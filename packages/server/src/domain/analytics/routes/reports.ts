@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
-import { Id, Nullable, Strict, Timestamp } from '../../../core/schemas.ts'
+import { Id, Nullable, PageQuery, Strict, Timestamp } from '../../../core/schemas.ts'
 import { PromptNotFound } from '../../prompts/index.ts'
 import { QuestionInvalid } from '../model/failures.ts'
 import { GroupBy, groupFields, groupings } from '../model/groups.ts'
@@ -27,7 +27,7 @@ const filters = {
   variant: text('Uses of this variant of a test: test/variant'),
   operation: text('Uses for this, such as chat'),
 }
-const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: 'How many items, 1 to 200; 50 without it' }))
+const { limit } = PageQuery
 const groupCount = Type.Integer({ minimum: 0, description: 'How many there are in all' })
 const Point = Strict({ at: Timestamp, ...Report.properties })
 const span = { from: Timestamp, to: Timestamp }

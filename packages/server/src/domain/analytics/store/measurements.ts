@@ -11,11 +11,11 @@ with fresh as (
   insert into usage_event_id (id, received_on) select id, $2 from unnest($1::uuid[]) as e (id) on conflict do nothing returning id),
 stored as (
   insert into usage_event (occurred_at, latency_us, cost_micros, workspace_id, series, input_tokens, output_tokens, cached_tokens, ttft_us, score, flags, user_hash, rest)
-  select to_timestamp(at / 1000.0), latency, cost, workspace, series, input, output, cached, ttft, score, flags, decode(hash, 'hex'), rest::jsonb
+  select to_timestamp(at / 1000::float8), latency, cost, workspace, series, input, output, cached, ttft, score, flags, decode(hash, 'hex'), rest::jsonb
   from unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::uuid[], $8::int[], $9::int[], $10::int[], $11::int[], $12::int[], $13::smallint[], $14::smallint[], $15::text[], $16::text[])
     as e (id, at, latency, cost, workspace, series, input, output, cached, ttft, score, flags, hash, rest)
   left join fresh using (id) where e.id is null or fresh.id is not null)
-select id::text from fresh`
+select case when (select count(*) from fresh) = cardinality($1::uuid[]) then null else array(select id::text from fresh) end as taken`
 
 /**
  * Store rows, but those whose event was taken in the last 30 days; their days are there.
@@ -52,9 +52,10 @@ export async function insertMeasurements(db: Db, rows: readonly Row[], receivedO
     numbers(column('userHash')),
     texts(column('rest')),
   ]
-  const { rows: taken } = await db.executeQuery<{ id: string }>(CompiledQuery.raw(insertSql, values))
-  if (taken.length === seen.size) return own // as nearly always: all of them are new
-  const fresh = new Set(taken.map(({ id }) => id.replaceAll('-', '')))
+  const { rows: answer } = await db.executeQuery<{ taken: string[] | null }>(CompiledQuery.raw(insertSql, values))
+  const { taken } = answer[0]!
+  if (taken === null) return own // as nearly always: all of them are new
+  const fresh = new Set(taken.map((id) => id.replaceAll('-', '')))
   return rows.map(({ eventId }, i) => own[i]! && (eventId === null || fresh.has(eventId)))
 }
 

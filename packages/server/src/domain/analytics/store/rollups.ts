@@ -5,10 +5,10 @@ import { emptyTally, mergeStored, mergeTally, type StoredTally, storedTally, sum
 import { bytes, numbers } from './arrays.ts'
 
 const sumColumns = sums.map((name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`))
-const sketchColumns = ['latency_sketch', 'tokens_sketch', 'cost_sketch', 'users_sketch']
+const sketchColumns = ['latency_sketch', 'tokens_sketch', 'cost_sketch', 'output_sketch', 'score_sketch', 'users_sketch']
 /** The columns of a tally, as they are stored. */
 export const tallyColumns = [...sumColumns, ...sketchColumns].join(', ')
-const sketches = ['latencySketch', 'tokensSketch', 'costSketch', 'usersSketch'] as const
+const sketches = ['latencySketch', 'tokensSketch', 'costSketch', 'outputSketch', 'scoreSketch', 'usersSketch'] as const
 
 const keyColumns = ['workspace_id', 'grain', 'at', 'series']
 const types = ['uuid', 'smallint', 'bigint', 'int', ...sums.map(() => 'bigint'), ...sketches.map(() => 'bytea')]

@@ -15,6 +15,18 @@ const remembered = 200_000
 const keyOf = ({ workspaceId, dimensions: d }: Wanted): string =>
   `${workspaceId}\n${d.promptId}\n${d.version}\n${d.label}\n${d.provider}\n${d.model}\n${d.service}\n${d.variant}\n${d.operation}`
 
+/** Neighbours are mostly of one series, whose key is made once. */
+const isSameAs = ({ workspaceId, dimensions: a }: Wanted, { workspaceId: other, dimensions: b }: Wanted): boolean =>
+  workspaceId === other &&
+  a.promptId === b.promptId &&
+  a.version === b.version &&
+  a.label === b.label &&
+  a.provider === b.provider &&
+  a.model === b.model &&
+  a.service === b.service &&
+  a.variant === b.variant &&
+  a.operation === b.operation
+
 export type SeriesBook = Readonly<{ numbersOf(wanted: readonly Wanted[]): Promise<number[]> }>
 
 /** The numbers of series. One that has a number keeps it, so what is remembered here is never wrong. */
@@ -22,7 +34,8 @@ export function createSeriesBook(system: AcrossWorkspaces): SeriesBook {
   const known = new LRUCache<string, number>({ max: remembered })
   return {
     async numbersOf(wanted) {
-      const keys = wanted.map(keyOf)
+      const keys: string[] = []
+      for (const [i, one] of wanted.entries()) keys.push(i > 0 && isSameAs(wanted[i - 1]!, one) ? keys[i - 1]! : keyOf(one))
       const found = keys.map((key) => known.get(key))
       const missing = new Map<string, Wanted>()
       for (const [i, key] of keys.entries()) if (found[i] === undefined) missing.set(key, wanted[i]!)

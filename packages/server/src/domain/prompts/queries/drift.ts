@@ -6,7 +6,7 @@ import { pageSize } from '../../../core/page.ts'
 import { RequestInvalid } from '../../../core/problem.ts'
 import type { Page } from '../../../core/schemas.ts'
 import { type Drift, driftBetween, type Profile, profileOf } from '../model/drift.ts'
-import { type DriftInUse, notMeasured } from '../model/drift-in-use.ts'
+import { type DriftInUse, type DriftWindows, driftWindows, type UseDrift } from '../model/drift-in-use.ts'
 import { PromptNotFound, VersionNotFound } from '../model/failures.ts'
 import type { Version, VersionNumber } from '../model/shapes.ts'
 import '../tables.ts'
@@ -17,7 +17,7 @@ export type GetDrift = Readonly<{
   to?: VersionNumber | undefined
   limit?: number | undefined
   cursor?: string | undefined
-}>
+}> & { [K in keyof DriftWindows]?: number | undefined }
 
 /** Characters of text after which a page ends: what is compared in one request stays under about a second of work. */
 const maxCharacters = 2 * 1024 * 1024
@@ -28,8 +28,17 @@ export type DriftView = Page<Drift> & { overall?: Drift; inUse?: DriftInUse }
  * What changed from each version to the next, the latest change first; on the first page also from the first to the last
  * of them, and in use. A page may be shorter than asked for where the texts are long. Each version is read and looked at by itself,
  * so that others are served in between.
+ * @param inUse tells how use has changed
  */
-export async function getDrift({ id, from = 1, to, limit, cursor }: GetDrift, ctx: Ctx): Promise<DriftView> {
+export async function getDrift(input: GetDrift, ctx: Ctx, inUse: UseDrift): Promise<DriftView> {
+  const view = await changes(input, ctx)
+  if (input.cursor !== undefined) return view
+  const { recentDays = driftWindows.recentDays, baselineDays = driftWindows.baselineDays } = input
+  const told = await inUse({ promptId: input.id, recentDays, baselineDays }, ctx)
+  return told ? { ...view, inUse: told } : view
+}
+
+async function changes({ id, from = 1, to, limit, cursor }: GetDrift, ctx: Ctx): Promise<DriftView> {
   const scope = `drift ${id} ${from} ${to ?? ''}`
   const position = cursor === undefined ? undefined : ctx.cursors.decode(scope, cursor)
   return ctx.read(async (db) => {
@@ -56,7 +65,6 @@ export async function getDrift({ id, from = 1, to, limit, cursor }: GetDrift, ct
       items,
       nextCursor: done ? null : ctx.cursors.encode(scope, [version, last]),
       ...(overall && { overall }),
-      ...(position === undefined && { inUse: notMeasured }),
     }
   })
 }

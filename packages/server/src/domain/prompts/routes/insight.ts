@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
 import { PageOf, Strict } from '../../../core/schemas.ts'
 import { Drift } from '../model/drift.ts'
-import { DriftInUse } from '../model/drift-in-use.ts'
+import { DriftInUse, driftWindows, type UseDrift } from '../model/drift-in-use.ts'
 import { LabelNotFound, PromptNotFound, VersionNotFound } from '../model/failures.ts'
 import { VersionNumber } from '../model/shapes.ts'
 import { type Lint, lintSubject, noModel, Suggestions } from '../model/suggestions.ts'
@@ -13,8 +13,10 @@ import { cursor, limit, PromptId, WhichVersion } from './schemas.ts'
 const Bound = (description: string) => Type.Optional(Type.Integer({ ...VersionNumber, description }))
 const { items, nextCursor } = PageOf(Drift).properties
 
-/** @param lint looks for faults in a prompt */
-export const insight = (lint: Lint): AnyEndpoint[] => [
+const days = (most: number, description: string) => Type.Optional(Type.Integer({ minimum: 1, maximum: most, description }))
+
+/** @param lint looks for faults in a prompt @param inUse tells how its use has changed */
+export const insight = (lint: Lint, inUse: UseDrift): AnyEndpoint[] => [
   endpoint({
     name: 'prompts.drift',
     method: 'GET',
@@ -25,12 +27,14 @@ export const insight = (lint: Lint): AnyEndpoint[] => [
     query: Strict({
       from: Bound('The earliest version looked at; 1 without it'),
       to: Bound('The latest; the newest without it'),
+      recentDays: days(90, `Use of so many days, today among them, is compared; ${driftWindows.recentDays} without it`),
+      baselineDays: days(365, `With that of so many days before; ${driftWindows.baselineDays} without it`),
       limit,
       cursor,
     }),
     reply: Strict({ items, nextCursor, overall: Type.Optional(Drift), inUse: Type.Optional(DriftInUse) }),
     errors: [PromptNotFound, VersionNotFound],
-    handle: ({ params, query }, ctx) => getDrift({ ...params, ...query }, ctx),
+    handle: ({ params, query }, ctx) => getDrift({ ...params, ...query }, ctx, inUse),
   }),
   endpoint({
     name: 'prompts.suggestions',
