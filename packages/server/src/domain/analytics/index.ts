@@ -1,14 +1,18 @@
+import type { Ctx } from '../../core/context.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { defineModule, type Module } from '../../core/module.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import { erasePerson } from './commands/erase-person.ts'
 import { recordSatisfaction, recordUsage } from './commands/record.ts'
 import { bytesOf, createIngest } from './ingest.ts'
+import { evaluatingAlerts } from './jobs/alerts.ts'
 import { createFolding } from './jobs/folding.ts'
 import { purgeMeasurements } from './jobs/purge.ts'
 import { rebuild } from './jobs/rebuild.ts'
+import { alertEvents } from './model/alert.ts'
 import { analyticsEvents } from './model/settings.ts'
 import { createPromptMemory } from './prompt-memory.ts'
+import { alerts } from './routes/alerts.ts'
 import { singleEvents } from './routes/events.ts'
 import { recording } from './routes/record.ts'
 import { reports } from './routes/reports.ts'
@@ -21,6 +25,8 @@ export type AnalyticsParts = Readonly<{
   clock: () => string
   /** What the keys of users' hashes are made of. */
   secret: Uint8Array
+  /** Acts in a workspace for the service itself. */
+  contextIn(workspaceId: string): Ctx
   log(message: string, details?: object): void
 }>
 
@@ -35,7 +41,7 @@ export type Analytics = Readonly<{
 }>
 
 /** Measurements: what is told of the use of prompts, and what is counted of it. */
-export function createAnalytics({ system, feed, clock, secret, log }: AnalyticsParts): Analytics {
+export function createAnalytics({ system, feed, clock, secret, contextIn, log }: AnalyticsParts): Analytics {
   const folding = createFolding(system, (error) => log('what was measured cannot be counted just now', { err: error }))
   const ingest = createIngest(system, clock, folding.wake)
   const prompts = createPromptMemory(feed)
@@ -56,10 +62,11 @@ export function createAnalytics({ system, feed, clock, secret, log }: AnalyticsP
         ...recording({ usage: recordUsage(parts), satisfaction: recordSatisfaction(parts) }),
         ...reports,
         ...settings,
+        ...alerts,
         ...singleEvents(erasePerson(wishes.hashUser)),
       ],
-      jobs: [purgeMeasurements],
-      events: analyticsEvents,
+      jobs: [purgeMeasurements, evaluatingAlerts(contextIn)],
+      events: [...analyticsEvents, ...alertEvents],
     }),
     settle: folding.settle,
     rebuild: (from, to) => system((db) => rebuild(db, from, to, Date.parse(clock())), 'write'),
