@@ -17,6 +17,7 @@ import { singleEvents } from './routes/events.ts'
 import { recording } from './routes/record.ts'
 import { reports } from './routes/reports.ts'
 import { settings } from './routes/settings.ts'
+import { trends } from './routes/trends.ts'
 import { createWishMemory } from './wish-memory.ts'
 
 export type AnalyticsParts = Readonly<{
@@ -63,6 +64,7 @@ export function createAnalytics({ system, feed, clock, secret, contextIn, log }:
         ...reports,
         ...settings,
         ...alerts,
+        ...trends,
         ...singleEvents(erasePerson(wishes.hashUser)),
       ],
       jobs: [purgeMeasurements, evaluatingAlerts(contextIn)],

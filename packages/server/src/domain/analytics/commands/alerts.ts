@@ -1,42 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import { visibleCategories } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
-import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { between, type DomainEvent } from '../../../core/events.ts'
 import { Forbidden } from '../../../core/problem.ts'
-import { promptFacts } from '../../prompts/index.ts'
-import { AlertInvalid, type AlertRule, alertCleared, alertFired, alertsChanged, ruleOf } from '../model/alert.ts'
+import { AlertInvalid, type AlertRule, alertsChanged, categoryOfRule, ruleOf, told } from '../model/alert.ts'
 import { faultsOf } from '../model/alerting.ts'
-import { alertStore, type StoredAlert } from '../store/alerts.ts'
+import { alertStore, categoriesOf, type StoredAlert } from '../store/alerts.ts'
 
 const invalid = (errors: ReturnType<typeof faultsOf>) =>
   new AppError(AlertInvalid, errors.map(({ detail }) => detail).join(' '), { errors: [...errors] })
-
-type Reason = 'recovered' | 'rule_changed' | 'rule_removed'
-
-/** What is told of an alert. @param category of the prompt that the rule is about */
-export function told({ id, rule, evaluation, since }: StoredAlert, category: string | undefined, cleared?: Reason): DomainEvent {
-  const { name, metric, direction, scope } = rule
-  const facts = {
-    name,
-    metric,
-    direction,
-    ...(scope?.promptId && { promptId: scope.promptId }),
-    ...(category !== undefined && { category }),
-    value: evaluation?.value ?? null,
-    detail: evaluation?.detail ?? '',
-  }
-  return cleared ? alertCleared(id, { ...facts, reason: cleared, firedAt: since }) : alertFired(id, facts)
-}
-
-/** The categories of the prompts that rules are about. */
-export async function categoriesOf(tx: Db, rules: readonly AlertRule[]): Promise<Map<string, string>> {
-  const ids = [...new Set(rules.flatMap(({ scope }) => scope?.promptId ?? []))]
-  return new Map((await promptFacts(tx, ids)).map(({ id, category }) => [id, category]))
-}
-export const categoryOfRule = (categories: ReadonlyMap<string, string>, { scope }: AlertRule): string | undefined =>
-  scope?.promptId === undefined ? undefined : categories.get(scope.promptId)
 
 const withoutWords = ({ description: _, ...rule }: AlertRule): Omit<AlertRule, 'description'> => rule
 

@@ -3,15 +3,14 @@ import type { Db } from '../../../core/db.ts'
 import { between } from '../../../core/events.ts'
 import { type Job, job } from '../../../core/jobs.ts'
 import { Strict } from '../../../core/schemas.ts'
-import { categoriesOf, categoryOfRule, told } from '../commands/alerts.ts'
-import { type FullRule, fullRule } from '../model/alert.ts'
+import { categoryOfRule, type FullRule, fullRule, told } from '../model/alert.ts'
 import { baselineOf, evaluate, measureWindow, type StoredBaseline, step, windowStart } from '../model/alerting.ts'
 import { hourMs } from '../model/measurement.ts'
 import { startOf } from '../model/rollup.ts'
 import { emptyTally, mergeTally, type Tally } from '../model/tally.ts'
 import { scopeOf } from '../queries/scope.ts'
 import { points } from '../queries/tallies.ts'
-import { alertStore, everyAlert, type StoredAlert } from '../store/alerts.ts'
+import { alertStore, categoriesOf, everyAlert, type StoredAlert } from '../store/alerts.ts'
 
 /** What was measured by hour. @returns undefined when it is more than one read takes */
 async function hoursOf(tx: Db, rule: FullRule, from: number, to: number, ctx: Ctx): Promise<Map<number, Tally> | undefined> {

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { errorKind } from '../../../core/errors.ts'
-import { eventType, type ListedEvent } from '../../../core/events.ts'
+import { type DomainEvent, eventType, type ListedEvent } from '../../../core/events.ts'
 import { Id, Nullable, ShortText, Strict, Timestamp } from '../../../core/schemas.ts'
 import { sentBack } from '../../../core/sent-back.ts'
 import { MetricName } from './metrics.ts'
@@ -147,11 +147,11 @@ const facts = {
   value: Nullable(Type.Number(), { description: 'Of the metric, as it was found last' }),
   detail: Type.String({ description: 'In words' }),
 }
-export const alertFired = eventType('analytics.alert_fired', Strict(facts), {
+const alertFired = eventType('analytics.alert_fired', Strict(facts), {
   description: 'A measurement went beyond what a rule allows, and stayed there',
   access: 'analytics:read',
 })
-export const alertCleared = eventType(
+const alertCleared = eventType(
   'analytics.alert_cleared',
   Strict({
     ...facts,
@@ -166,3 +166,24 @@ export const alertsChanged = eventType(
   { description: 'The rules for alerts were changed', access: 'analytics:read', promptless: true },
 )
 export const alertEvents: readonly ListedEvent[] = [alertFired, alertCleared, alertsChanged]
+
+type Known = Readonly<{ id: string; rule: AlertRule; evaluation: Evaluation | null; since: string }>
+type Reason = 'recovered' | 'rule_changed' | 'rule_removed'
+
+/** What is told of an alert. @param category of the prompt that the rule is about */
+export function told({ id, rule, evaluation, since }: Known, category: string | undefined, cleared?: Reason): DomainEvent {
+  const { name, metric, direction, scope } = rule
+  const facts = {
+    name,
+    metric,
+    direction,
+    ...(scope?.promptId && { promptId: scope.promptId }),
+    ...(category !== undefined && { category }),
+    value: evaluation?.value ?? null,
+    detail: evaluation?.detail ?? '',
+  }
+  return cleared ? alertCleared(id, { ...facts, reason: cleared, firedAt: since }) : alertFired(id, facts)
+}
+
+export const categoryOfRule = (categories: ReadonlyMap<string, string>, { scope }: AlertRule): string | undefined =>
+  scope?.promptId === undefined ? undefined : categories.get(scope.promptId)

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
+import { promptFacts } from '../../prompts/index.ts'
 import type { AlertRule, Evaluation } from '../model/alert.ts'
 import type { Standing, StoredBaseline } from '../model/alerting.ts'
 import '../tables.ts'
@@ -56,3 +57,9 @@ export const alertStore = (db: Db) => ({
 /** Every rule there is. @param db across workspaces */
 export const everyAlert = (db: Db): Promise<{ workspaceId: string; id: string }[]> =>
   db.selectFrom('analyticsAlert').select(['workspaceId', 'id']).orderBy('workspaceId').orderBy('position').execute()
+
+/** The categories of the prompts that rules are about. */
+export async function categoriesOf(tx: Db, rules: readonly AlertRule[]): Promise<Map<string, string>> {
+  const ids = [...new Set(rules.flatMap(({ scope }) => scope?.promptId ?? []))]
+  return new Map((await promptFacts(tx, ids)).map(({ id, category }) => [id, category]))
+}
