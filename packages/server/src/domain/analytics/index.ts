@@ -13,6 +13,7 @@ import { alertEvents } from './model/alert.ts'
 import { analyticsEvents } from './model/settings.ts'
 import { createPromptMemory } from './prompt-memory.ts'
 import { alerts } from './routes/alerts.ts'
+import { costs } from './routes/costs.ts'
 import { singleEvents } from './routes/events.ts'
 import { recording } from './routes/record.ts'
 import { reports } from './routes/reports.ts'
@@ -65,6 +66,7 @@ export function createAnalytics({ system, feed, clock, secret, contextIn, log }:
         ...settings,
         ...alerts,
         ...trends,
+        ...costs,
         ...singleEvents(erasePerson(wishes.hashUser)),
       ],
       jobs: [purgeMeasurements, evaluatingAlerts(contextIn)],

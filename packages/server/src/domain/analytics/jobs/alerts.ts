@@ -64,7 +64,7 @@ async function look(tx: Db, before: StoredAlert, ctx: Ctx): Promise<void> {
 }
 
 /** Look at every rule of every workspace. What fails for a reason of ours does not hold up the others. */
-export async function evaluateAlerts(contextIn: (workspaceId: string) => Ctx, ctx: Pick<Ctx, 'system'>): Promise<void> {
+async function evaluateAlerts(contextIn: (workspaceId: string) => Ctx, ctx: Pick<Ctx, 'system'>): Promise<void> {
   const failures: unknown[] = []
   for (const { workspaceId, id } of await ctx.system(everyAlert, 'read')) {
     const there = contextIn(workspaceId)

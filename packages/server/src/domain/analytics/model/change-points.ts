@@ -1,7 +1,7 @@
 /** Values that one series may have: the work is at most the square of it. */
 export const mostValues = 500
 /** A level lasts for at least so many values: less is an outlier. */
-export const shortestLevel = 3
+const shortestLevel = 3
 
 const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b)
