@@ -15,6 +15,7 @@ import { createPromptMemory } from './prompt-memory.ts'
 import { alerts } from './routes/alerts.ts'
 import { costs } from './routes/costs.ts'
 import { singleEvents } from './routes/events.ts'
+import { prediction } from './routes/prediction.ts'
 import { recording } from './routes/record.ts'
 import { reports } from './routes/reports.ts'
 import { settings } from './routes/settings.ts'
@@ -67,6 +68,7 @@ export function createAnalytics({ system, feed, clock, secret, contextIn, log }:
         ...alerts,
         ...trends,
         ...costs,
+        ...prediction,
         ...singleEvents(erasePerson(wishes.hashUser)),
       ],
       jobs: [purgeMeasurements, evaluatingAlerts(contextIn)],
