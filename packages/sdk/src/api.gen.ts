@@ -1715,6 +1715,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What use has cost, by any dimension, beside the time before; and what each of the dearest prompts could save */
+        get: operations["analytics.costs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/prediction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The success rate to expect of a prompt, with an interval, and how good such predictions were */
+        get: operations["analytics.prediction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/export": {
         parameters: {
             query?: never;
@@ -9360,6 +9394,98 @@ export interface components {
             }[];
             /** @description The usual ups and downs by hour of the day, or by day of the week, were taken out before */
             seasonal: boolean;
+            /** @description In words */
+            text: string;
+        };
+        Saving: {
+            /**
+             * @description What would be changed
+             * @enum {unknown}
+             */
+            kind: "shorter_text" | "cacheable_prefix" | "cheaper_model";
+            /** @description US dollars: what would not have been spent in this time */
+            savingUsd: number;
+            /** @description Of the text that is cut, or of the prefix that is cached */
+            tokens?: number;
+            /** @description The model that costs most now: provider/model */
+            from?: string;
+            /** @description The cheaper one that was measured: provider/model */
+            to?: string;
+            /** @description Of the success rates, with a 95 % interval */
+            successRate?: {
+                /** @description Of the cheaper model against the present one */
+                difference: number;
+                low: number;
+                high: number;
+            } | null;
+            /** @description Difference of the mean ratings; null: ratings cannot be told apart by model */
+            satisfaction?: number | null;
+            /** @description What has to be so, in words */
+            assumption: string;
+        };
+        Prediction: {
+            /** @description UUIDv7 */
+            promptId: string;
+            /** @description The version that was asked for; null: all of them */
+            version: number | null;
+            /** @description false: fewer than 20 uses in the last 90 days, and nothing is predicted */
+            enough: boolean;
+            /** @description Uses in the last 90 days */
+            requests: number;
+            observed: number | null;
+            predicted: {
+                /** @description Expected of the next uses: what was measured, shrunk to what is usual */
+                successRate: number;
+                /** @description Of the 95 % interval */
+                low: number;
+                /** @description Of the 95 % interval */
+                high: number;
+            } | null;
+            prior: {
+                /**
+                 * @description Whose other prompts say what is usual: 3 at least
+                 * @enum {unknown}
+                 */
+                of: "category" | "workspace" | "nothing";
+                /** @description What is usual */
+                successRate: number;
+                /** @description As many uses it stands for */
+                strength: number;
+                /** @description Prompts that it is made of */
+                prompts: number;
+            };
+            /** @description null: fewer than 10 prompts have measured versions, or this version is not known */
+            fromFeatures: {
+                /** @description What a logistic model of the prompts’ features expects, without looking at how this prompt did */
+                successRate: number;
+                /** @description The greatest first. They go together with success; they need not cause it */
+                effects: {
+                    /** @description Of the prompt or its use */
+                    feature: string;
+                    /** @description On the log-odds of success, against a prompt that is average in it */
+                    effect: number;
+                }[];
+            } | null;
+            calibration: {
+                /** @description Versions with a model that were measured 20 times at least, of which each prompt was left out in turn */
+                rows: number;
+                /** @description Mean squared error of the feature model for single uses; 0 is best */
+                brier: number;
+                /** @description The same for telling everybody the mean: the model is of use when it is below this */
+                baseBrier: number;
+                bins: {
+                    /** @description Predicted from */
+                    from: number;
+                    /** @description to */
+                    to: number;
+                    /** @description Uses */
+                    uses: number;
+                    /** @description Mean prediction */
+                    predicted: number;
+                    /** @description What came true */
+                    observed: number;
+                }[];
+            } | null;
             /** @description In words */
             text: string;
         };
@@ -18392,6 +18518,168 @@ export interface operations {
             };
             /** @description analytics.question_invalid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.costs": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole days; 30 days before `to` without it */
+                from?: string;
+                /** @description Before this time; the end of today without it */
+                to?: string;
+                /** @description What to tell apart; prompt without it */
+                groupBy?: "prompt" | "version" | "label" | "provider" | "model" | "service" | "variant" | "operation" | "category";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Uses that were served by this label */
+                label?: string;
+                /** @description Uses of this provider’s models */
+                provider?: string;
+                /** @description Uses of this model */
+                model?: string;
+                /** @description Uses by this application */
+                service?: string;
+                /** @description Uses of this variant of a test: test/variant */
+                variant?: string;
+                /** @description Uses for this, such as chat */
+                operation?: string;
+                /** @description How many items, 1 to 200; 50 without it */
+                limit?: number;
+                /** @description Whether to tell what could be saved; true without it */
+                savings?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        totals: {
+                            /** @description US dollars: of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description US dollars: in as long a time before */
+                            previousCostUsd: number;
+                            /** @description Relative: 0.1 is 10 % more; null: there was no cost before */
+                            change: number | null;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean of the uses whose cost is known */
+                            costPerRequestUsd: number | null;
+                        };
+                        /** @description The dearest first */
+                        items: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            /** @description US dollars: of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description US dollars: in as long a time before */
+                            previousCostUsd: number;
+                            /** @description Relative: 0.1 is 10 % more; null: there was no cost before */
+                            change: number | null;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean of the uses whose cost is known */
+                            costPerRequestUsd: number | null;
+                            /** @description Of all cost, 0 to 1 */
+                            share: number | null;
+                        }[];
+                        /** @description How many there are in all */
+                        groupCount: number;
+                        /** @description The 20 prompts that cost most, where they still are */
+                        savings?: {
+                            /** @description UUIDv7 */
+                            promptId: string;
+                            /** @description category/name */
+                            name: string;
+                            /** @description US dollars: what the prompt has cost in this time */
+                            costUsd: number;
+                            /** @description Of the newest version, by o200k; variables as they are written */
+                            templateTokens: number;
+                            /** @description The greatest first; they do not add up. Models without a known price are left out */
+                            options: components["schemas"]["Saving"][];
+                        }[];
+                    };
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.prediction": {
+        parameters: {
+            query?: {
+                /** @description Of this version; of all of them without it */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prediction"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
