@@ -45,7 +45,7 @@ export type ModelUse = Readonly<{ provider: string; model: string; sums: Sums; r
 /** Uses that a model needs for being compared. */
 const fewestUses = 20
 /** Providers cache no shorter prefix. */
-export const shortestPrefix = 1_024
+const shortestPrefix = 1_024
 const shorterBy = 0.1
 /** Tokens over which a price is taken, since prices of few tokens are rounded to micro-dollars. */
 const probe = 10_000
