@@ -1680,6 +1680,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules for alerts, each with its state and what was found last; they are looked at every minute */
+        get: operations["analytics.alerts"];
+        /** Set all rules for alerts: what is not sent is removed; a rule of the same name that stays what it was goes on */
+        put: operations["analytics.setAlerts"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/trends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How each metric went: its slope with an interval, and when its level changed, in words too */
+        get: operations["analytics.trends"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What use has cost, by any dimension, beside the time before; and what each of the dearest prompts could save */
+        get: operations["analytics.costs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{id}/prediction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The success rate to expect of a prompt, with an interval, and how good such predictions were */
+        get: operations["analytics.prediction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/export": {
         parameters: {
             query?: never;
@@ -2248,6 +2317,259 @@ export interface paths {
     };
 }
 export interface webhooks {
+    "analytics.alert_cleared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A measurement is back where a rule wants it, or the rule is another */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "analytics.alert_cleared";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the rule */
+                            name: string;
+                            /**
+                             * @description requests, costUsd and tokens are sums over a time; the others are rates (0 to 1), means, or the 95th percentile
+                             * @enum {unknown}
+                             */
+                            metric: "requests" | "successRate" | "latencyP95Ms" | "costUsd" | "costPerRequestUsd" | "tokens" | "tokensPerRequest" | "satisfaction";
+                            /**
+                             * @description On which side it fires: high latency is above, a low success rate below; either is for deviations alone
+                             * @enum {unknown}
+                             */
+                            direction: "above" | "below" | "either";
+                            /** @description UUIDv7 */
+                            promptId?: string;
+                            /** @description Of the prompt, where the rule is about one */
+                            category?: string;
+                            /** @description Of the metric, as it was found last */
+                            value: number | null;
+                            /** @description In words */
+                            detail: string;
+                            /**
+                             * @description Why it does not fire any more
+                             * @enum {unknown}
+                             */
+                            reason: "recovered" | "rule_changed" | "rule_removed";
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            firedAt: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "analytics.alert_fired": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A measurement went beyond what a rule allows, and stayed there */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "analytics.alert_fired";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the rule */
+                            name: string;
+                            /**
+                             * @description requests, costUsd and tokens are sums over a time; the others are rates (0 to 1), means, or the 95th percentile
+                             * @enum {unknown}
+                             */
+                            metric: "requests" | "successRate" | "latencyP95Ms" | "costUsd" | "costPerRequestUsd" | "tokens" | "tokensPerRequest" | "satisfaction";
+                            /**
+                             * @description On which side it fires: high latency is above, a low success rate below; either is for deviations alone
+                             * @enum {unknown}
+                             */
+                            direction: "above" | "below" | "either";
+                            /** @description UUIDv7 */
+                            promptId?: string;
+                            /** @description Of the prompt, where the rule is about one */
+                            category?: string;
+                            /** @description Of the metric, as it was found last */
+                            value: number | null;
+                            /** @description In words */
+                            detail: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "analytics.alerts_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The rules for alerts were changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "analytics.alerts_changed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description How many rules the workspace has now */
+                            count: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "analytics.person_erased": {
         parameters: {
             query?: never;
@@ -9005,6 +9327,211 @@ export interface components {
              * @enum {unknown}
              */
             userIds: "hashed" | "plain";
+        };
+        Alert: {
+            /** @description Unique in the workspace: a rule of the same name goes on where it was */
+            name: string;
+            /** @description What it is for, and what to do when it fires */
+            description?: string;
+            /**
+             * @description requests, costUsd and tokens are sums over a time; the others are rates (0 to 1), means, or the 95th percentile
+             * @enum {unknown}
+             */
+            metric: "requests" | "successRate" | "latencyP95Ms" | "costUsd" | "costPerRequestUsd" | "tokens" | "tokensPerRequest" | "satisfaction";
+            /** @description What is looked at: what fits all of these; the whole workspace without any */
+            scope?: {
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Uses of this model */
+                model?: string;
+                /** @description Uses by this application */
+                service?: string;
+            };
+            /** @description How long a time is looked at, up to now; 1 without it */
+            windowHours?: number;
+            /**
+             * @description On which side it fires: high latency is above, a low success rate below; either is for deviations alone
+             * @enum {unknown}
+             */
+            direction: "above" | "below" | "either";
+            /** @description Fires beyond this value, in the unit of the metric. Either this or `deviations` */
+            threshold?: number;
+            /** @description Fires this many robust standard deviations away from the median of earlier windows; 3.5 is usual */
+            deviations?: number;
+            /** @description For `deviations`: how many days before the window are compared with; 14 without it */
+            baselineDays?: number;
+            /** @description Clears when the value (or the deviation) is back at this; without it at the threshold, or at half the deviations */
+            clear?: number;
+            /** @description How long it has to last, before it fires and before it clears; 5 without it */
+            forMinutes?: number;
+            /** @description With fewer events in the window nothing changes; 20 without it. 0, for requests below, lets silence fire */
+            minimumEvents?: number;
+            /** @description UUIDv7 */
+            id: string;
+            /**
+             * @description firing: it was beyond for long enough, and is not yet back
+             * @enum {unknown}
+             */
+            state: "ok" | "firing";
+            /** @description RFC 3339, UTC, with milliseconds */
+            since: string;
+            /** @description What was found last; null: it was not looked at yet */
+            evaluation: {
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @description Of the window, in the unit of the metric */
+                value: number | null;
+                /** @description Robust standard deviations from the baseline; null for a threshold */
+                deviation: number | null;
+                /** @description How many the value is made of; the first hour of the window counts by its part */
+                events: number;
+                /**
+                 * @description breached: it would fire; clear: it would clear; between: it stays; no_data: too little is known, it stays
+                 * @enum {unknown}
+                 */
+                verdict: "breached" | "between" | "clear" | "no_data";
+                /** @description In words */
+                detail: string;
+            } | null;
+            /** @description Who set it */
+            savedBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            savedAt: string;
+        };
+        MetricTrend: {
+            /**
+             * @description requests, costUsd and tokens are sums over a time; the others are rates (0 to 1), means, or the 95th percentile
+             * @enum {unknown}
+             */
+            metric: "requests" | "successRate" | "latencyP95Ms" | "costUsd" | "costPerRequestUsd" | "tokens" | "tokensPerRequest" | "satisfaction";
+            /** @description Every whole interval since the first in which something was measured */
+            points: {
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @description null: it is not known */
+                value: number | null;
+            }[];
+            /**
+             * @description steady: the interval of the slope contains 0; not_enough_data: fewer than 8 known values
+             * @enum {unknown}
+             */
+            direction: "rising" | "falling" | "steady" | "not_enough_data";
+            /** @description Theil and Sen: the median of the slopes of all pairs, which outliers do not move */
+            slope: {
+                /** @description Change a day, in the unit of the metric */
+                perDay: number;
+                /** @description Of the 95 % interval */
+                low: number;
+                /** @description Of the 95 % interval */
+                high: number;
+            } | null;
+            /** @description When the level changed, beside the ups and downs of each day or week */
+            changePoints: {
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @description Mean level before it */
+                before: number;
+                /** @description Mean level from then on */
+                after: number;
+                /** @description Relative: 0.1 is 10 % more; null: it was 0 before */
+                change: number | null;
+            }[];
+            /** @description The usual ups and downs by hour of the day, or by day of the week, were taken out before */
+            seasonal: boolean;
+            /** @description In words */
+            text: string;
+        };
+        Saving: {
+            /**
+             * @description What would be changed
+             * @enum {unknown}
+             */
+            kind: "shorter_text" | "cacheable_prefix" | "cheaper_model";
+            /** @description US dollars: what would not have been spent in this time */
+            savingUsd: number;
+            /** @description Of the text that is cut, or of the prefix that is cached */
+            tokens?: number;
+            /** @description The model that costs most now: provider/model */
+            from?: string;
+            /** @description The cheaper one that was measured: provider/model */
+            to?: string;
+            /** @description Of the success rates, with a 95 % interval */
+            successRate?: {
+                /** @description Of the cheaper model against the present one */
+                difference: number;
+                low: number;
+                high: number;
+            } | null;
+            /** @description Difference of the mean ratings; null: ratings cannot be told apart by model */
+            satisfaction?: number | null;
+            /** @description What has to be so, in words */
+            assumption: string;
+        };
+        Prediction: {
+            /** @description UUIDv7 */
+            promptId: string;
+            /** @description The version that was asked for; null: all of them */
+            version: number | null;
+            /** @description false: fewer than 20 uses in the last 90 days, and nothing is predicted */
+            enough: boolean;
+            /** @description Uses in the last 90 days */
+            requests: number;
+            observed: number | null;
+            predicted: {
+                /** @description Expected of the next uses: what was measured, shrunk to what is usual */
+                successRate: number;
+                /** @description Of the 95 % interval */
+                low: number;
+                /** @description Of the 95 % interval */
+                high: number;
+            } | null;
+            prior: {
+                /**
+                 * @description Whose other prompts say what is usual: 3 at least
+                 * @enum {unknown}
+                 */
+                of: "category" | "workspace" | "nothing";
+                /** @description What is usual */
+                successRate: number;
+                /** @description As many uses it stands for */
+                strength: number;
+                /** @description Prompts that it is made of */
+                prompts: number;
+            };
+            /** @description null: fewer than 10 prompts have measured versions, or this version is not known */
+            fromFeatures: {
+                /** @description What a logistic model of the prompts’ features expects, without looking at how this prompt did */
+                successRate: number;
+                /** @description The greatest first. They go together with success; they need not cause it */
+                effects: {
+                    /** @description Of the prompt or its use */
+                    feature: string;
+                    /** @description On the log-odds of success, against a prompt that is average in it */
+                    effect: number;
+                }[];
+            } | null;
+            calibration: {
+                /** @description Versions with a model that were measured 20 times at least, of which each prompt was left out in turn */
+                rows: number;
+                /** @description Mean squared error of the feature model for single uses; 0 is best */
+                brier: number;
+                /** @description The same for telling everybody the mean: the model is of use when it is below this */
+                baseBrier: number;
+                bins: {
+                    /** @description Predicted from */
+                    from: number;
+                    /** @description to */
+                    to: number;
+                    /** @description Uses */
+                    uses: number;
+                    /** @description Mean prediction */
+                    predicted: number;
+                    /** @description What came true */
+                    observed: number;
+                }[];
+            } | null;
+            /** @description In words */
+            text: string;
         };
         Relationship: {
             /** @description UUIDv7 */
@@ -17852,6 +18379,390 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AnalyticsSettings"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description In the order in which they were sent */
+                        items: components["schemas"]["Alert"][];
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.setAlerts": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description All of them, at most 100 */
+                    items: {
+                        /** @description Unique in the workspace: a rule of the same name goes on where it was */
+                        name: string;
+                        /** @description What it is for, and what to do when it fires */
+                        description?: string;
+                        /**
+                         * @description requests, costUsd and tokens are sums over a time; the others are rates (0 to 1), means, or the 95th percentile
+                         * @enum {unknown}
+                         */
+                        metric: "requests" | "successRate" | "latencyP95Ms" | "costUsd" | "costPerRequestUsd" | "tokens" | "tokensPerRequest" | "satisfaction";
+                        /** @description What is looked at: what fits all of these; the whole workspace without any */
+                        scope?: {
+                            /** @description UUIDv7 */
+                            promptId?: string;
+                            /** @description Uses of this model */
+                            model?: string;
+                            /** @description Uses by this application */
+                            service?: string;
+                        };
+                        /** @description How long a time is looked at, up to now; 1 without it */
+                        windowHours?: number;
+                        /**
+                         * @description On which side it fires: high latency is above, a low success rate below; either is for deviations alone
+                         * @enum {unknown}
+                         */
+                        direction: "above" | "below" | "either";
+                        /** @description Fires beyond this value, in the unit of the metric. Either this or `deviations` */
+                        threshold?: number;
+                        /** @description Fires this many robust standard deviations away from the median of earlier windows; 3.5 is usual */
+                        deviations?: number;
+                        /** @description For `deviations`: how many days before the window are compared with; 14 without it */
+                        baselineDays?: number;
+                        /** @description Clears when the value (or the deviation) is back at this; without it at the threshold, or at half the deviations */
+                        clear?: number;
+                        /** @description How long it has to last, before it fires and before it clears; 5 without it */
+                        forMinutes?: number;
+                        /** @description With fewer events in the window nothing changes; 20 without it. 0, for requests below, lets silence fire */
+                        minimumEvents?: number;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        id?: string;
+                        /**
+                         * @description Read-only: leave it out or send it back as it was
+                         * @enum {unknown}
+                         */
+                        state?: "ok" | "firing";
+                        /** @description Read-only: leave it out or send it back as it was */
+                        since?: string;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        evaluation?: {
+                            /** @description RFC 3339, UTC, with milliseconds */
+                            at: string;
+                            /** @description Of the window, in the unit of the metric */
+                            value: number | null;
+                            /** @description Robust standard deviations from the baseline; null for a threshold */
+                            deviation: number | null;
+                            /** @description How many the value is made of; the first hour of the window counts by its part */
+                            events: number;
+                            /**
+                             * @description breached: it would fire; clear: it would clear; between: it stays; no_data: too little is known, it stays
+                             * @enum {unknown}
+                             */
+                            verdict: "breached" | "between" | "clear" | "no_data";
+                            /** @description In words */
+                            detail: string;
+                        } | null;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        savedBy?: string;
+                        /** @description Read-only: leave it out or send it back as it was */
+                        savedAt?: string;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description In the order in which they were sent */
+                        items: components["schemas"]["Alert"][];
+                    };
+                };
+            };
+            /** @description analytics.alert_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.trends": {
+        parameters: {
+            query?: {
+                /** @description Not before this time; 60 days, or 7 by hours, before `to` without it */
+                from?: string;
+                /** @description Before this time; what is not over yet is left out */
+                to?: string;
+                /** @description UTC; day without it; at most 500 of them */
+                interval?: "hour" | "day";
+                /** @description UUIDv7 */
+                promptId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        /**
+                         * @description What a point is
+                         * @enum {unknown}
+                         */
+                        interval: "hour" | "day";
+                        /** @description One for each metric */
+                        metrics: components["schemas"]["MetricTrend"][];
+                        /** @description All of it in words */
+                        text: string;
+                    };
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.costs": {
+        parameters: {
+            query?: {
+                /** @description Not before this time, in whole days; 30 days before `to` without it */
+                from?: string;
+                /** @description Before this time; the end of today without it */
+                to?: string;
+                /** @description What to tell apart; prompt without it */
+                groupBy?: "prompt" | "version" | "label" | "provider" | "model" | "service" | "variant" | "operation" | "category";
+                /** @description UUIDv7 */
+                promptId?: string;
+                /** @description Uses that were served by this label */
+                label?: string;
+                /** @description Uses of this provider’s models */
+                provider?: string;
+                /** @description Uses of this model */
+                model?: string;
+                /** @description Uses by this application */
+                service?: string;
+                /** @description Uses of this variant of a test: test/variant */
+                variant?: string;
+                /** @description Uses for this, such as chat */
+                operation?: string;
+                /** @description How many items, 1 to 200; 50 without it */
+                limit?: number;
+                /** @description Whether to tell what could be saved; true without it */
+                savings?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        from: string;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        to: string;
+                        totals: {
+                            /** @description US dollars: of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description US dollars: in as long a time before */
+                            previousCostUsd: number;
+                            /** @description Relative: 0.1 is 10 % more; null: there was no cost before */
+                            change: number | null;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean of the uses whose cost is known */
+                            costPerRequestUsd: number | null;
+                        };
+                        /** @description The dearest first */
+                        items: {
+                            /** @description Which one: an id for a prompt, id@version for a version; empty where it was not said; `__other__` beyond the limit of series */
+                            key: string;
+                            /** @description category/name of a prompt; null for others, and where it is not known */
+                            name: string | null;
+                            /** @description US dollars: of the uses whose cost is known */
+                            costUsd: number;
+                            /** @description US dollars: in as long a time before */
+                            previousCostUsd: number;
+                            /** @description Relative: 0.1 is 10 % more; null: there was no cost before */
+                            change: number | null;
+                            /** @description Uses */
+                            requests: number;
+                            /** @description Uses whose cost is not known */
+                            unpricedRequests: number;
+                            /** @description Mean of the uses whose cost is known */
+                            costPerRequestUsd: number | null;
+                            /** @description Of all cost, 0 to 1 */
+                            share: number | null;
+                        }[];
+                        /** @description How many there are in all */
+                        groupCount: number;
+                        /** @description The 20 prompts that cost most, where they still are */
+                        savings?: {
+                            /** @description UUIDv7 */
+                            promptId: string;
+                            /** @description category/name */
+                            name: string;
+                            /** @description US dollars: what the prompt has cost in this time */
+                            costUsd: number;
+                            /** @description Of the newest version, by o200k; variables as they are written */
+                            templateTokens: number;
+                            /** @description The greatest first; they do not add up. Models without a known price are left out */
+                            options: components["schemas"]["Saving"][];
+                        }[];
+                    };
+                };
+            };
+            /** @description analytics.question_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analytics.prediction": {
+        parameters: {
+            query?: {
+                /** @description Of this version; of all of them without it */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prediction"];
+                };
+            };
+            /** @description prompt.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure */

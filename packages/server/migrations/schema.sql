@@ -58,6 +58,31 @@ CREATE OR REPLACE FUNCTION public.visible_categories()
  STABLE
 RETURN CASE WHEN (COALESCE(current_setting('app.categories'::text, true), ''::text) = ''::text) THEN NULL::text[] ELSE ARRAY(SELECT jsonb_array_elements_text((current_setting('app.categories'::text, true))::jsonb) AS jsonb_array_elements_text) END;
 
+create table analytics_alert (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  name text not null,
+  "position" integer not null,
+  rule jsonb not null,
+  state text not null,
+  since timestamp with time zone not null,
+  turning_at timestamp with time zone,
+  evaluated_at timestamp with time zone,
+  evaluation jsonb,
+  baseline jsonb,
+  saved_by text not null,
+  saved_at timestamp with time zone not null,
+  constraint analytics_alert_pkey PRIMARY KEY (workspace_id, id),
+  constraint analytics_alert_workspace_id_name_key UNIQUE (workspace_id, name),
+  constraint analytics_alert_state_check CHECK ((state = ANY (ARRAY['ok'::text, 'firing'::text])))
+);
+alter table analytics_alert enable row level security;
+alter table analytics_alert force row level security;
+create policy across_workspaces on analytics_alert as permissive for all to ps_system using (true) with check (true);
+create policy tenant on analytics_alert as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on analytics_alert to ps_app;
+grant delete, insert, select, update on analytics_alert to ps_system;
+
 create table api_key (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,

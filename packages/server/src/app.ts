@@ -170,7 +170,15 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
   const policies = createPolicies({ feed, presence })
   const gates = { labels: createLabelGate(feed), policies: policies.gate }
-  const analytics = createAnalytics({ system: acrossWorkspaces, feed, clock, secret: derived('analytics'), log: note })
+  const analytics = createAnalytics({
+    system: acrossWorkspaces,
+    feed,
+    clock,
+    secret: derived('analytics'),
+    contextIn: (workspaceId) =>
+      runtime.contextFor({ id: 'alerts', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'alerts' }),
+    log: note,
+  })
   const modules: Module[] = [
     prompts(store, { gates, lint, driftInUse: analytics.driftInUse }),
     searching.module,

@@ -202,6 +202,10 @@ describe('another workspace', () => {
     'analytics.prices': ({ body }) =>
       body.unknownModels.length === 0 && body.items.every(({ model }: { model: string }) => model === 'my-own'),
     'analytics.setPrices': ({ status, body }) => status === 200 && body.unknownModels.length === 0,
+    'analytics.trends': ({ body }) => body.metrics.every(({ points }: { points: unknown[] }) => points.length === 0),
+    'analytics.costs': ({ body }) => body.items.length === 0 && body.savings.length === 0,
+    'analytics.alerts': ({ body }) => body.items.every(({ savedBy }: { savedBy: string }) => savedBy !== 'bootstrap'),
+    'analytics.setAlerts': ({ status, body }) => status === 200 && body.items.length === 1,
     'analytics.settings': ({ status }) => status === 200,
     'analytics.changeSettings': ({ status }) => status === 200,
     'analytics.export': ({ status, text }) => status === 200 && text === '',

@@ -202,6 +202,7 @@ const bodies: Bodies = {
   }),
   'analytics.recordSatisfaction': ({ promptId }) => ({ promptId, rating: 4, comment: 'Fine' }),
   'analytics.setPrices': () => ({ items: [{ model: 'my-own', inputUsdPerMTok: 1, outputUsdPerMTok: 2 }] }),
+  'analytics.setAlerts': () => ({ items: [{ name: 'walked', metric: 'successRate', direction: 'below', threshold: 0.5 }] }),
   'analytics.changeSettings': () => ({ userIds: 'hashed' }),
   'workspaces.create': () => ({ name: 'Walked' }),
   'workspaces.update': () => ({ name: 'Walked' }),

@@ -1,3 +1,4 @@
+import type { Ctx } from '../../core/context.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { defineModule, type Module } from '../../core/module.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
@@ -6,17 +7,23 @@ import { erasePerson } from './commands/erase-person.ts'
 import { recordSatisfaction, recordUsage } from './commands/record.ts'
 import { recordSpans } from './commands/record-spans.ts'
 import { bytesOf, createIngest } from './ingest.ts'
+import { evaluatingAlerts } from './jobs/alerts.ts'
 import { createFolding } from './jobs/folding.ts'
 import { purgeMeasurements } from './jobs/purge.ts'
 import { rebuild } from './jobs/rebuild.ts'
+import { alertEvents } from './model/alert.ts'
 import { analyticsEvents } from './model/settings.ts'
 import { createPromptMemory } from './prompt-memory.ts'
 import { getDriftInUse } from './queries/drift.ts'
-import { singleEvents } from './routes/events.ts'
 import { otlp } from './routes/otlp.ts'
+import { alerts } from './routes/alerts.ts'
+import { costs } from './routes/costs.ts'
+import { singleEvents } from './routes/events.ts'
+import { prediction } from './routes/prediction.ts'
 import { recording } from './routes/record.ts'
 import { reports } from './routes/reports.ts'
 import { settings } from './routes/settings.ts'
+import { trends } from './routes/trends.ts'
 import { createWishMemory } from './wish-memory.ts'
 
 export type AnalyticsParts = Readonly<{
@@ -25,6 +32,8 @@ export type AnalyticsParts = Readonly<{
   clock: () => string
   /** What the keys of users' hashes are made of. */
   secret: Uint8Array
+  /** Acts in a workspace for the service itself. */
+  contextIn(workspaceId: string): Ctx
   log(message: string, details?: object): void
 }>
 
@@ -41,7 +50,7 @@ export type Analytics = Readonly<{
 }>
 
 /** Measurements: what is told of the use of prompts, and what is counted of it. */
-export function createAnalytics({ system, feed, clock, secret, log }: AnalyticsParts): Analytics {
+export function createAnalytics({ system, feed, clock, secret, contextIn, log }: AnalyticsParts): Analytics {
   const folding = createFolding(system, (error) => log('what was measured cannot be counted just now', { err: error }))
   const ingest = createIngest(system, clock, folding.wake)
   const prompts = createPromptMemory(feed)
@@ -63,11 +72,15 @@ export function createAnalytics({ system, feed, clock, secret, log }: AnalyticsP
         ...recording({ usage, satisfaction: recordSatisfaction(parts) }),
         ...reports,
         ...settings,
+        ...alerts,
+        ...trends,
+        ...costs,
+        ...prediction,
         ...singleEvents(erasePerson(wishes.hashUser)),
       ],
       wire: otlp(recordSpans(usage)),
-      jobs: [purgeMeasurements],
-      events: analyticsEvents,
+      jobs: [purgeMeasurements, evaluatingAlerts(contextIn)],
+      events: [...analyticsEvents, ...alertEvents],
     }),
     driftInUse: getDriftInUse,
     settle: folding.settle,

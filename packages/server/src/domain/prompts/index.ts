@@ -41,7 +41,7 @@ export { countLive, type ExaminedPrompt, examinePrompts } from './queries/examin
 export { categoryOf, labelsInUse } from './queries/facts.ts'
 export { diffOf } from './queries/history.ts'
 export { listIds, listPrompts } from './queries/list-prompts.ts'
-export { type MeasuredPrompt, measuredById, measuredByName, promptFacts } from './queries/measured.ts'
+export { type MeasuredPrompt, measuredById, measuredByName, promptFacts, type VersionShape, versionShapes } from './queries/measured.ts'
 export { allPrompts, findTexts, includedPrompts, livePrompts, promptsNearby, sharedTags } from './queries/neighbours.ts'
 export { findPrompts, promptKeys, searchSources } from './queries/search-sources.ts'
 export { createServing, type Serving } from './queries/serving.ts'

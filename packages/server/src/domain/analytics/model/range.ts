@@ -38,6 +38,7 @@ export function rangeOf({ from, to, interval }: Asked, now: number, days = 7): R
 }
 
 export const tooMuch = () => bad('More series lie in this time than one answer is made of. Filter, take less time, or a coarser interval.')
+export const tooManyPoints = (most: number) => bad(`That would be more than ${most} points. Ask for a coarser interval or less time.`)
 export const iso = (ms: number): string => new Date(ms).toISOString()
 export const noFilterByUser = () => bad('Use by user is kept for all prompts together. Leave the other filters out.')
 

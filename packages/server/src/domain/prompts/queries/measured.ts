@@ -47,3 +47,24 @@ export async function promptFacts(db: Db, ids: readonly string[]): Promise<Promp
     select id, category, name, status, tags, deleted_at is not null as deleted from prompt where id = any(${[...ids]}::uuid[])`.execute(db)
   return rows
 }
+
+export type VersionShape = Readonly<{
+  promptId: string
+  version: number
+  engine: string
+  chat: boolean
+  characters: number
+  variables: number
+  hasExamples: boolean
+}>
+
+/** What versions look like from outside, for comparing how well they do: of the caller's visible prompts, deleted ones too. @param keys at most some hundreds */
+export async function versionShapes(db: Db, keys: readonly Readonly<{ promptId: string; version: number }>[]): Promise<VersionShape[]> {
+  const { rows } = await sql<VersionShape>`
+    select v.prompt_id, v.version, v.engine, jsonb_typeof(v.content) = 'array' as chat, length(v.content::text) as characters,
+      jsonb_array_length(v.variables) as variables, left(v.content::text, 20000) ~* '\\mexamples?\\M' as has_examples
+    from unnest(${keys.map(({ promptId }) => promptId)}::uuid[], ${keys.map(({ version }) => version)}::int[]) as k (prompt_id, version)
+    join prompt p on p.id = k.prompt_id
+    join prompt_version v on v.prompt_id = k.prompt_id and v.version = k.version`.execute(db)
+  return rows
+}
