@@ -4,7 +4,7 @@ import type { ErrorGroups } from '../core/error-groups.ts'
 import { admission } from '../core/http/admission.ts'
 import { errorDocs } from '../core/http/docs.ts'
 import { handleFailures, methodTable } from '../core/http/failures.ts'
-import { createFastLane } from '../core/http/fast-lane.ts'
+import { createFastLane, type HotPath } from '../core/http/fast-lane.ts'
 import { type Check, healthRoutes } from '../core/http/health.ts'
 import { mount, prefix } from '../core/http/mount.ts'
 import { mountRoot } from '../core/http/root.ts'
@@ -29,6 +29,8 @@ type Web = Readonly<{
   runtime: Runtime
   authenticator: Authenticator
   store: Serving
+  /** Hot paths beside the serving of prompts. */
+  hotPaths: readonly HotPath[]
   audit: Audit
   metrics: Metrics
   errors: ErrorGroups
@@ -42,7 +44,8 @@ type Web = Readonly<{
 
 /** Everything on the wire: hot reads, endpoints, pages, health, metrics, and how failures leave. */
 export async function createWeb(web: Web): Promise<FastifyInstance> {
-  const { options, modules, runtime, authenticator, store, audit, metrics, errors, limits, shedding, checks, trust, closing } = web
+  const { options, modules, runtime, authenticator, store, hotPaths, audit, metrics, errors, limits, shedding, checks, trust, closing } =
+    web
   const { telemetry } = options
   const tracing = telemetry?.tracing
   const observe = (request: Observed) => {
@@ -50,7 +53,7 @@ export async function createWeb(web: Web): Promise<FastifyInstance> {
     telemetry?.observe(request)
   }
   const fastLane = createFastLane({
-    paths: [hotPath(prefix, store)],
+    paths: [hotPath(prefix, store), ...hotPaths],
     peek: authenticator.peek,
     take: limits ? ({ id }, now) => limits.key.take(id, now) : () => true,
     feed: runtime.feed,
@@ -90,7 +93,7 @@ export async function createWeb(web: Web): Promise<FastifyInstance> {
   })
   mount(
     http,
-    modules.flatMap(({ endpoints }) => endpoints),
+    modules.flatMap(({ endpoints, foreign = [] }) => [...endpoints, ...foreign]),
     {
       runtime,
       authenticate,

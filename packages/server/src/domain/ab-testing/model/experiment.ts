@@ -29,8 +29,6 @@ export type Experiment = Readonly<{
   name: string
   hypothesis: string | null
   status: Status
-  /** The category of the control's prompt: whom the test is shown to. */
-  category: string
   variants: readonly Variant[]
   seed: string
   /** What is randomised, in a word, such as `user`. */
@@ -40,8 +38,9 @@ export type Experiment = Readonly<{
   sticky: boolean
   targeting: string | null
   namespace: Slot | null
-  /** The part of units that no test with a holdout of this size ever enrols, 0 to 1. */
+  /** The part of units, 0 to 1, that take no part: the same units in every test with a holdout. */
   holdout: number
+  /** Units that see a variant of choice, and count for nothing: for testing. Unit to key. */
   forced: Readonly<Record<string, string>>
   metric: Readonly<{ primary: Metric; direction: Direction; quantile?: number }>
   secondary: readonly Aim[]
