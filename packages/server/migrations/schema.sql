@@ -58,6 +58,53 @@ CREATE OR REPLACE FUNCTION public.visible_categories()
  STABLE
 RETURN CASE WHEN (COALESCE(current_setting('app.categories'::text, true), ''::text) = ''::text) THEN NULL::text[] ELSE ARRAY(SELECT jsonb_array_elements_text((current_setting('app.categories'::text, true))::jsonb) AS jsonb_array_elements_text) END;
 
+create table ab_exposure (
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  unit_hash bytea not null,
+  phase integer not null,
+  variant text not null,
+  checksum text not null,
+  first_at timestamp with time zone not null,
+  constraint ab_exposure_pkey PRIMARY KEY (workspace_id, test_id, unit_hash, phase),
+  constraint ab_exposure_phase_check CHECK ((phase >= 1))
+);
+alter table ab_exposure enable row level security;
+alter table ab_exposure force row level security;
+create policy across_workspaces on ab_exposure as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_exposure as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_exposure to ps_app;
+grant delete, insert, select, update on ab_exposure to ps_system;
+
+create table ab_test (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  name text not null,
+  status text not null,
+  control_id uuid not null,
+  design jsonb not null,
+  phases jsonb not null,
+  winner text,
+  decision jsonb,
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint ab_test_pkey PRIMARY KEY (workspace_id, id),
+  constraint ab_test_revision_check CHECK ((revision >= 1)),
+  constraint ab_test_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'running'::text, 'paused'::text, 'completed'::text])))
+);
+CREATE INDEX ab_test_by_name ON public.ab_test USING btree (workspace_id, name, id);
+CREATE INDEX ab_test_going ON public.ab_test USING btree (workspace_id, status, id) WHERE (status = ANY (ARRAY['running'::text, 'paused'::text]));
+alter table ab_test enable row level security;
+alter table ab_test force row level security;
+create policy across_workspaces on ab_test as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_test as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_test to ps_app;
+grant delete, insert, select, update on ab_test to ps_system;
+
 create table api_key (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,

@@ -83,12 +83,14 @@ export async function makeIds(call: Call, database?: TestDatabase): Promise<Reco
   const automations = await call('PUT', '/lifecycle/automations', { items: [walkedRule()] })
   await call('PUT', '/labels/walked', { protected: true })
   const bulk = await call('POST', '/bulk/prompts', { items: [{ content: 'Walked' }], dryRun: true })
+  const tests = await makeTests(call)
   return {
     roles: role.body.id,
     lifecycle: automations.body.items[0].id,
     'api-keys': key.body.id,
     invitations: invitation.body.id,
     bulk: bulk.body.id,
+    ...tests,
     workspaces,
     ...(await makeReviews(call)),
     members: database ? await addMember(database, workspaces) : '01900000-0000-7000-8000-000000000000',
@@ -127,6 +129,22 @@ async function makeReviews(call: Call): Promise<Record<string, string>> {
   return made
 }
 
+/** Tests by the name of the endpoint that needs one in a certain state, and one for all others. */
+async function makeTests(call: Call): Promise<Record<string, string>> {
+  const arms = await Promise.all(['one', 'two'].map(async (content) => (await call('POST', '/prompts', { content })).body.id))
+  const make = async (start: boolean): Promise<string> =>
+    (await call('POST', '/optimization/ab-tests', { name: 'walked', promptAId: arms[0], promptBId: arms[1], start })).body.id
+  const running = await make(true)
+  return {
+    'ab-tests': running,
+    optimization: running,
+    'abTests.start': await make(false),
+    'abTests.delete': await make(false),
+    'abTests.pause': await make(true),
+    'abTests.end': await make(true),
+  }
+}
+
 /** The address of an endpoint with its parameters filled. @throws for a parameter that the fixtures do not know */
 export const addressOf = ({ name: endpoint, path }: AnyEndpoint, fixtures: Fixtures): string =>
   path.replace(/:([A-Za-z]+)/g, (_, name: string) => {
@@ -137,8 +155,12 @@ export const addressOf = ({ name: endpoint, path }: AnyEndpoint, fixtures: Fixtu
     return encodeURIComponent(value)
   }) + (endingOf[endpoint] ?? '')
 
-/** What makes an answer end that would go on for minutes. */
-const endingOf: Readonly<Record<string, string>> = { 'notifications.stream': '?seconds=0' }
+/** What makes an answer end that would go on for minutes, and what an address cannot do without. */
+const endingOf: Readonly<Record<string, string>> = {
+  'notifications.stream': '?seconds=0',
+  'abTests.assign': '?unitId=walked',
+  'abTests.select': '?unitId=walked',
+}
 
 /** What the query of an endpoint must say, for those that need something. */
 export const queryOf = ({ name }: AnyEndpoint, { documentId }: Fixtures): string =>
@@ -221,6 +243,10 @@ const bodies: Bodies = {
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'notifications.trigger': () => ({ type: 'custom.walked', subject: 'Walked' }),
   'notifications.cleanup': () => ({ what: ['events'] }),
+  'abTests.create': ({ id, otherId }) => ({ name: 'Walked', promptAId: id, promptBId: otherId }),
+  'abTests.update': () => ({ name: 'Changed' }),
+  'abTests.end': () => ({ reason: 'Enough' }),
+  'abTests.selectByBody': () => ({ unitId: 'walked' }),
   'abTests.analyze': () => ({ kind: 'srm', inputs: { users: [50, 50], weights: [1, 1] } }),
   'abTests.sampleSize': () => ({ metric: { type: 'proportion', rate: 0.8 }, minimumEffect: 0.05 }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),

@@ -127,7 +127,7 @@ export function draftOf(input: NewExperiment, made: Readonly<{ id: string; seed:
 /** A draft with anything changed. @throws ABTestInvalid (422) */
 export function changedDraft(draft: Experiment, { name = draft.name, variants: given, ...said }: ChangeExperiment): Experiment {
   const variants = given ? variantsOf(given) : draft.variants
-  return checked({ ...draft, name, ...filled(draft, said), variants, ranges: rangesOf(variants) })
+  return checked({ ...draft, ...filled(draft, said), name, variants, ranges: rangesOf(variants) })
 }
 
 export { normalised }

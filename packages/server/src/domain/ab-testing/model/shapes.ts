@@ -19,7 +19,7 @@ const Slot = Strict(
   { description: 'The part [start, end) that the test holds; no two running tests may overlap' },
 )
 
-/** What may be said of the design of a test, all of it optional; null takes it back to what it is by itself. */
+/** What may be said of the design of a test, all of it optional. */
 const said = {
   hypothesis: Nullable(Type.String({ maxLength: 4_000 }), { description: 'What is expected, and why' }),
   seed: Type.String({ minLength: 1, maxLength: 200, description: 'Which units fall where; a random one unless told' }),
@@ -133,7 +133,7 @@ const Phase = Strict({
   startedAt: Timestamp,
   coverage: Part('As of then'),
   weights: Type.Array(Weight, { description: 'In the order of the variants' }),
-  ranges: Type.Array(Range),
+  ranges: Type.Array(Range, { description: 'Which hashes saw which variant' }),
 })
 const facts = {
   id: Id,
