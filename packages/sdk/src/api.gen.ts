@@ -10230,6 +10230,7 @@ export interface components {
                 coverage: number;
                 /** @description In the order of the variants */
                 weights: number[];
+                /** @description Which hashes saw which variant */
                 ranges: {
                     /** @description Names a variant within its test */
                     variant: string;
@@ -10515,6 +10516,7 @@ export interface components {
                 coverage: number;
                 /** @description In the order of the variants */
                 weights: number[];
+                /** @description Which hashes saw which variant */
                 ranges: {
                     /** @description Names a variant within its test */
                     variant: string;
@@ -21175,6 +21177,7 @@ export interface operations {
                         coverage: number;
                         /** @description In the order of the variants */
                         weights: number[];
+                        /** @description Which hashes saw which variant */
                         ranges: {
                             /** @description Names a variant within its test */
                             variant: string;

@@ -31,7 +31,7 @@ export async function makeFixtures(call: Call, database?: TestDatabase) {
   await call('PUT', `/prompts/${id}/documents/${documentId}`, {})
   const runId: string = (await call('POST', '/lifecycle/automations/dry-run', { rule: walkedRule() })).body.id
   const { webhooks, deliveryId, replayId } = await makeWebhook(call, database)
-  const ids: Record<string, string> = { ...(await makeIds(call, database)), webhooks }
+  const ids: Record<string, string> = { ...(await makeIds(call, database)), webhooks, ...(await makeTests(call, id, otherId)) }
   const scope = 'category:walked'
   await call('PUT', `/lifecycle/policies/${scope}`, { approvals: 1 })
   const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft', userId: 'walked' }
@@ -83,14 +83,12 @@ export async function makeIds(call: Call, database?: TestDatabase): Promise<Reco
   const automations = await call('PUT', '/lifecycle/automations', { items: [walkedRule()] })
   await call('PUT', '/labels/walked', { protected: true })
   const bulk = await call('POST', '/bulk/prompts', { items: [{ content: 'Walked' }], dryRun: true })
-  const tests = await makeTests(call)
   return {
     roles: role.body.id,
     lifecycle: automations.body.items[0].id,
     'api-keys': key.body.id,
     invitations: invitation.body.id,
     bulk: bulk.body.id,
-    ...tests,
     workspaces,
     ...(await makeReviews(call)),
     members: database ? await addMember(database, workspaces) : '01900000-0000-7000-8000-000000000000',
@@ -130,10 +128,9 @@ async function makeReviews(call: Call): Promise<Record<string, string>> {
 }
 
 /** Tests by the name of the endpoint that needs one in a certain state, and one for all others. */
-async function makeTests(call: Call): Promise<Record<string, string>> {
-  const arms = await Promise.all(['one', 'two'].map(async (content) => (await call('POST', '/prompts', { content })).body.id))
+async function makeTests(call: Call, promptAId: string, promptBId: string): Promise<Record<string, string>> {
   const make = async (start: boolean): Promise<string> =>
-    (await call('POST', '/optimization/ab-tests', { name: 'walked', promptAId: arms[0], promptBId: arms[1], start })).body.id
+    (await call('POST', '/optimization/ab-tests', { name: 'walked', promptAId, promptBId, start })).body.id
   const running = await make(true)
   return {
     'ab-tests': running,

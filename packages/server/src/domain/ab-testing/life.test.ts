@@ -263,6 +263,19 @@ describe('the life of a test', () => {
   })
 })
 
+test('an allocation shares traffic out by itself, while the test runs', async () => {
+  const { id } = await aRunningTest(t)
+  const ctx = t.app.runtime.contextFor(
+    { id: 'allocation', workspaceId: '00000000-0000-7000-8000-000000000001', permissions: new Set(['*']), instanceAdmin: false },
+    { requestId: 'allocation' },
+  )
+  expect((await reweigh({ id, weights: [1, 3] }, ctx)).phases.at(-1)).toMatchObject({ n: 2, weights: [0.25, 0.75] })
+  expect((await reweigh({ id, weights: [10, 30] }, ctx)).phases.length).toBe(2)
+  await act(id, 'pause')
+  expect((await reweigh({ id, weights: [1, 1] }, ctx)).phases.length).toBe(2)
+  await expect(reweigh({ id: nowhere, weights: [1, 1] }, ctx)).rejects.toThrow('There is no test')
+})
+
 describe('a namespace', () => {
   test('is shared out: two tests that run may not overlap, and who comes late is told what is free', async () => {
     const slot = (start: number, end: number) => ({ namespace: { name: 'front', start, end } })

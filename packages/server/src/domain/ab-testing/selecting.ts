@@ -6,7 +6,7 @@ import type { Exposures } from './exposures.ts'
 import type { Arm, Remembered, TestMemory } from './memory.ts'
 import { mayTouch } from './model/access.ts'
 import { control } from './model/experiment.ts'
-import { notThere } from './store/experiments.ts'
+import { notThere } from './model/failures.ts'
 
 export type SelectParts = Readonly<{ memory: TestMemory; assigning: Assigning; store: Serving; exposures: Exposures }>
 export type Wish = Readonly<{

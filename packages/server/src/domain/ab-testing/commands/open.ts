@@ -5,7 +5,8 @@ import { findPinnable, type Pinnable, promptFacts } from '../../prompts/index.ts
 import { mayTouch } from '../model/access.ts'
 import { type About, phaseOpened } from '../model/events.ts'
 import { control, currentPhase, type Experiment } from '../model/experiment.ts'
-import { experimentStore, notThere } from '../store/experiments.ts'
+import { notThere } from '../model/failures.ts'
+import { experimentStore } from '../store/experiments.ts'
 
 /** A test in a command: its row locked, and what its events say of it. */
 export type Opened = Readonly<{ test: Experiment; about: About }>

@@ -16,7 +16,7 @@ export type TestParts = Readonly<{
 }>
 
 /** What targeting may read. */
-export const targetingVariables = ['attr']
+const targetingVariables = ['attr']
 
 /** @throws ExpressionInvalid (422) */
 export const checkTargeting = async (

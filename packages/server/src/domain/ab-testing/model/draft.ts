@@ -5,14 +5,14 @@ import type { ChangeExperiment, NewExperiment } from './shapes.ts'
 
 type Given = NonNullable<NewExperiment['variants']>
 /** Weights as parts of 1. @throws ABTestInvalid (422) when all are 0 */
-const normalised = (weights: readonly number[], pointer = '/variants'): number[] => {
+export const normalised = (weights: readonly number[], pointer = '/variants'): number[] => {
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   if (!(total > 0)) throw invalid(pointer, 'At least one variant needs a weight above 0.')
   return weights.map((weight) => weight / total)
 }
 
 /** Variants in full. @throws ABTestInvalid (422) for two of one key, a version beside a label, or weights that are all 0 */
-export function variantsOf(given: Given): Variant[] {
+function variantsOf(given: Given): Variant[] {
   const keys = new Set<string>()
   given.forEach(({ key, version, label }, i) => {
     if (keys.has(key)) throw invalid(`/variants/${i}/key`, `Two variants are called "${key}". Give each a key of its own.`)
@@ -129,5 +129,3 @@ export function changedDraft(draft: Experiment, { name = draft.name, variants: g
   const variants = given ? variantsOf(given) : draft.variants
   return checked({ ...draft, ...filled(draft, said), name, variants, ranges: rangesOf(variants) })
 }
-
-export { normalised }

@@ -1,4 +1,4 @@
-import { type AppError, errorKind } from '../../../core/errors.ts'
+import { AppError, errorKind } from '../../../core/errors.ts'
 import { unprocessable } from '../../../core/problem.ts'
 
 export const FiguresUnusable = errorKind({
@@ -18,3 +18,6 @@ export const NamespaceTaken = errorKind({ code: 'ab_test.namespace_taken', statu
 
 /** @param pointer where in the body the trouble lies; @param detail what is wrong and what to do */
 export const invalid = (pointer: string, detail: string): AppError => unprocessable(ABTestInvalid, pointer, ABTestInvalid.code, detail)
+
+/** @param id of a test that is not there, or not for the caller; or the key of a flag */
+export const notThere = (id: string): AppError => new AppError(ABTestNotFound, `There is no test ${id}.`)

@@ -1,4 +1,3 @@
-import type { Answer } from '../../../core/answer.ts'
 import type { AppError } from '../../../core/errors.ts'
 import { ABTestNotFound } from './failures.ts'
 
@@ -9,9 +8,11 @@ export const reasonOf = (enrolled: boolean, reason: string): string => {
   return reason === 'draft' || reason === 'paused' || reason === 'ended' ? 'DISABLED' : 'DEFAULT'
 }
 
+/** An answer, as `core/answer.ts` has it. */
+type Told = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: string }>
 export type Failure = Readonly<{ key?: string; errorCode?: string; errorDetails: string }>
 
-const json = (status: number, body: object, headers: Readonly<Record<string, string>> = {}): Answer => ({
+const json = (status: number, body: object, headers: Readonly<Record<string, string>> = {}): Told => ({
   status,
   headers: { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store', ...headers },
   body: JSON.stringify(body),
@@ -20,7 +21,7 @@ const json = (status: number, body: object, headers: Readonly<Record<string, str
 const keyed = (key: string | undefined) => (key === undefined ? {} : { key })
 
 /** A context that cannot be evaluated: 400. */
-export const badContext = (errorCode: 'TARGETING_KEY_MISSING' | 'INVALID_CONTEXT', errorDetails: string, key?: string): Answer =>
+export const badContext = (errorCode: 'TARGETING_KEY_MISSING' | 'INVALID_CONTEXT', errorDetails: string, key?: string): Told =>
   json(400, { ...keyed(key), errorCode, errorDetails } satisfies Failure)
 
 /**
@@ -28,7 +29,7 @@ export const badContext = (errorCode: 'TARGETING_KEY_MISSING' | 'INVALID_CONTEXT
  * that is told as everywhere.
  * @param key the flag that was asked for; none for all of them
  */
-export function failureOf({ kind, detail, extras }: AppError, key?: string): Answer | undefined {
+export function failureOf({ kind, detail, extras }: AppError, key?: string): Told | undefined {
   if ([401, 403, 413, 429].includes(kind.status)) return undefined
   const { headers } = extras
   if (kind === ABTestNotFound) return json(404, { ...keyed(key), errorCode: 'FLAG_NOT_FOUND', errorDetails: detail }, headers)

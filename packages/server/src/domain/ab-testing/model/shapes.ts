@@ -112,12 +112,12 @@ export type NewExperiment = Static<typeof NewExperiment>
 export const changeable = { name: Type.Optional(Name), variants: Type.Optional(Variants), ...optional(said) }
 export type ChangeExperiment = Partial<Omit<NewExperiment, 'promptAId' | 'promptBId' | 'trafficSplit' | 'start'>>
 
-export const Range = Strict({
+const Range = Strict({
   variant: Key,
   start: Type.Integer({ minimum: 0, description: 'Hashes from here' }),
   end: Type.Integer({ minimum: 0, description: 'to here, not included' }),
 })
-export const Decision = Strict(
+const Decision = Strict(
   {
     action: Type.String({ description: 'What was decided, such as end or promote' }),
     winner: Nullable(Key),

@@ -6,7 +6,8 @@ import type { Page } from '../../../core/schemas.ts'
 import { allPrompts, promptFacts } from '../../prompts/index.ts'
 import { categoriesFor, mayTouch } from '../model/access.ts'
 import { control, type Experiment, type Status } from '../model/experiment.ts'
-import { columns, experimentStore, notThere, testOf } from '../store/experiments.ts'
+import { notThere } from '../model/failures.ts'
+import { columns, experimentStore, testOf } from '../store/experiments.ts'
 
 /** @throws ABTestNotFound (404), also for a test that is not for the caller to see */
 export async function getTest({ id }: { id: string }, ctx: Ctx): Promise<Experiment> {
@@ -16,7 +17,7 @@ export async function getTest({ id }: { id: string }, ctx: Ctx): Promise<Experim
 }
 
 /** A test, whoever may see it, with the category of its control's prompt. */
-export async function findWithCategory(db: Db, id: string): Promise<{ test: Experiment; category: string } | undefined> {
+async function findWithCategory(db: Db, id: string): Promise<{ test: Experiment; category: string } | undefined> {
   const test = await experimentStore(db).find(id)
   if (!test) return undefined
   const [facts] = await promptFacts(db, [control(test).promptId])

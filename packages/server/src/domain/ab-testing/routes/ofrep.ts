@@ -8,9 +8,9 @@ import { noneMatch } from '../../../core/http/headers.ts'
 import { isId } from '../../../core/ids.ts'
 import type { Attributes } from '../assigning.ts'
 import type { TestMemory } from '../memory.ts'
+import { notThere } from '../model/failures.ts'
 import { badContext, type Failure, failureOf, reasonOf } from '../model/ofrep.ts'
 import type { Selected, Selecting } from '../selecting.ts'
-import { notThere } from '../store/experiments.ts'
 
 /** What a client says of whom it asks for; fields that we do not know are the protocol's business. */
 const Request = Type.Object({ context: Type.Optional(Type.Unknown()) }, { additionalProperties: true })

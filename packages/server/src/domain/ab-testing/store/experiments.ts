@@ -1,9 +1,8 @@
 import { rangesOf } from '@prompt-store/assignment'
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
-import { AppError } from '../../../core/errors.ts'
 import { control, currentPhase, type Experiment, type Slot } from '../model/experiment.ts'
-import { ABTestNotFound } from '../model/failures.ts'
+import { notThere } from '../model/failures.ts'
 import type { Columns, Design } from '../tables.ts'
 import '../tables.ts'
 
@@ -28,8 +27,6 @@ export const testOf = ({ design, ...row }: Row): Experiment => {
   const test = { ...design, ...row }
   return { ...test, ranges: currentPhase(test)?.ranges ?? rangesOf(design.variants) }
 }
-
-export const notThere = (id: string): AppError => new AppError(ABTestNotFound, `There is no test ${id}.`)
 
 function valuesOf({ ranges: _ranges, ...test }: Experiment) {
   const { id, name, status, phases, winner, decision, startedAt, endedAt, createdBy, createdAt, updatedAt, revision, ...design } = test
