@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestAnswer, type TestApp } from '../../testing/index.ts'
 import { aKeyWith } from '../access/testing/rights-kit.ts'
+import { reweigh } from './commands/change-test.ts'
 import { aRunningTest, arms } from './testing/arms.ts'
 
 let t: TestApp
