@@ -31,6 +31,7 @@ import { deliveriesRow } from './rows/19-deliveries.ts'
 import { feedLag } from './rows/20-feed-lag.ts'
 import { webhookCost } from './rows/21-webhook-cost.ts'
 import { assignRow } from './rows/22-assign.ts'
+import { assignHttpRow } from './rows/23-assign.ts'
 import { ingestRow } from './rows/24-ingest.ts'
 import { analyticsReadsRow } from './rows/25-analytics-reads.ts'
 
@@ -57,6 +58,7 @@ const rows: readonly Row[] = [
   feedLag,
   webhookCost,
   assignRow,
+  assignHttpRow,
   ingestRow,
   analyticsReadsRow,
 ]

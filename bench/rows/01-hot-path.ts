@@ -5,31 +5,17 @@
  * both, because at full speed it depends on who waits for whom: a server that is the slower one wakes its sleeping
  * client with every write, which costs it more than the write.
  */
+
+import { withRival } from '../lib/bare-rival.ts'
 import { fill, hotPath, nameOf } from '../lib/data.ts'
 import { type Cost, costOf, type Generator, get, type Job, withGenerator } from '../lib/load.ts'
-import { type Measured, startMeasured } from '../lib/measured-process.ts'
+import type { Measured } from '../lib/measured-process.ts'
 import { figure, type Measure, times } from '../lib/report.ts'
 import type { Row } from '../lib/row.ts'
-import { apiKey, freePort, type Service, withService } from '../lib/service.ts'
+import { type Service, withService } from '../lib/service.ts'
 import { alternate, medianOf, medianRatio, type Pair } from '../lib/stats.ts'
 
 const path = hotPath('bench', nameOf(1))
-
-/** The bare server, answering what the service has answered. */
-async function withRival<T>(service: Service, work: (rival: Measured & { port: number }) => Promise<T>): Promise<T> {
-  const answer = await fetch(`http://127.0.0.1:${service.port}${path}`, { headers: { Authorization: `Bearer ${apiKey}` } })
-  const ownOfNode = new Set(['connection', 'date', 'keep-alive', 'content-length'])
-  const headers = Object.fromEntries([...answer.headers].filter(([name]) => !ownOfNode.has(name)))
-  const rival = startMeasured(new URL('../workers/bare-http.ts', import.meta.url))
-  try {
-    const port = await freePort()
-    rival.send({ answer: { headers, body: await answer.text() }, port })
-    await rival.told('ready')
-    return await work({ ...rival, port })
-  } finally {
-    await rival.stop()
-  }
-}
 
 type Compared = Readonly<{ atFullSpeed: Pair<Cost>[]; atEqualRate: Pair<Cost>[] }>
 const equalRate = 10_000
@@ -89,6 +75,8 @@ export const hotPathRow: Row = {
   measure: ({ quick }) =>
     withService(async (service, installation) => {
       await fill(installation, { category: 'bench', prompts: 1 })
-      return withRival(service, (rival) => withGenerator(async (generator) => measures(await compare(generator, service, rival, quick))))
+      return withRival(service, path, (rival) =>
+        withGenerator(async (generator) => measures(await compare(generator, service, rival, quick))),
+      )
     }),
 }

@@ -27,7 +27,9 @@ describe('an assignment', () => {
         const at = murmur3(`seed:arm:${unit}`)
         const arm = t.ranges.find(({ start, end }) => start <= at && at < end)!.variant
         const enrolled = murmur3(`seed:enrol:${unit}`) < 0.5 * 2 ** 32
-        expect(assign(t, unit)).toEqual(enrolled ? { variant: arm, enrolled } : { variant: 'a', enrolled })
+        expect(assign(t, unit)).toEqual(
+          enrolled ? { variant: arm, enrolled, reason: 'assigned' } : { variant: 'a', enrolled, reason: 'coverage' },
+        )
       }),
       { numRuns: 1000 },
     )
@@ -103,5 +105,53 @@ describe('an assignment', () => {
     const t = testOf('same', 1, 1, 1)
     expect(new Set(units(1000).map((unit) => assign(t, unit))).size).toBe(2)
     expect(Object.isFrozen(assign(t, 'x'))).toBe(true)
+  })
+
+  test('a test that does not run shows everybody the control, and says why', () => {
+    const t = testOf('state', 1, 0, 1)
+    for (const [status, reason] of [
+      ['draft', 'draft'],
+      ['paused', 'paused'],
+      ['completed', 'ended'],
+    ] as const)
+      expect(assign({ ...t, status }, 'u')).toEqual({ variant: 'a', enrolled: false, reason })
+    expect(assign({ ...t, status: 'running' }, 'u')).toEqual({ variant: 'b', enrolled: true, reason: 'assigned' })
+  })
+
+  test('a forced unit sees what it is forced to and counts for nothing; a unit may be called constructor', () => {
+    const t = { ...testOf('forced', 0, 1, 1), forced: { qa: 'b', 'ünï-😊': 'b' } }
+    expect(['qa', 'ünï-😊'].map((unit) => assign(t, unit))).toEqual(Array(2).fill({ variant: 'b', enrolled: false, reason: 'forced' }))
+    expect(assign(t, 'constructor').reason).toBe('coverage')
+  })
+
+  test('tests with parts of one namespace exclude each other, and each gets its part of the units', () => {
+    const parts = [
+      [0, 2_500],
+      [2_500, 10_000],
+    ] as const
+    const [one, two] = parts.map(([start, end], i) => ({ ...testOf(`ns-${i}`, 1, 1, 1), namespace: { name: '首页', start, end } }))
+    const all = units(20_000)
+    const inOne = all.filter((unit) => assign(one!, unit).enrolled)
+    expect(all.filter((unit) => assign(two!, unit).enrolled).length).toBe(all.length - inOne.length)
+    expect(inOne.some((unit) => assign(two!, unit).enrolled)).toBe(false)
+    expect(away(inOne.length, all.length, 0.25)).toBeLessThan(4)
+    for (const unit of all.slice(0, 500)) {
+      const bucket = Math.floor((murmur3(`首页:namespace:${unit}`) * 10_000) / hashes)
+      expect(assign(one!, unit).reason).toBe(bucket < 2_500 ? 'assigned' : 'namespace')
+    }
+  })
+
+  test('a holdout keeps the same units out of all tests that have one', () => {
+    const [one, two] = ['x', 'y'].map((seed) => ({ ...testOf(seed, 1, 1, 1), holdout: 0.1 }))
+    const out = (t: Assignable) => units(20_000).filter((unit) => assign(t, unit).reason === 'holdout')
+    expect(out(one!)).toEqual(out(two!))
+    expect(away(out(one!).length, 20_000, 0.1)).toBeLessThan(4)
+  })
+
+  test('targeting is what the caller says of it, and must be said; sticky tests are for the service', () => {
+    const t = { ...testOf('aim', 1, 1, 1), targeting: 'attr.plan == "pro"' }
+    expect([assign(t, 'u', true).reason, assign(t, 'u', false).reason]).toEqual(['assigned', 'targeting'])
+    expect(() => assign(t, 'u')).toThrow('targeting')
+    expect(() => assign({ ...testOf('aim', 1, 1, 1), sticky: true }, 'u')).toThrow('service')
   })
 })

@@ -1,3 +1,3 @@
-export { type Assignable, type Assignment, assign } from './assign.ts'
+export { type Assignable, type Assignment, assign, type Reason } from './assign.ts'
 export { murmur3 } from './murmur3.ts'
 export { hashes, type Range, rangesOf, reweighed, type Weighted } from './ranges.ts'

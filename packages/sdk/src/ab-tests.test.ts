@@ -27,6 +27,29 @@ test('a unit is assigned without a call, whatever it is called', () => {
   ])
 })
 
+test('the resource of a test, as it is read, assigns a unit as the service does, and says why', async () => {
+  const client = createClient({ url: t.url, apiKey: bootstrapKey })
+  const [a, b] = await Promise.all(['One', 'Two'].map((content) => client.request('POST', '/prompts', { body: { content } })))
+  const made = await client.request('POST', '/optimization/ab-tests', {
+    body: {
+      ...{ name: 'sdk', promptAId: a!.id, promptBId: b!.id, start: true, coverage: 0.5, holdout: 0.2, forced: { qa: 'B' } },
+      namespace: { name: '首页', start: 1_000, end: 9_000 },
+    },
+  })
+  const experiment = await client.request('GET', '/ab-tests/{id}', { path: { id: made.id } })
+  const reasons = new Set<string>()
+  for (const unitId of ['qa', '用户-1', '😊', 'a/b?c', ...Array.from({ length: 40 }, (_, i) => `unit-${i}`)]) {
+    const { variant, enrolled, reason } = await client.request('GET', '/optimization/ab-tests/{id}/assign', {
+      path: { id: made.id },
+      query: { unitId },
+    })
+    expect([unitId, assign(experiment, unitId)]).toEqual([unitId, { variant, enrolled, reason }])
+    reasons.add(reason)
+  }
+  expect(reasons).toEqual(new Set(['forced', 'namespace', 'holdout', 'coverage', 'assigned']))
+  await client.close()
+})
+
 test('figures of one’s own are analysed through the client, with types that let them through', async () => {
   const client = createClient({ url: t.url, apiKey: bootstrapKey })
   const arm = (sum: number) => ({ type: 'proportion', n: 500, sum })

@@ -1,4 +1,4 @@
-export { type Assignable, type Assignment, assign } from '@prompt-store/assignment'
+export { type Assignable, type Assignment, assign, type Reason } from '@prompt-store/assignment'
 export { type Answer, type Client, type ClientOptions, createClient } from './client.ts'
 export { type FieldError, PromptStoreError } from './errors.ts'
 export type { Prompts, Served, ServingOptions, Source } from './prompts.ts'

@@ -13,13 +13,14 @@ import { type Cache, noSharedCache } from './core/cache.ts'
 import { createErrorGroups } from './core/error-groups.ts'
 import { eventCheck } from './core/event-check.ts'
 import { createFeed, type Feed } from './core/feed/feed.ts'
+import { prefix } from './core/http/mount.ts'
 import { idempotency } from './core/idempotency.ts'
 import { startLimits } from './core/limits/exchange.ts'
 import { createShedding } from './core/limits/shedding.ts'
 import { eventTypesOf, type Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
 import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
-import { abTesting } from './domain/ab-testing/index.ts'
+import { type ABTesting, createABTesting } from './domain/ab-testing/index.ts'
 import {
   type Authenticator,
   access,
@@ -28,7 +29,7 @@ import {
   createPresence,
   ensureDefaultWorkspace,
 } from './domain/access/index.ts'
-import { type Analytics, createAnalytics } from './domain/analytics/index.ts'
+import { type Analytics, createAnalytics, trafficOf } from './domain/analytics/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { bulk } from './domain/bulk/index.ts'
 import { caching } from './domain/caching/index.ts'
@@ -38,6 +39,7 @@ import { createPolicies, lifecycle } from './domain/lifecycle/index.ts'
 import { notifications } from './domain/notifications/index.ts'
 import {
   categoryOf,
+  changePrompt,
   createServing,
   createUseRecorder,
   findPrompts,
@@ -73,6 +75,7 @@ export type App = Readonly<{
   database: Database
   audit: Audit
   analytics: Analytics
+  abTesting: ABTesting
   /** Follow the feed, and work on jobs; `http.listen` is the caller's. */
   start(): Promise<void>
   /** Answer what is in flight, take nothing new, and let go of everything. @param graceMs how long callers get to close their connections */
@@ -179,6 +182,18 @@ export async function createApp(options: AppOptions): Promise<App> {
       runtime.contextFor({ id: 'alerts', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'alerts' }),
     log: note,
   })
+  const abTesting = createABTesting({
+    system: acrossWorkspaces,
+    feed,
+    clock,
+    expressions: outside.expressions,
+    store,
+    hashUnit: analytics.hashUser,
+    traffic: trafficOf,
+    setLabel: setLabel(gates),
+    changePrompt: changePrompt(gates),
+    log: note,
+  })
   const modules: Module[] = [
     prompts(store, { gates, lint, driftInUse: analytics.driftInUse }),
     searching.module,
@@ -193,7 +208,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     relationships({ sharedUse: [sharedTags, sharedDocuments], similar: searching.similar }),
     caching({ served: caches.served as Cache<unknown>, bodies: caches.bodies as Cache<unknown> }, shared, feed, cachingNeighbours(store)),
     notifying.module,
-    abTesting,
+    abTesting.module,
     idempotency,
     ...(options.extraModules ?? []),
   ]
@@ -219,6 +234,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     runtime,
     authenticator,
     store,
+    hotPaths: [abTesting.hotPath(prefix)],
     audit,
     metrics,
     errors,
@@ -237,6 +253,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     database,
     audit,
     analytics,
+    abTesting,
     async start() {
       await acrossWorkspaces((db) => ensureDefaultWorkspace(db, clock()), 'write')
       await feed.start()
@@ -261,6 +278,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       await use.stop()
       await Promise.all([queue.stop(), searching.following.stop(), notifying.stop(), encoder?.close()])
       await outside.close()
+      await abTesting.stop()
       await analytics.stop()
       await audit.stop()
       await feed.stop()

@@ -4,7 +4,7 @@ import type { ErrorGroups } from '../core/error-groups.ts'
 import { admission } from '../core/http/admission.ts'
 import { errorDocs } from '../core/http/docs.ts'
 import { handleFailures, methodTable } from '../core/http/failures.ts'
-import { createFastLane } from '../core/http/fast-lane.ts'
+import { createFastLane, type HotPath } from '../core/http/fast-lane.ts'
 import { type Check, healthRoutes } from '../core/http/health.ts'
 import { type Mounting, mount, prefix } from '../core/http/mount.ts'
 import { mountRoot } from '../core/http/root.ts'
@@ -30,6 +30,8 @@ type Web = Readonly<{
   runtime: Runtime
   authenticator: Authenticator
   store: Serving
+  /** Hot paths beside the serving of prompts. */
+  hotPaths: readonly HotPath[]
   audit: Audit
   metrics: Metrics
   errors: ErrorGroups
@@ -43,7 +45,8 @@ type Web = Readonly<{
 
 /** Everything on the wire: hot reads, endpoints, pages, health, metrics, and how failures leave. */
 export async function createWeb(web: Web): Promise<FastifyInstance> {
-  const { options, modules, runtime, authenticator, store, audit, metrics, errors, limits, shedding, checks, trust, closing } = web
+  const { options, modules, runtime, authenticator, store, hotPaths, audit, metrics, errors, limits, shedding, checks, trust, closing } =
+    web
   const { telemetry } = options
   const tracing = telemetry?.tracing
   const observe = (request: Observed) => {
@@ -51,7 +54,7 @@ export async function createWeb(web: Web): Promise<FastifyInstance> {
     telemetry?.observe(request)
   }
   const fastLane = createFastLane({
-    paths: [hotPath(prefix, store)],
+    paths: [hotPath(prefix, store), ...hotPaths],
     peek: authenticator.peek,
     take: limits ? ({ id }, now) => limits.key.take(id, now) : () => true,
     feed: runtime.feed,
@@ -92,7 +95,7 @@ export async function createWeb(web: Web): Promise<FastifyInstance> {
   const mounting: Mounting = { runtime, authenticate, checkReplies: options.checkReplies ?? false, onRefused: audit.refused }
   mount(
     http,
-    modules.flatMap(({ endpoints }) => endpoints),
+    modules.flatMap(({ endpoints, foreign = [] }) => [...endpoints, ...foreign]),
     mounting,
   )
   mountWire(

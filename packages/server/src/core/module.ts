@@ -13,6 +13,8 @@ export type EventHandler = (event: DomainEvent, tx: Db, ctx: Ctx) => Promise<voi
 export type Module = Readonly<{
   name: string
   endpoints: readonly AnyEndpoint[]
+  /** What it answers in protocols of others, at the root: endpoints with `foreign`. */
+  foreign?: readonly AnyEndpoint[]
   /** What it has at the root, beside the API. */
   root?: readonly RootRoute[]
   /** Protocols of others whose bodies are bytes, at the root. */

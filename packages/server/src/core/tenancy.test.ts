@@ -84,6 +84,7 @@ async function fillSearch(workspaceId: string): Promise<void> {
     `insert into prompt_use (workspace_id, prompt_id, last_served_at) values ($1, '${id}', now())`,
     `insert into lifecycle_automation_outcome (workspace_id, run_id, prompt_id, category, name, outcome, at)
      select workspace_id, id, '${id}', 'c', 'n', 'found', now() from lifecycle_automation_run where workspace_id = $1 limit 1`,
+    `insert into ab_exposure (workspace_id, test_id, unit_hash, phase, variant, checksum, first_at) values ($1, '${id}', '\\x01', 1, 'A', '', now())`,
   ])
     await t.database.query(statement, [workspaceId])
 }

@@ -33,6 +33,7 @@ export const notInParts: Readonly<Record<string, string>> = {
   webhook_delivery: 'they refer to events, and those of the living store are its own',
   webhook_attempt: 'as above',
   webhook_replay: 'as above',
+  ab_exposure: 'who saw what in the living store; a restored test goes on with it',
   usage_series: 'measurements are of the living store: their numbers, keys and transactions are its own',
   usage_event: 'as above',
   usage_rollup: 'as above',

@@ -233,6 +233,8 @@ describe('another workspace', () => {
     'webhooks.create': ({ status }) => status === 201,
     'webhooks.list': ({ body }) => body.items.every(({ id }: { id: string }) => id !== mine.ids.webhooks),
     'notifications.process': ({ body }) => body.processed === 0,
+    'abTests.create': ({ status }) => status === 404,
+    'abTests.list': ({ body }) => body.items.length === 0,
     'abTests.analyze': ({ body }) => body.pValue === 1,
     'abTests.sampleSize': ({ status }) => status === 200,
     'cache.stats': ({ status }) => status === 200,

@@ -9,7 +9,8 @@ import type { FastLane } from './server.ts'
 /** A finished answer that is at hand. `headers` are names and values in turn, as `writeHead` takes them. */
 export type Finished = Readonly<{
   bytes: Buffer
-  etag: string
+  /** Absent: it is never a 304. */
+  etag?: string
   rawHeaders: readonly string[]
   /** What a caller whose permission is limited needs it for. */
   on: On
@@ -54,7 +55,7 @@ export function createFastLane(parts: {
     const found = path.find(principal.workspaceId, url.slice(path.prefix.length))
     if (!found || (principal.limits && !may(principal, path.access, found.on)) || !take(principal, startedAt)) return false
     path.given?.(principal.workspaceId, found)
-    const status = noneMatch(headers['if-none-match'], found.etag) ? 304 : 200
+    const status = found.etag !== undefined && noneMatch(headers['if-none-match'], found.etag) ? 304 : 200
     const head = [...found.rawHeaders, 'X-Request-Id', requestIdOf(headers['x-request-id'])]
     if (closing()) head.push('Connection', 'close')
     if (status === 304) response.writeHead(304, head).end()

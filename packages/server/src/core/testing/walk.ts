@@ -31,7 +31,7 @@ export async function makeFixtures(call: Call, database?: TestDatabase) {
   await call('PUT', `/prompts/${id}/documents/${documentId}`, {})
   const runId: string = (await call('POST', '/lifecycle/automations/dry-run', { rule: walkedRule() })).body.id
   const { webhooks, deliveryId, replayId } = await makeWebhook(call, database)
-  const ids: Record<string, string> = { ...(await makeIds(call, database)), webhooks }
+  const ids: Record<string, string> = { ...(await makeIds(call, database)), webhooks, ...(await makeTests(call, id, otherId)) }
   const scope = 'category:walked'
   await call('PUT', `/lifecycle/policies/${scope}`, { approvals: 1 })
   const fixed = { version: '1', a: '1', b: '2', label: 'staging', category, name, tag: 'walked', status: 'draft', userId: 'walked' }
@@ -127,6 +127,21 @@ async function makeReviews(call: Call): Promise<Record<string, string>> {
   return made
 }
 
+/** Tests by the name of the endpoint that needs one in a certain state, and one for all others. */
+async function makeTests(call: Call, promptAId: string, promptBId: string): Promise<Record<string, string>> {
+  const make = async (start: boolean): Promise<string> =>
+    (await call('POST', '/optimization/ab-tests', { name: 'walked', promptAId, promptBId, start })).body.id
+  const running = await make(true)
+  return {
+    'ab-tests': running,
+    optimization: running,
+    'abTests.start': await make(false),
+    'abTests.delete': await make(false),
+    'abTests.pause': await make(true),
+    'abTests.end': await make(true),
+  }
+}
+
 /** The address of an endpoint with its parameters filled. @throws for a parameter that the fixtures do not know */
 export const addressOf = ({ name: endpoint, path }: AnyEndpoint, fixtures: Fixtures): string =>
   path.replace(/:([A-Za-z]+)/g, (_, name: string) => {
@@ -137,8 +152,12 @@ export const addressOf = ({ name: endpoint, path }: AnyEndpoint, fixtures: Fixtu
     return encodeURIComponent(value)
   }) + (endingOf[endpoint] ?? '')
 
-/** What makes an answer end that would go on for minutes. */
-const endingOf: Readonly<Record<string, string>> = { 'notifications.stream': '?seconds=0' }
+/** What makes an answer end that would go on for minutes, and what an address cannot do without. */
+const endingOf: Readonly<Record<string, string>> = {
+  'notifications.stream': '?seconds=0',
+  'abTests.assign': '?unitId=walked',
+  'abTests.select': '?unitId=walked',
+}
 
 /** What the query of an endpoint must say, for those that need something. */
 export const queryOf = ({ name }: AnyEndpoint, { documentId }: Fixtures): string =>
@@ -222,6 +241,10 @@ const bodies: Bodies = {
   'cache.invalidate': ({ id }) => ({ promptId: id }),
   'notifications.trigger': () => ({ type: 'custom.walked', subject: 'Walked' }),
   'notifications.cleanup': () => ({ what: ['events'] }),
+  'abTests.create': ({ id, otherId }) => ({ name: 'Walked', promptAId: id, promptBId: otherId }),
+  'abTests.update': () => ({ name: 'Changed' }),
+  'abTests.end': () => ({ reason: 'Enough' }),
+  'abTests.selectByBody': () => ({ unitId: 'walked' }),
   'abTests.analyze': () => ({ kind: 'srm', inputs: { users: [50, 50], weights: [1, 1] } }),
   'abTests.sampleSize': () => ({ metric: { type: 'proportion', rate: 0.8 }, minimumEffect: 0.05 }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),

@@ -45,6 +45,8 @@ export type Analytics = Readonly<{
   settle(): Promise<void>
   /** Count the raw rows of some days again. @param from,to milliseconds since 1970 @returns how many rows that were */
   rebuild(from: number, to: number): Promise<number>
+  /** The keyed hash of a user of a workspace: by it those know people who keep what they did. */
+  hashUser(workspaceId: string, userId: string): string
   start(): void
   stop(): Promise<void>
 }>
@@ -85,6 +87,7 @@ export function createAnalytics({ system, feed, clock, secret, contextIn, log }:
     driftInUse: getDriftInUse,
     settle: folding.settle,
     rebuild: (from, to) => system((db) => rebuild(db, from, to, Date.parse(clock())), 'write'),
+    hashUser: wishes.hashUser,
     start: folding.start,
     async stop() {
       await ingest.stop()
@@ -92,3 +95,5 @@ export function createAnalytics({ system, feed, clock, secret, contextIn, log }:
     },
   }
 }
+
+export { trafficOf } from './queries/traffic.ts'

@@ -30,8 +30,20 @@ export { changeByPlan, findVersion, lockSubject, noteApprovals, type Subject } f
 export { hotPath } from './hot-path.ts'
 export { VersionDiff } from './model/diff.ts'
 export type { DriftInUse, DriftWindows, UseDrift } from './model/drift-in-use.ts'
-export { PolicyBlocked, PromptNotFound, VersionNotFound, VersionRedacted } from './model/failures.ts'
+export {
+  IncludeUnavailable,
+  LabelNotFound,
+  LabelProtected,
+  PolicyBlocked,
+  PromptArchived,
+  PromptNotFound,
+  TemplateLimit,
+  VariablesInvalid,
+  VersionNotFound,
+  VersionRedacted,
+} from './model/failures.ts'
 export type { Gates, PolicyGate, ServedChange } from './model/gates.ts'
+export { ServedPrompt } from './model/served.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
 export { BreakGlass, PromptItem, Tag } from './model/shapes.ts'
 export type { Standee } from './model/standing.ts'
@@ -39,12 +51,14 @@ export { lintSubject } from './model/suggestions.ts'
 export { countTokens } from './model/tokens.ts'
 export { countLive, type ExaminedPrompt, examinePrompts } from './queries/examine.ts'
 export { categoryOf, labelsInUse } from './queries/facts.ts'
+export { fillServed, type Values, valuesInQuery } from './queries/fill.ts'
 export { diffOf } from './queries/history.ts'
 export { listIds, listPrompts } from './queries/list-prompts.ts'
 export { type MeasuredPrompt, measuredById, measuredByName, promptFacts, type VersionShape, versionShapes } from './queries/measured.ts'
 export { allPrompts, findTexts, includedPrompts, livePrompts, promptsNearby, sharedTags } from './queries/neighbours.ts'
+export { findPinnable, type Pinnable } from './queries/pinnable.ts'
 export { findPrompts, promptKeys, searchSources } from './queries/search-sources.ts'
-export { createServing, type Serving } from './queries/serving.ts'
+export { createServing, type Served, type Serving } from './queries/serving.ts'
 export { countByStatus, findStanding, findStandings, findVisible } from './queries/standing.ts'
 export { ChangePrompt, CreatePrompt, ListQuery } from './routes/schemas.ts'
 export { followersOf } from './store/include-store.ts'

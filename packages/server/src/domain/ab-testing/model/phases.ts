@@ -33,8 +33,9 @@ export function nextPhase(now: Phase, change: Partial<Shares>, startedAt: string
   return { number: now.number + 1, coverage, variants, ranges: sharesChange ? ranges : now.ranges, startedAt }
 }
 
-/** Ranges as one text: empty ones, which nobody falls into, do not count. */
-const shareOf = (ranges: readonly Range[]): string => JSON.stringify(ranges.filter(({ start, end }) => start < end))
+/** Ranges as one text, in whatever order their fields were stored: empty ones, which nobody falls into, do not count. */
+const shareOf = (ranges: readonly Range[]): string =>
+  JSON.stringify(ranges.filter(({ start, end }) => start < end).map(({ variant, start, end }) => [variant, start, end]))
 
 /** The expected ratio of a phase, by variant in their order: what the sample-ratio check compares with. */
 export const expectedShares = ({ variants, ranges }: Phase): number[] =>

@@ -6,7 +6,7 @@ import { AppError, isAppError } from '../../../core/errors.ts'
 import { noneMatch } from '../../../core/http/headers.ts'
 import { Problem, problemOf, RequestInvalid, Unavailable } from '../../../core/problem.ts'
 import { FreeJson, Id, Nullable, Strict } from '../../../core/schemas.ts'
-import { manifestOf, variablesOf } from '../model/composition.ts'
+import { manifestOf } from '../model/composition.ts'
 import { plainText } from '../model/content.ts'
 import {
   IncludeUnavailable,
@@ -23,7 +23,7 @@ import { RenderedPrompt, renderedChecksum, ServedPrompt, sha256 } from '../model
 import type { Wanted } from '../model/serving-keys.ts'
 import { Category, Name } from '../model/shapes.ts'
 import { countTokens } from '../model/tokens.ts'
-import { coerceTexts } from '../model/variables.ts'
+import { fillServed, type Values, valuesInQuery } from '../queries/fill.ts'
 import { assertOne } from '../queries/prompts.ts'
 import { deprecationOf } from '../queries/served.ts'
 import type { Served, Serving } from '../queries/serving.ts'
@@ -49,8 +49,6 @@ const ServeQuery = Type.Object(
   { additionalProperties: false, patternProperties: { '^var\\.': { type: 'string' } }, description: '`var.<name>` fills a variable' },
 )
 
-type Values = (names: Parameters<typeof coerceTexts>[0]) => Readonly<Record<string, unknown>>
-
 export const serving = (store: Serving): AnyEndpoint[] => [
   serve({
     name: 'prompts.serve',
@@ -63,15 +61,8 @@ export const serving = (store: Serving): AnyEndpoint[] => [
     reply: ServedPrompt,
     errors: servingErrors,
     handle: ({ params, query }, ctx, headers) => {
-      const {
-        label,
-        version,
-        unitId: _unit,
-        ...rest
-      } = query as { label?: string; version?: number; unitId?: string } & Record<string, string>
-      const texts = Object.fromEntries(Object.entries(rest).map(([key, text]) => [key.slice('var.'.length), text as string]))
-      const fill: Values | undefined = Object.keys(texts).length > 0 ? (declared) => coerceTexts(declared, texts) : undefined
-      return answerServed(store, { ...params, label, version }, fill, ctx, headers['if-none-match'])
+      const { label, version } = query as { label?: string; version?: number }
+      return answerServed(store, { ...params, label, version }, valuesInQuery(query), ctx, headers['if-none-match'])
     },
   }),
   serve({
@@ -152,23 +143,10 @@ async function answerServed(
   return { ...answer, headers: { ...answer.headers, Age: String(Math.floor(staleMs / 1000)), 'X-Prompt-Stale': 'true' } }
 }
 
-async function filled(
-  store: Serving,
-  { pointer, bytes, headers }: Served,
-  fill: Values,
-  ctx: Ctx,
-  ifNoneMatch: string | undefined,
-): Promise<Answer> {
-  const composition = await store.compose(pointer, ctx)
-  const rendered = renderComposition(composition, fill(variablesOf(composition)))
-  const view = {
-    ...(JSON.parse(bytes.toString()) as ServedPrompt),
-    rendered: rendered.content,
-    renderedChecksum: renderedChecksum(rendered),
-  }
-  const body = JSON.stringify(view)
+async function filled(store: Serving, served: Served, fill: Values, ctx: Ctx, ifNoneMatch: string | undefined): Promise<Answer> {
+  const body = JSON.stringify(await fillServed(store, served, fill, ctx))
   const etag = sha256(body).slice(0, 32)
-  return conditional({ status: 200, headers: { ...headers, ETag: `"${etag}"` }, body }, etag, ifNoneMatch)
+  return conditional({ status: 200, headers: { ...served.headers, ETag: `"${etag}"` }, body }, etag, ifNoneMatch)
 }
 
 const conditional = (answer: Answer, etag: string, ifNoneMatch: string | undefined): Answer =>

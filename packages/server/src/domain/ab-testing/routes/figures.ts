@@ -1,11 +1,11 @@
 import { Type } from 'typebox'
-import { type AnyEndpoint, endpoint } from '../../core/endpoint.ts'
-import { Analysis, analyze } from './model/analyze.ts'
-import { FiguresUnusable } from './model/failures.ts'
-import { Plan, Planned, planSampleSize } from './model/sample-size.ts'
+import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
+import { Analysis, analyze } from '../model/analyze.ts'
+import { FiguresUnusable } from '../model/failures.ts'
+import { Plan, Planned, planSampleSize } from '../model/sample-size.ts'
 
 /** The engine on figures of one's own; nothing is stored. */
-export const routes: AnyEndpoint[] = [
+export const figures: AnyEndpoint[] = [
   endpoint({
     name: 'abTests.analyze',
     method: 'POST',

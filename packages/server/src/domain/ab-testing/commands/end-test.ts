@@ -1,0 +1,87 @@
+import type { Ctx } from '../../../core/context.ts'
+import type { Db } from '../../../core/db.ts'
+import { AppError } from '../../../core/errors.ts'
+import { assertIfMatch } from '../../../core/http/headers.ts'
+import { joined } from '../../../core/joined.ts'
+import { findVersion } from '../../prompts/index.ts'
+import { testEnded } from '../model/events.ts'
+import { control, type Experiment } from '../model/experiment.ts'
+import { ABTestState, invalid } from '../model/failures.ts'
+import { assertIn, ended } from '../model/life.ts'
+import { keep, openTest } from './open.ts'
+import type { TestParts } from './parts.ts'
+
+export type EndTest = Readonly<{
+  id: string
+  winner?: string | null | undefined
+  /** The label of the control's prompt that comes to stand on what the winner serves. */
+  promoteTo?: string | undefined
+  reason?: string | undefined
+  /** The analysis that the decision rests on; none where a person decides. */
+  evidence?: Readonly<Record<string, unknown>> | undefined
+  /** What was decided, where that is not `end` or `promote`, such as `guardrail`. */
+  action?: string | undefined
+  ifMatch?: readonly string[] | undefined
+}>
+
+/**
+ * End a test for good, and with `promoteTo` let the winner be served: by the same gate as any label move. Who has decided,
+ * and why, stays as it is.
+ * @throws ABTestNotFound (404), ABTestState (409) for a draft and for one that has ended, ABTestInvalid (422); and what moving a label throws
+ */
+export const endTest =
+  (parts: Pick<TestParts, 'setLabel' | 'changePrompt'>) =>
+  ({ id, winner = null, promoteTo, reason, evidence, action, ifMatch }: EndTest, ctx: Ctx): Promise<Experiment> =>
+    ctx.transact(async (tx) => {
+      const { test, about } = await openTest(tx, ctx, id)
+      assertNotEnded(test)
+      assertIfMatch(ifMatch, String(test.revision))
+      assertIn(test, ['running', 'paused'], 'ended')
+      if (promoteTo !== undefined && winner === null)
+        throw invalid('/winner', `To promote to "${promoteTo}" a winner is needed. Name one, or leave promoteTo out.`)
+      const decision = {
+        action: action ?? (promoteTo === undefined ? 'end' : 'promote'),
+        winner,
+        reason: reason ?? null,
+        evidence: evidence ?? null,
+        at: ctx.now(),
+        by: ctx.actor.id,
+      }
+      const next = ended(test, decision)
+      if (promoteTo !== undefined) await promote(tx, ctx, parts, next, promoteTo)
+      return keep(tx, ctx, test, next, [testEnded(id, { ...about, winner, action: decision.action, reason: decision.reason })])
+    })
+
+/** A decision is taken once. @throws ABTestState (409) with the one that there is */
+function assertNotEnded({ status, decision }: Experiment): void {
+  if (status !== 'completed') return
+  const told = decision?.winner ? `with the winner "${decision.winner}"` : 'without a winner'
+  throw new AppError(ABTestState, `The test has ended, ${told}, on ${decision?.at}. What was decided stays.`, {
+    members: { status, decision },
+  })
+}
+
+/** Let a label of the control's prompt stand on what the winner serves: a version of another prompt is copied there first. */
+async function promote(
+  tx: Db,
+  ctx: Ctx,
+  { setLabel, changePrompt }: Pick<TestParts, 'setLabel' | 'changePrompt'>,
+  test: Experiment,
+  label: string,
+) {
+  const inside = joined(ctx, tx)
+  const { key, promptId, version: number } = test.variants.find((variant) => variant.key === test.winner)!
+  const { promptId: id } = control(test)
+  const reason = `Winner "${key}" of the test "${test.name}"`.slice(0, 200)
+  let version = number!
+  if (promptId !== id) {
+    const { body } = await findVersion(tx, promptId, version)
+    const parent = { promptId, version }
+    const made = await changePrompt(
+      { id, change: { ...body, changeSummary: reason, versionMetadata: { parent, testId: test.id } } },
+      inside,
+    )
+    version = made.version
+  }
+  await setLabel({ id, label, version, reason }, inside)
+}
