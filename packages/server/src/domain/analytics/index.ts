@@ -8,6 +8,7 @@ import { recordSatisfaction, recordUsage } from './commands/record.ts'
 import { recordSpans } from './commands/record-spans.ts'
 import { bytesOf, createIngest } from './ingest.ts'
 import { evaluatingAlerts } from './jobs/alerts.ts'
+import type { TellExperiments } from './jobs/fold.ts'
 import { createFolding } from './jobs/folding.ts'
 import { purgeMeasurements } from './jobs/purge.ts'
 import { rebuild } from './jobs/rebuild.ts'
@@ -26,6 +27,9 @@ import { settings } from './routes/settings.ts'
 import { trends } from './routes/trends.ts'
 import { createWishMemory } from './wish-memory.ts'
 
+export { checkerOf } from './model/checking.ts'
+export type { MeasuredUse } from './store/experiment-uses.ts'
+
 export type AnalyticsParts = Readonly<{
   system: AcrossWorkspaces
   feed: Feed
@@ -34,6 +38,8 @@ export type AnalyticsParts = Readonly<{
   secret: Uint8Array
   /** Acts in a workspace for the service itself. */
   contextIn(workspaceId: string): Ctx
+  /** Told of uses that were part of an A/B test, each once, in the transaction that counts them. */
+  tellExperiments?: TellExperiments
   log(message: string, details?: object): void
 }>
 
@@ -52,8 +58,8 @@ export type Analytics = Readonly<{
 }>
 
 /** Measurements: what is told of the use of prompts, and what is counted of it. */
-export function createAnalytics({ system, feed, clock, secret, contextIn, log }: AnalyticsParts): Analytics {
-  const folding = createFolding(system, (error) => log('what was measured cannot be counted just now', { err: error }))
+export function createAnalytics({ system, feed, clock, secret, contextIn, tellExperiments, log }: AnalyticsParts): Analytics {
+  const folding = createFolding(system, (error) => log('what was measured cannot be counted just now', { err: error }), tellExperiments)
   const ingest = createIngest(system, clock, folding.wake)
   const prompts = createPromptMemory(feed)
   const wishes = createWishMemory(feed, secret)

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { mostSeriesPerHour, spread, startCounting } from '../model/rollup.ts'
 import { seriesIn } from '../store/admission.ts'
+import { experimentUses, type MeasuredUse } from '../store/experiment-uses.ts'
 import { rawRows } from '../store/raw-rows.ts'
 import { addRollups } from '../store/rollups.ts'
 import { addUsers } from '../store/users.ts'
@@ -20,6 +21,9 @@ export type Folded = Readonly<{
   horizon: bigint
 }>
 
+/** Is told, in the transaction that counts them, of uses that were part of an A/B test: each once. */
+export type TellExperiments = (db: Db, uses: readonly MeasuredUse[]) => Promise<void>
+
 type State = Readonly<{ horizon: string; countedBy: string | null; settled: string; recountBefore: string | null }>
 
 /**
@@ -29,7 +33,11 @@ type State = Readonly<{ horizon: string; countedBy: string | null; settled: stri
  * @param db across workspaces
  * @returns undefined while another instance is at it
  */
-export async function foldPass(db: Db, limits = { seriesPerHour: mostSeriesPerHour }): Promise<Folded | undefined> {
+export async function foldPass(
+  db: Db,
+  limits = { seriesPerHour: mostSeriesPerHour },
+  tell: TellExperiments = async () => undefined,
+): Promise<Folded | undefined> {
   const { rows } = await sql<State>`
     select horizon::text, counted_by::text, recount_before::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled from usage_fold for update skip locked`.execute(
     db,
@@ -48,6 +56,8 @@ export async function foldPass(db: Db, limits = { seriesPerHour: mostSeriesPerHo
     const hours = counting.hours()
     await addRollups(db, spread(hours, await seriesIn(db, hours, limits.seriesPerHour)))
     await addUsers(db, counting.users())
+    const uses = await experimentUses(db, state.horizon, upTo)
+    if (uses.length > 0) await tell(db, uses)
   }
   if (upTo !== state.horizon && (read > 0 || upTo !== state.settled || isFar(state))) await moveHorizon(db, upTo)
   const more = upTo !== state.settled

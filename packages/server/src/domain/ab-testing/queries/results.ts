@@ -1,0 +1,35 @@
+import type { Ctx } from '../../../core/context.ts'
+import type { Db } from '../../../core/db.ts'
+import type { Experiment } from '../model/experiment.ts'
+import { powerOf } from '../model/power.ts'
+import { metricsOf, type PowerReport, type Results, reportOf } from '../model/report.ts'
+import type { Figures } from '../model/results.ts'
+import { figuresOf, seriesOf, tallyOf } from './figures.ts'
+
+/** A test that the caller may see. @throws ABTestNotFound (404) */
+export type FindTest = (input: { id: string }, ctx: Ctx) => Promise<Experiment>
+
+export const figuresFor = (db: Db, { id, metric }: Experiment): Promise<Figures> =>
+  figuresOf(db, id, metric.quantile === undefined ? undefined : metric.primary)
+
+/** How a test stands: some small rows, however many outcomes there are. @throws ABTestNotFound (404) */
+export const getResults =
+  (findTest: FindTest) =>
+  async (input: { id: string }, ctx: Ctx): Promise<Results> => {
+    const test = await findTest(input, ctx)
+    const now = ctx.now()
+    const forMs = test.startedAt === null ? 0 : Date.parse(test.endedAt ?? now) - Date.parse(test.startedAt)
+    return ctx.readAll(async (db) => {
+      const figures = await figuresFor(db, test)
+      const outcomes = await tallyOf(db, test.id)
+      return reportOf(test, figures, { outcomes, series: await seriesOf(db, test.id, metricsOf(test), forMs) }, now)
+    })
+  }
+
+/** @throws ABTestNotFound (404) */
+export const getPower =
+  (findTest: FindTest) =>
+  async (input: { id: string }, ctx: Ctx): Promise<PowerReport> => {
+    const test = await findTest(input, ctx)
+    return powerOf(test, await ctx.readAll((db) => figuresFor(db, test)), ctx.now())
+  }
