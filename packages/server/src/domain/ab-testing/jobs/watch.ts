@@ -1,0 +1,52 @@
+import { Type } from 'typebox'
+import type { Ctx } from '../../../core/context.ts'
+import { type Job, job } from '../../../core/jobs.ts'
+import { forgetIds } from '../store/outcomes.ts'
+import { type Running, runningTests } from '../store/watch.ts'
+
+const atOnce = 200
+
+export type Watch = Readonly<{
+  /** Count what is there to count. */
+  settle(): Promise<void>
+  /** Look at one test, and act. */
+  watch(running: Running): Promise<void>
+}>
+
+/** The schedule of tests: each minute, once per cluster, every running test is looked at; what fails does not hold up the others. */
+export const watchJobs = ({ settle, watch }: Watch): Job[] => [
+  job({
+    name: 'ab_testing.watch_tests',
+    payload: Type.Object({}),
+    retries: 0, // the next minute tries again
+    schedule: '* * * * *',
+    async run(_payload, ctx, { signal }) {
+      await settle()
+      await watchAll(ctx, watch, signal)
+    },
+  }),
+  job({
+    name: 'ab_testing.forget_outcome_ids',
+    payload: Type.Object({}),
+    retries: 3,
+    expireInSeconds: 3_600,
+    schedule: '29 2 * * *',
+    async run(_payload, ctx) {
+      while (await ctx.system((db) => forgetIds(db, ctx.now().slice(0, 10))));
+    },
+  }),
+]
+
+async function watchAll(ctx: Ctx, watch: Watch['watch'], signal: AbortSignal): Promise<void> {
+  const failures: unknown[] = []
+  for (let last: Running | undefined; ; ) {
+    const page: Running[] = await ctx.system((db) => runningTests(db, last, atOnce), 'read')
+    for (const running of page) {
+      signal.throwIfAborted()
+      await watch(running).catch((error) => failures.push(error))
+    }
+    last = page.at(-1)
+    if (page.length < atOnce) break
+  }
+  if (failures.length > 0) throw failures[0]
+}

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest'
+import { anExperiment, figuresOf, successes, tenDaysIn } from '../testing/figures.ts'
+import { random } from '../testing/random.ts'
+import { endingOf } from './decisions.ts'
+import type { Experiment } from './experiment.ts'
+import { analysed, armsOf } from './results.ts'
+
+/** `npm run test:faults` runs a thousand or more of each, `npm test` a few: enough to see that they still run. */
+const rounds = Number(process.env.FAULT_ROUNDS ?? 1) * 50
+const full = rounds >= 1000
+
+type Way = Readonly<{ looks: number; step: number }>
+
+/** A test as it grows, looked at again and again by the rule that ends tests. @returns units per arm and winner at its end; null: it did not end */
+function run(
+  one: Experiment,
+  seed: number,
+  rates: readonly number[],
+  { looks, step }: Way,
+): { units: number; winner: string | null } | null {
+  const source = random(seed)
+  const sums = rates.map(() => 0)
+  for (let look = 1; look <= looks; look++) {
+    for (const [i, p] of rates.entries()) sums[i]! += source.binomial(step, p)
+    const arms = Object.fromEntries(one.variants.map(({ key }, i) => [key, { success: successes(look * step, sums[i]!) }]))
+    const figures = figuresOf(arms)
+    const ending = endingOf(one, analysed(one, figures), armsOf(one, figures), tenDaysIn)
+    if (ending) return { units: look * step, winner: ending.winner }
+  }
+  return null
+}
+
+/** Four standard deviations of a share that is really 5 %: what few runs can tell. */
+const allowed = full ? 0.05 : 0.05 + 4 * Math.sqrt((0.05 * 0.95) / rounds)
+const arms = (n: number) => Array.from({ length: n }, (_, i) => ({ key: 'ABCD'[i]!, promptId: 'p', version: 1, label: null, weight: 1 }))
+
+test.each([
+  ['fixed', 2, 0.5],
+  ['fixed', 2, 0.8],
+  ['fixed', 2, 0.95],
+  ['fixed', 4, 0.8],
+  ['track_and_stop', 2, 0.8],
+] as const)(`of ${rounds} tests without a difference at most one in twenty promotes anybody (%s, %d arms, rate %d)`, (allocation, n, p) => {
+  const one = anExperiment({ allocation, variants: arms(n), autoStop: 'promote' })
+  let promoted = 0
+  for (let seed = 0; seed < rounds; seed++) {
+    const ended = run(
+      one,
+      7_000 * n + seed,
+      Array.from({ length: n }, () => p),
+      { looks: 100, step: 50 },
+    )
+    if (ended && ended.winner !== 'A') promoted++
+  }
+  if (full) console.log(allocation, n, p, promoted / rounds)
+  expect(promoted / rounds).toBeLessThanOrEqual(allowed)
+})
+
+test(`80 against 86 per cent ends with the right winner by 4,000 in each arm in 19 of 20 of ${rounds} tests, and in half of them by 900`, () => {
+  const one = anExperiment({ statistics: { alpha: 0.05, sequential: true, expectedSampleSize: 2_000 } })
+  const ended = Array.from({ length: rounds }, (_, seed) => run(one, seed, [0.8, 0.86], { looks: 100, step: 40 }))
+  const right = ended.filter((end) => end?.winner === 'B')
+  const stops = ended.map((end) => end?.units ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b)
+  if (full) console.log(`found ${right.length} of ${rounds}, median stop ${stops[rounds >> 1]}`)
+  expect(right.length / rounds).toBeGreaterThanOrEqual(full ? 0.95 : 0.85)
+  expect(stops[rounds >> 1]).toBeLessThanOrEqual(full ? 900 : 1_300)
+})

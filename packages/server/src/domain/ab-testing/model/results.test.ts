@@ -1,0 +1,234 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { anExperiment, figuresOf, measured, successes, sumsOf, tenDaysIn } from '../testing/figures.ts'
+import { random } from '../testing/random.ts'
+import { recommendationOf } from './decisions.ts'
+import type { Experiment } from './experiment.ts'
+import { sequentialTest, welchTest } from './frequentist.ts'
+import { powerOf } from './power.ts'
+import { analysed, armsOf, type Figures } from './results.ts'
+import { estimateOf, pairOf, quantileStatistic } from './summaries.ts'
+
+const recommended = (one: Experiment, figures: Figures) => recommendationOf(one, analysed(one, figures), armsOf(one, figures), tenDaysIn)
+
+test('one outcome per unit is compared as a plain mean is: ratio, strata and adjustment change nothing', () => {
+  const [a, b] = [measured(500, 800, 200), measured(400, 760, 210)]
+  const { control, treatment } = pairOf([{ sums: a }], [{ sums: b }])
+  const plain = (s: typeof a) => ({ type: 'mean' as const, n: s.units, sum: s.sum, sumSquares: s.ss })
+  const [ours, theirs] = [welchTest(control, treatment), welchTest(plain(a), plain(b))]
+  expect(ours.expected).toBeCloseTo(theirs.expected, 12)
+  expect(ours.pValue).toBeCloseTo(theirs.pValue, 10)
+  expect(ours.stderr).toBeCloseTo(theirs.stderr, 12)
+})
+
+test('many outcomes of few units count as units: the interval is as wide as the units make it', () => {
+  const source = random(1)
+  const units = Array.from({ length: 200 }, () => {
+    const rate = source.uniform() < 0.5 ? 0.9 : 0.3 // who asks fails or succeeds mostly
+    return { outcomes: Array.from({ length: 50 }, () => Number(source.uniform() < rate)) }
+  })
+  const { units: n, mean, variance } = estimateOf(sumsOf(units))
+  const naive = (mean * (1 - mean)) / (n * 50)
+  expect(n).toBe(200)
+  expect(variance / n).toBeGreaterThan(10 * naive)
+})
+
+test('the delta method gives the variance that units show when they are drawn again', () => {
+  const source = random(2)
+  const draw = () =>
+    Array.from({ length: 300 }, () => ({
+      outcomes: Array.from({ length: 1 + Math.floor(source.uniform() * 6) }, () => source.normal(10, 3)),
+    }))
+  const runs = Array.from({ length: 400 }, () => estimateOf(sumsOf(draw())))
+  const mean = runs.reduce((sum, one) => sum + one.mean, 0) / runs.length
+  const spread = runs.reduce((sum, one) => sum + (one.mean - mean) ** 2, 0) / (runs.length - 1)
+  expect(spread / (runs[0]!.variance / 300)).toBeGreaterThan(0.75)
+  expect(spread / (runs[0]!.variance / 300)).toBeLessThan(1.35)
+})
+
+test('an earlier mean makes the interval narrower and leaves the effect where it is', () => {
+  const source = random(3)
+  const arm = (effect: number) =>
+    sumsOf(
+      Array.from({ length: 1_000 }, () => {
+        const own = source.normal(100, 20)
+        return { earlier: own + source.normal(0, 5), outcomes: [own + effect + source.normal(0, 5), own + effect + source.normal(0, 5)] }
+      }),
+    )
+  const [a, b] = [arm(0), arm(2)]
+  const without = ({ ...sums }: typeof a) => ({ ...sums, earlier: { units: 0, x: 0, xx: 0, nx: 0, sx: 0, n: 0, sum: 0 } })
+  const adjusted = pairOf([{ sums: a }], [{ sums: b }])
+  const plain = pairOf([{ sums: without(a) }], [{ sums: without(b) }])
+  const [sharp, blunt] = [adjusted, plain].map((pair) => welchTest(pair.control, pair.treatment, { differenceType: 'absolute' }))
+  expect([adjusted.adjusted, plain.adjusted]).toEqual([true, false])
+  expect(sharp!.stderr).toBeLessThan(blunt!.stderr / 2)
+  expect(Math.abs(sharp!.expected - 2)).toBeLessThan(3 * sharp!.stderr)
+})
+
+test('an arm that gets more traffic on the better day does not look better for it', () => {
+  const weights = [
+    [9, 1],
+    [1, 9],
+  ]
+  const one = anExperiment({
+    phases: weights.map((w, i) => ({ n: i + 1, startedAt: `2026-01-0${i + 1}T00:00:00.000Z`, coverage: 1, weights: w, ranges: [] })),
+  })
+  const figures = figuresOf(
+    { A: { success: successes(9_000, 4_500) }, B: { success: successes(1_000, 500) } },
+    { A: { success: successes(1_000, 900) }, B: { success: successes(9_000, 8_100) } },
+  )
+  const [comparison] = analysed(one, figures).comparisons
+  expect(comparison!.difference!.estimate).toBeCloseTo(0, 10)
+  expect(comparison!.verdict).toBe('open')
+})
+
+test('phases that differ in coverage alone are one: a unit of the first is compared with one of the second', () => {
+  const phases = [0.1, 1].map((coverage, i) => ({ n: i + 1, startedAt: '2026-01-01T00:00:00.000Z', coverage, weights: [1, 1], ranges: [] }))
+  const split = figuresOf(
+    { A: { success: successes(100, 50) }, B: { success: successes(100, 60) } },
+    { A: { success: successes(300, 160) }, B: { success: successes(300, 180) } },
+  )
+  const whole = figuresOf({ A: { success: successes(400, 210) }, B: { success: successes(400, 240) } })
+  expect(analysed(anExperiment({ phases }), split).comparisons).toEqual(analysed(anExperiment(), whole).comparisons)
+})
+
+test('where lower is better everything turns round: verdict, chance to win, loss, guardrails', () => {
+  const figures = figuresOf({ A: { latencyMs: measured(3_000, 800, 200) }, B: { latencyMs: measured(3_000, 740, 200) } })
+  const aim = (direction: 'higher' | 'lower') =>
+    anExperiment({ metric: { primary: 'latencyMs', direction }, guardrails: [{ metric: 'latencyMs', direction, maxRegression: 0.02 }] })
+  const [down, up] = [analysed(aim('lower'), figures), analysed(aim('higher'), figures)]
+  expect([down.comparisons[0]!.verdict, up.comparisons[0]!.verdict]).toEqual(['better', 'worse'])
+  expect(down.comparisons[0]!.chanceToWin).toBeCloseTo(1 - up.comparisons[0]!.chanceToWin, 12)
+  expect(down.comparisons[0]!.expectedLoss.variant).toBeCloseTo(up.comparisons[0]!.expectedLoss.control, 12)
+  expect([down.guardrails[0]!.state, up.guardrails[0]!.state]).toEqual(['holds', 'crossed'])
+  expect([down.chanceToBeBest![1]! > 0.99, up.chanceToBeBest![1]! < 0.01]).toEqual([true, true])
+})
+
+describe('arms that say nothing yet', () => {
+  const nothing = { sums: [], bins: [], exposed: [] }
+  test.each([
+    ['no outcomes at all', nothing],
+    ['one arm alone', figuresOf({ A: { success: successes(50, 20) } })],
+    ['one unit each', figuresOf({ A: { success: successes(1, 1) }, B: { success: successes(1, 0) } })],
+    ['no variance', figuresOf({ A: { success: successes(500, 500) }, B: { success: successes(500, 500) } })],
+  ])('%s: an answer with a reason, and nothing is settled', (_, figures) => {
+    const found = analysed(anExperiment(), figures)
+    expect(found.comparisons).toMatchObject([
+      { lift: null, difference: null, verdict: 'open', chanceToWin: 0.5, error: 'ZERO_NEGATIVE_VARIANCE' },
+    ])
+    expect(found.chanceToBeBest).toBeNull()
+    expect(recommended(anExperiment(), figures)).toMatchObject({ action: 'continue', winner: null })
+  })
+
+  test('a control of 0 has a difference, and no lift', () => {
+    const figures = figuresOf({ A: { score: measured(500, 0, 1) }, B: { score: measured(500, 0.5, 1) } })
+    const [one] = analysed(anExperiment({ metric: { primary: 'score', direction: 'higher' } }), figures).comparisons
+    expect(one).toMatchObject({ lift: null, verdict: 'better', error: null })
+    expect(recommended(anExperiment({ metric: { primary: 'score', direction: 'higher' } }), figures).reason).toContain('0.5 higher')
+  })
+})
+
+test('a variant without weight takes no part in the split, and needs no units', () => {
+  const variants = ['A', 'B', 'C'].map((key, i) => ({ key, promptId: key, version: 1, label: null, weight: i === 2 ? 0 : 1 }))
+  const one = anExperiment({ variants })
+  const found = analysed(one, figuresOf({ A: { success: successes(2_000, 1_600) }, B: { success: successes(2_050, 1_820) } }))
+  expect(found.sampleRatio.alarm).toBe(false)
+  expect(found.comparisons.map(({ error }) => error)).toEqual([null, 'ZERO_NEGATIVE_VARIANCE'])
+})
+
+test('the split is looked at phase by phase, each against its own weights', () => {
+  const phases = [
+    { n: 1, weights: [1, 1] },
+    { n: 2, weights: [9, 1] },
+  ].map((phase) => ({ ...phase, startedAt: '2026-01-01T00:00:00.000Z', coverage: 1, ranges: [] }))
+  const right = figuresOf(
+    { A: { success: successes(500, 1) }, B: { success: successes(500, 1) } },
+    { A: { success: successes(900, 1) }, B: { success: successes(100, 1) } },
+  )
+  const wrong = figuresOf(
+    { A: { success: successes(500, 1) }, B: { success: successes(400, 1) } },
+    { A: { success: successes(900, 1) }, B: { success: successes(100, 1) } },
+  )
+  expect(analysed(anExperiment({ phases }), right).sampleRatio).toMatchObject({ alarm: false, pValue: 1 })
+  const found = analysed(anExperiment({ phases }), wrong).sampleRatio
+  expect([found.phases[0]!.pValue < 0.001, found.phases[1]!.pValue]).toEqual([true, 1])
+})
+
+test('goals are corrected together by Holm; guardrails stand by themselves', () => {
+  const one = anExperiment({
+    secondary: [{ metric: 'score', direction: 'higher' }],
+    guardrails: [{ metric: 'costUsd', direction: 'lower', maxRegression: 0.1 }],
+  })
+  const arm = (rate: number, score: number) => ({
+    success: successes(1_000, rate * 1_000),
+    score: measured(1_000, score, 1),
+    costUsd: measured(1_000, 0.01, 0.002),
+  })
+  const { comparisons } = analysed(one, figuresOf({ A: arm(0.8, 3), B: arm(0.84, 3.09) }))
+  const [first, second, rail] = comparisons
+  const raw = [first!.lift!.pValue, second!.lift!.pValue]
+  expect(Math.min(first!.adjustedPValue!, second!.adjustedPValue!)).toBeCloseTo(2 * Math.min(...raw), 12)
+  expect(rail).toMatchObject({ role: 'guardrail', adjustedPValue: null })
+})
+
+test('a quantile is compared by its order statistics, as for so many values as there are units', () => {
+  const bins = (shift: number) => Array.from({ length: 100 }, (_, i) => ({ value: i + 1 + shift, count: 100 }))
+  const sums = measured(1_000, 50, 30)
+  const own = quantileStatistic({ sums: { ...sums, n: 10_000 }, bins: bins(0) }, 0.95)
+  expect(own).toMatchObject({ type: 'quantile', n: 1_000, nu: 0.95, hat: 95 })
+  const one = anExperiment({ metric: { primary: 'latencyMs', direction: 'lower', quantile: 0.95 } })
+  const base = figuresOf({ A: { latencyMs: sums }, B: { latencyMs: sums } })
+  const figures = {
+    ...base,
+    bins: ['A', 'B'].map((variant, i) => ({ phase: 1, variant, metric: 'latencyMs' as const, bins: bins(i * -15) })),
+  }
+  const [comparison] = analysed(one, figures).comparisons
+  expect(comparison).toMatchObject({ difference: { estimate: -15 }, verdict: 'better' })
+})
+
+test('the always-valid interval of a comparison is that of the engine, at the level of its family', () => {
+  const variants = ['A', 'B', 'C'].map((key) => ({ key, promptId: key, version: 1, label: null, weight: 1 }))
+  const [a, b, c] = [successes(900, 700), successes(900, 730), successes(900, 690)]
+  const found = analysed(anExperiment({ variants }), figuresOf({ A: { success: a }, B: { success: b }, C: { success: c } }))
+  const { control, treatment } = pairOf([{ sums: a }], [{ sums: b }])
+  const engine = sequentialTest(control, treatment, { alpha: 0.025, tuningParameter: 5000, differenceType: 'absolute' })
+  expect(found.comparisons[0]!.difference!.alwaysValid).toEqual({ lower: engine.ciLower, upper: engine.ciUpper })
+})
+
+test('more units find more: power grows, and the least effect that is found shrinks', () => {
+  const at = (n: number) =>
+    powerOf(anExperiment(), figuresOf({ A: { success: successes(n, 0.8 * n) }, B: { success: successes(n, 0.8 * n) } }), tenDaysIn)
+  const [few, many] = [at(500), at(5_000)]
+  expect(many.minimumDetectableEffect!).toBeLessThan(few.minimumDetectableEffect!)
+  for (const [i, { power }] of few.effects.entries()) expect(many.effects[i]!.power).toBeGreaterThanOrEqual(power)
+  expect(many.unitsPerDay).toBe(1_000)
+  expect(powerOf(anExperiment(), { sums: [], bins: [], exposed: [] }, tenDaysIn)).toMatchObject({
+    baseline: null,
+    effects: [],
+    minimumDetectableEffect: null,
+  })
+})
+
+test('whatever the figures are, an analysis answers with numbers that are numbers', () => {
+  const arm = fc.record({
+    n: fc.integer({ min: 0, max: 5_000 }),
+    mean: fc.double({ min: -100, max: 100, noNaN: true }),
+    sd: fc.double({ min: 0, max: 50, noNaN: true }),
+  })
+  fc.assert(
+    fc.property(fc.array(arm, { minLength: 2, maxLength: 2 }), fc.array(arm, { minLength: 2, maxLength: 2 }), (first, second) => {
+      const phase = (arms: typeof first) =>
+        Object.fromEntries(arms.map(({ n, mean, sd }, i) => ['AB'[i]!, n > 0 ? { score: measured(n, mean, n > 1 ? sd : 0) } : {}]))
+      const phases = [
+        [1, 1],
+        [3, 1],
+      ].map((weights, i) => ({ n: i + 1, startedAt: '2026-01-01T00:00:00.000Z', coverage: 1, weights, ranges: [] }))
+      const one = anExperiment({ phases, metric: { primary: 'score', direction: 'higher' } })
+      const text = JSON.stringify(analysed(one, figuresOf(phase(first), phase(second))), (_, value) =>
+        typeof value === 'number' && Number.isNaN(value) ? 'NaN' : value,
+      )
+      expect(text).not.toContain('NaN')
+    }),
+    { numRuns: 200 },
+  )
+})
