@@ -180,9 +180,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     secret: derived('analytics'),
     contextIn: (workspaceId) =>
       runtime.contextFor({ id: 'alerts', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'alerts' }),
+    tellExperiments: (db, uses) => abTesting.outcomes.follow(db, uses),
     log: note,
   })
-  const abTesting = createABTesting({
+  const abTesting: ABTesting = createABTesting({
     system: acrossWorkspaces,
     feed,
     clock,
@@ -192,6 +193,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     traffic: trafficOf,
     setLabel: setLabel(gates),
     changePrompt: changePrompt(gates),
+    acting,
     log: note,
   })
   const modules: Module[] = [
@@ -267,6 +269,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       searching.following.start()
       notifying.start()
       analytics.start()
+      abTesting.start()
     },
     async stop(graceMs = 0) {
       closing = true

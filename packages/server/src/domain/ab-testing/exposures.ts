@@ -20,6 +20,7 @@ export function createExposures(
   system: AcrossWorkspaces,
   clock: () => string,
   log: (message: string, details?: object) => void,
+  written: () => void = () => undefined,
 ): Exposures {
   const remembered = new LRUCache<string, true>({ max: mostRemembered })
   const waiting = new Map<string, Exposure>()
@@ -40,6 +41,7 @@ export function createExposures(
       )
       for (const [key] of batch) waiting.delete(key)
       isFull = false
+      written()
     }
   }
   const flush = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import type { Acting } from '../../core/acting.ts'
 import type { Expressions } from '../../core/expressions.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import type { HotPath } from '../../core/http/fast-lane.ts'
@@ -5,10 +6,16 @@ import { defineModule, type Module } from '../../core/module.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import type { Serving } from '../prompts/index.ts'
 import { createAssigning } from './assigning.ts'
+import { reweigh } from './commands/change-test.ts'
+import { endTest } from './commands/end-test.ts'
+import { lockRunning } from './commands/open.ts'
 import type { TestParts } from './commands/parts.ts'
 import { createExposures } from './exposures.ts'
 import { createTestMemory } from './memory.ts'
 import { experimentEvents } from './model/events.ts'
+import { ABTestNotFound } from './model/failures.ts'
+import { createOutcomes, type Outcomes } from './outcomes.ts'
+import { findTest } from './queries/tests.ts'
 import { figures } from './routes/figures.ts'
 import { ofrep } from './routes/ofrep.ts'
 import { servingTests } from './routes/serving.ts'
@@ -25,6 +32,8 @@ export type ABTestingParts = Omit<TestParts, 'expressions'> &
     store: Serving
     /** The keyed hash of a unit, hex: the one that measurements know users by. */
     hashUnit(workspaceId: string, unitId: string): string
+    /** Whom tests that end by themselves move a label for. */
+    acting: Acting
     log(message: string, details?: object): void
   }>
 
@@ -32,27 +41,47 @@ export type ABTesting = Readonly<{
   module: Module
   /** `GET …/assign`, answered from memory. */
   hotPath(prefix: string): HotPath
-  /** Write all exposures that were noted; for tests. */
+  /** Write all exposures that were noted, and count all outcomes; for tests. */
   settle(): Promise<void>
+  outcomes: Pick<Outcomes, 'follow' | 'recount' | 'watch'>
+  start(): void
   stop(): Promise<void>
 }>
 
 /** Experiments with prompts: their life, who sees which variant, and the statistics on figures of one's own. */
 export function createABTesting(parts: ABTestingParts): ABTesting {
-  const { system, feed, clock, expressions, store, hashUnit, log } = parts
+  const { system, feed, clock, expressions, store, hashUnit, acting, log } = parts
   const memory = createTestMemory(feed)
   const assigning = createAssigning({ memory, expressions, hashUnit })
-  const exposures = createExposures(system, clock, log)
+  const outcomes = createOutcomes({
+    system,
+    hashUnit,
+    findTest,
+    notFound: ABTestNotFound,
+    life: { lock: lockRunning, end: endTest(parts), reweigh },
+    acting,
+    log,
+  })
+  const exposures = createExposures(system, clock, log, outcomes.wake)
   const selecting = createSelecting({ memory, assigning, store, exposures })
   return {
     module: defineModule({
       name: 'ab-testing',
-      endpoints: [...tests(parts), ...servingTests(selecting, assigning), ...figures],
+      endpoints: [...tests(parts), ...servingTests(selecting, assigning), ...outcomes.endpoints, ...figures],
       foreign: ofrep(selecting, memory),
-      events: experimentEvents,
+      jobs: outcomes.jobs,
+      events: [...experimentEvents, ...outcomes.events],
     }),
     hotPath: assigning.hotPath,
-    settle: exposures.flush,
-    stop: exposures.stop,
+    async settle() {
+      await exposures.flush()
+      await outcomes.settle()
+    },
+    outcomes,
+    start: outcomes.start,
+    async stop() {
+      await exposures.stop()
+      await outcomes.stop()
+    },
   }
 }

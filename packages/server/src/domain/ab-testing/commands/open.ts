@@ -25,6 +25,12 @@ export async function openTest(tx: Db, ctx: Ctx, id: string): Promise<Opened> {
   return { test, about: aboutOf(test, category) }
 }
 
+/** A test that runs, its row locked, with the category of its control's prompt; undefined when it does not run (any more). */
+export async function lockRunning(tx: Db, id: string): Promise<{ test: Experiment; category: string } | undefined> {
+  const test = await experimentStore(tx).lock(id)
+  return test.status === 'running' ? { test, category: await categoryOfTest(tx, test) } : undefined
+}
+
 /** Of the control's prompt, a deleted one too; prompts are never gone for good. */
 async function categoryOfTest(db: Db, test: Experiment): Promise<string> {
   const [facts] = await promptFacts(db, [control(test).promptId])

@@ -3,7 +3,7 @@ import { Id, Nullable, Strict, Timestamp } from '../../../core/schemas.ts'
 import { recommendationOf } from './decisions.ts'
 import type { Experiment, Metric } from './experiment.ts'
 import { meanOf, varianceOf } from './moments.ts'
-import { analysed, armsOf, type Figures, totalOf } from './results.ts'
+import { analysed, armsOf, chancesToBeBest, type Figures, totalOf } from './results.ts'
 import { binAt, estimateOf, metrics, statisticOf } from './summaries.ts'
 
 const MetricName = Type.Enum([...metrics], { description: 'As results name it' })
@@ -134,6 +134,7 @@ export const metricsOf = ({ metric, secondary, guardrails }: Experiment): Metric
 /** What is told of a test. @param now RFC 3339 */
 export function reportOf(test: Experiment, figures: Figures, rest: Rest, now: string): Results {
   const found = analysed(test, figures)
+  const best = chancesToBeBest(test, figures)
   const { primary, direction, quantile } = test.metric
   return {
     testId: test.id,
@@ -141,7 +142,7 @@ export function reportOf(test: Experiment, figures: Figures, rest: Rest, now: st
     startedAt: test.startedAt,
     at: now,
     metric: { primary, direction, ...(quantile !== undefined && { quantile }) },
-    variants: test.variants.map((_, i) => variantOf(test, figures, i, found.chanceToBeBest?.[i] ?? null)),
+    variants: test.variants.map((_, i) => variantOf(test, figures, i, best?.[i] ?? null)),
     comparisons: found.comparisons.map((one) => ({ ...one, control: test.variants[0]!.key })),
     guardrails: [...found.guardrails],
     sampleRatio: {

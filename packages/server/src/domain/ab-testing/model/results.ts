@@ -69,8 +69,6 @@ export type Analysed = Readonly<{
   comparisons: readonly Comparison[]
   guardrails: readonly GuardrailState[]
   sampleRatio: RatioCheck
-  /** By variant, in their order: the chance that it is the best in the primary metric; null while an arm says nothing. */
-  chanceToBeBest: readonly number[] | null
   /** By variant: units that have the primary metric. */
   units: readonly number[]
 }>
@@ -101,7 +99,6 @@ export function analysed(test: Plan, figures: Figures): Analysed {
     comparisons: [...compared.map((one, i) => ({ ...one, adjustedPValue: adjusted[i]! })), ...watched],
     guardrails: guardrailsOf(test, read),
     sampleRatio: ratioOf(test, figures),
-    chanceToBeBest: bestOf(test, figures),
     units: test.variants.map(({ key }) => totalOf(figures, key, test.metric.primary).units),
   }
 }
@@ -229,7 +226,8 @@ export function armsOf(test: Plan, figures: Figures): ArmEstimate[] {
   })
 }
 
-function bestOf(test: Plan, figures: Figures): readonly number[] | null {
+/** By variant, in their order: the chance that it is the best in the primary metric; null while an arm says nothing. */
+export function chancesToBeBest(test: Plan, figures: Figures): readonly number[] | null {
   const arms = armsOf(test, figures).map(({ units, mean, variance }) => ({ mean, stddev: units > 0 ? Math.sqrt(variance / units) : 0 }))
   if (arms.some(({ stddev }) => stddev === 0)) return null
   return gaussianRanks(arms, test.metric.direction === 'lower' ? 'min' : 'max').best

@@ -16,6 +16,13 @@ export async function getTest({ id }: { id: string }, ctx: Ctx): Promise<Experim
   return found.test
 }
 
+/** A test that the caller may do that to. @throws ABTestNotFound (404) */
+export async function findTest({ id }: { id: string }, ctx: Ctx, access: string): Promise<Experiment> {
+  const found = await ctx.readAll((db) => findWithCategory(db, id))
+  if (!found || !mayTouch(ctx.actor, access, found.category)) throw notThere(id)
+  return found.test
+}
+
 /** A test, whoever may see it, with the category of its control's prompt. */
 async function findWithCategory(db: Db, id: string): Promise<{ test: Experiment; category: string } | undefined> {
   const test = await experimentStore(db).find(id)
