@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTested, type Tested } from './testing/test-kit.ts'
+
+let t: Tested
+beforeAll(async () => {
+  t = await startTested()
+})
+afterAll(() => t.stop())
+
+const workspaceId = '00000000-0000-7000-8000-000000000001'
+type Rate = Readonly<{ n: number; successes: number; latencyMs?: number }>
+
+/** Units that were exposed and have an outcome each, as if they had come one by one. */
+async function outcomes(testId: string, arms: Readonly<Record<string, Rate>>): Promise<void> {
+  for (const [variant, { n, successes, latencyMs }] of Object.entries(arms)) {
+    const units = `decode(lpad(to_hex(hashtextextended($2 || i, 7)), 16, '0'), 'hex')`
+    await t.database.query(
+      `insert into ab_exposure (workspace_id, test_id, unit_hash, phase, variant, checksum, first_at)
+       select $4, $1, ${units}, 1, $2, 'c', now() - interval '1 hour' from generate_series(1, $3::int) i`,
+      [testId, variant, n, workspaceId],
+    )
+    await t.database.query(
+      `insert into ab_outcome (workspace_id, test_id, unit_hash, at, claimed, success, latency_us)
+       select $5, $1, ${units}, now(), '', (i <= $4::int)::int, $6::float8 * 1000 + i % 100 * 1000 from generate_series(1, $3::int) i`,
+      [testId, variant, n, successes, workspaceId, latencyMs ?? null],
+    )
+  }
+  await t.settle()
+}
+const watch = (id: string) => t.app.abTesting.outcomes.watch({ workspaceId, id, createdBy: 'nobody' })
+const read = async (id: string) => (await t.owner('GET', `/ab-tests/${id}`)).body
+const events = (id: string) =>
+  t.database.query<{ type: string }>(
+    `select type from outbox where subject = $1 and type in ('ab_test.decided', 'ab_test.guardrail_crossed', 'ab_test.sample_ratio_alarm', 'ab_test.reweighed', 'ab_test.ended') order by id`,
+    [id],
+  )
+const clear = { A: { n: 1_000, successes: 800 }, B: { n: 1_000, successes: 900 } }
+const rules = { autoStop: 'end', minimumSampleSize: 100, minimumDays: 0 }
+
+describe('a running test that is looked at', () => {
+  test('ends with the winner that is settled, which stays whatever comes later', async () => {
+    const id = await t.started(rules)
+    await outcomes(id, clear)
+    expect((await t.results(id)).recommendation).toMatchObject({ action: 'ship', winner: 'B' })
+    await watch(id)
+    const ended = await read(id)
+    expect(ended).toMatchObject({
+      status: 'completed',
+      winner: 'B',
+      decision: { winner: 'B', by: 'experiments', evidence: { by: 'confidence_sequence' } },
+    })
+    expect((await events(id)).map(({ type }) => type)).toEqual(['ab_test.ended', 'ab_test.decided'])
+    await t.database.query(`update ab_outcome set success = 0 where test_id = $1 and xid > '0'`, [id])
+    await t.app.abTesting.outcomes.recount()
+    await watch(id)
+    expect(await read(id)).toEqual(ended)
+    expect((await t.results(id)).recommendation).toMatchObject({ action: 'done', winner: 'B' })
+    expect(await events(id)).toHaveLength(2)
+  })
+
+  test('is decided once by two who look at the same time', async () => {
+    const id = await t.started(rules)
+    await outcomes(id, clear)
+    await Promise.all([watch(id), watch(id), watch(id)])
+    expect((await events(id)).filter(({ type }) => type === 'ab_test.decided')).toHaveLength(1)
+  })
+
+  test.each([
+    ['nothing is settled', {}, { A: { n: 1_000, successes: 800 }, B: { n: 1_000, successes: 805 } }],
+    ['it is not to end by itself', { autoStop: 'off' }, clear],
+    ['it is too early', { minimumDays: 7 }, clear],
+    ['there are too few units', { minimumSampleSize: 5_000 }, clear],
+  ])('goes on while %s', async (_, fields, arms) => {
+    const id = await t.started({ ...rules, ...fields })
+    await outcomes(id, arms)
+    await watch(id)
+    expect(await read(id)).toMatchObject({ status: 'running', winner: null })
+    expect(await events(id)).toEqual([])
+  })
+
+  test('goes back to the control when a guardrail is crossed', async () => {
+    const id = await t.started({
+      ...rules,
+      autoStop: 'off',
+      guardrails: [{ metric: 'latencyMs', direction: 'lower', maxRegression: 0.05 }],
+    })
+    await outcomes(id, { A: { n: 1_000, successes: 800, latencyMs: 500 }, B: { n: 1_000, successes: 900, latencyMs: 700 } })
+    expect((await t.results(id)).guardrails).toMatchObject([{ variant: 'B', state: 'crossed' }])
+    await watch(id)
+    expect(await read(id)).toMatchObject({ status: 'completed', winner: 'A', decision: { action: 'guardrail' } })
+    expect((await events(id)).map(({ type }) => type)).toEqual(['ab_test.ended', 'ab_test.guardrail_crossed', 'ab_test.decided'])
+  })
+
+  test('whose split is wrong tells so once, and decides nothing', async () => {
+    const id = await t.started(rules)
+    await outcomes(id, { A: { n: 1_000, successes: 800 }, B: { n: 700, successes: 650 } })
+    await watch(id)
+    await watch(id)
+    expect(await read(id)).toMatchObject({ status: 'running' })
+    expect((await events(id)).map(({ type }) => type)).toEqual(['ab_test.sample_ratio_alarm'])
+    expect((await t.results(id)).recommendation.action).toBe('investigate')
+  })
+
+  test('that is to promote moves its label for who made it, and ends without where that is nobody any more', async () => {
+    const id = await t.started({ ...rules, autoStop: 'promote', overlayLabel: 'production' })
+    await outcomes(id, clear)
+    await watch(id)
+    const ended = await read(id)
+    expect(ended).toMatchObject({ status: 'completed', winner: 'B', decision: { action: 'end' } })
+    expect(ended.decision.reason).toContain('was not moved')
+    const other = await t.started({ ...rules, autoStop: 'promote', overlayLabel: 'production' })
+    await outcomes(other, clear)
+    const { createdBy } = await read(other)
+    await t.app.abTesting.outcomes.watch({ workspaceId, id: other, createdBy })
+    const told = await read(other)
+    const prompt = (await t.owner('GET', `/prompts/${t.promptId}`)).body
+    if (told.decision.action === 'promote') expect(prompt.labels.production).toBe(2)
+    else expect(told.decision.reason).toContain('was not moved')
+  })
+
+  test('with an allocation gets other weights in a new phase', async () => {
+    const id = await t.started({ ...rules, autoStop: 'off', allocation: 'thompson' })
+    await outcomes(id, clear)
+    await t.database.query(`update ab_test set phases = jsonb_set(phases, '{0,startedAt}', '"2026-01-01T00:00:00.000Z"') where id = $1`, [
+      id,
+    ])
+    await watch(id)
+    const { phases } = await read(id)
+    expect(phases).toHaveLength(2)
+    expect(phases[1].weights[1]).toBeCloseTo(0.95, 1)
+    expect((await events(id)).map(({ type }) => type)).toEqual(['ab_test.reweighed'])
+  })
+})
