@@ -246,6 +246,7 @@ const bodies: Bodies = {
   'abTests.end': () => ({ reason: 'Enough' }),
   'abTests.selectByBody': () => ({ unitId: 'walked' }),
   'abTests.analyze': () => ({ kind: 'srm', inputs: { users: [50, 50], weights: [1, 1] } }),
+  'abTests.recordResults': () => ({ unitId: 'walked', success: true, eventId: 'walked' }),
   'abTests.sampleSize': () => ({ metric: { type: 'proportion', rate: 0.8 }, minimumEffect: 0.05 }),
   'cache.warmup': ({ category, name }) => ({ items: [{ category, name }] }),
 }
