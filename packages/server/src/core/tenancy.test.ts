@@ -5,6 +5,7 @@ import { makeFixtures } from './testing/walk.ts'
 
 /** Tables of the schema public that belong to no workspace, and why. */
 const withoutWorkspace: Readonly<Record<string, string>> = {
+  ab_fold: 'how far outcomes of tests are counted: one row',
   schema_migration: 'which migrations have run; the same for all',
   search_progress: 'how far the search index has followed the feed: one row',
   event_mirror: 'how far each Redis Stream has been filled, with the feed of all workspaces',
@@ -70,6 +71,22 @@ async function fillAnalytics(call: Call): Promise<void> {
   await t.app.analytics.settle()
 }
 
+/** What is counted of tests, as if outcomes had been told. */
+const unitOfTest = `$1, '01900000-0000-7000-8000-00000000000b', '\\x01'`
+const outcomesOfTests = [
+  `insert into ab_exposure (workspace_id, test_id, unit_hash, phase, variant, checksum, first_at) values (${unitOfTest}, 1, 'A', 'c', now())`,
+  `insert into ab_outcome (workspace_id, test_id, unit_hash, at, claimed, success) values (${unitOfTest}, now(), '', 1)`,
+  `insert into ab_outcome_id (workspace_id, id, received_on) values ($1, gen_random_uuid(), now())`,
+  `insert into ab_unit (workspace_id, test_id, unit_hash, variant, metric, phase, moved, n, sum, earlier_n, earlier_sum) values (${unitOfTest}, 'A', 1, 1, false, 1, 1, 0, 0)`,
+  `insert into ab_sum (workspace_id, test_id, phase, variant, moved, metric, units, n, sum, nn, ss, ns, earlier_units, x, xx, nx, sx, earlier_n, earlier_sum)
+   values ($1, '01900000-0000-7000-8000-00000000000b', 9, 'A', false, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`,
+  `insert into ab_bin (workspace_id, test_id, metric, phase, variant, bin, n) values ($1, '01900000-0000-7000-8000-00000000000b', 2, 9, 'A', 1, 1)`,
+  `insert into ab_series (workspace_id, test_id, at, variant, metric, n, sum) values ($1, '01900000-0000-7000-8000-00000000000b', '2020-01-01', 'A', 1, 1, 1)`,
+  `insert into ab_exposed (workspace_id, test_id, phase, variant, units) values ($1, '01900000-0000-7000-8000-00000000000b', 9, 'A', 1)`,
+  `insert into ab_tally (workspace_id, test_id, counted, earlier, unexposed, contradicting) values ($1, '01900000-0000-7000-8000-00000000000c', 0, 0, 0, 0)`,
+  `insert into ab_watch (workspace_id, test_id, ratio_alarmed_at) values ($1, '01900000-0000-7000-8000-00000000000b', now())`,
+]
+
 /** What is filled in the background, or only with an encoder. */
 async function fillSearch(workspaceId: string): Promise<void> {
   const id = '01900000-0000-7000-8000-00000000000a'
@@ -81,6 +98,7 @@ async function fillSearch(workspaceId: string): Promise<void> {
     `insert into search_vector (workspace_id, prompt_id, model, dimensions, vector) values ($1, '${id}', 'm', 1, '\\x01')`,
     `insert into search_vector_due (workspace_id, prompt_id, text_hash) values ($1, '${id}', '')`,
     'insert into event_log_start (workspace_id, position, removed_at) values ($1, 0, now())',
+    ...outcomesOfTests,
     `insert into prompt_use (workspace_id, prompt_id, last_served_at) values ($1, '${id}', now())`,
     `insert into lifecycle_automation_outcome (workspace_id, run_id, prompt_id, category, name, outcome, at)
      select workspace_id, id, '${id}', 'c', 'n', 'found', now() from lifecycle_automation_run where workspace_id = $1 limit 1`,
@@ -121,7 +139,7 @@ describe('the tables', () => {
     )
     expect(weak).toEqual([])
     const notFirst = await t.database.query<{ name: string }>(
-      `select t.name from unnest($1::text[]) t(name) where t.name not in ('outbox', 'usage_event') and not exists (
+      `select t.name from unnest($1::text[]) t(name) where t.name not in ('outbox', 'usage_event', 'ab_outcome') and not exists (
          select 1 from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
          where i.indrelid = t.name::regclass and i.indisprimary and a.attname = 'workspace_id')`,
       [tables],
@@ -221,7 +239,7 @@ test('/readyz fails, with the reason, while ps_app owns a table', async () => {
 
 test('a key is of one workspace, whatever the caller asks for', async () => {
   const { body } = await stranger('GET', '/prompts?includeTotal=true', undefined, { 'x-workspace': mine, 'x-workspace-id': mine })
-  expect(body.total).toBe(4)
+  expect(body.total).toBe(6)
   const owner = await t.owner('GET', '/prompts?includeTotal=true', undefined, { authorization: `Bearer ${bootstrapKey}` })
   const ids = (page: { items: { id: string }[] }) => page.items.map(({ id }) => id)
   expect(ids(owner.body).filter((id) => ids(body).includes(id))).toEqual([])
