@@ -40,7 +40,7 @@ test.each([
   ['fixed', 2, 0.95],
   ['fixed', 4, 0.8],
   ['track_and_stop', 2, 0.8],
-] as const)(`of ${rounds} tests without a difference at most one in twenty promotes anybody (%s, %d arms, rate %d)`, (allocation, n, p) => {
+] as const)(`of ${rounds} tests without a difference at most one in twenty finds a winner (%s, %d arms, rate %d)`, (allocation, n, p) => {
   const one = anExperiment({ allocation, variants: arms(n), autoStop: 'promote' })
   let promoted = 0
   for (let seed = 0; seed < rounds; seed++) {
@@ -50,7 +50,7 @@ test.each([
       Array.from({ length: n }, () => p),
       { looks: 100, step: 50 },
     )
-    if (ended && ended.winner !== 'A') promoted++
+    if (ended) promoted++ // a control that is declared to be better is a false finding, too
   }
   if (full) console.log(allocation, n, p, promoted / rounds)
   expect(promoted / rounds).toBeLessThanOrEqual(allowed)

@@ -37,7 +37,7 @@ type Settled = Readonly<{
  * Traffic that is shared out alike: the confidence sequence of each variant against the control, at its part of alpha.
  * Bandits: the likelihood ratio (GLR) of the leader against each other arm.
  */
-export function settled(test: Test, { comparisons }: Analysed, arms: readonly ArmEstimate[]): Settled | null {
+function settled(test: Test, { comparisons }: Analysed, arms: readonly ArmEstimate[]): Settled | null {
   return test.allocation === 'fixed' ? bySequence(test, comparisons) : byLikelihood(test, arms)
 }
 
@@ -94,7 +94,7 @@ const served = (test: Test): boolean[] => {
 }
 
 /** What a decision still waits for; null: nothing. */
-export function missing(test: Test, { units }: Analysed, now: string): string | null {
+function missing(test: Test, { units }: Analysed, now: string): string | null {
   const live = served(test)
   const fewest = Math.min(...units.filter((_, i) => live[i]))
   if (fewest < test.minimumSampleSize)

@@ -47,8 +47,6 @@ export const TestNotStarted = errorKind({ code: 'ab_test.not_started', status: 4
 /** How many parts of a metric's unit are stored: whole numbers add up the same in any order. */
 const scales: Readonly<Record<Metric, number>> = { success: 1, score: 1e6, latencyMs: 1e3, costUsd: 1e6, tokens: 1, satisfaction: 1e6 }
 export const scaleOf = (metric: Metric): number => scales[metric]
-/** Metrics whose quantiles are kept. */
-export const quantileMetrics: readonly Metric[] = ['latencyMs', 'costUsd', 'tokens']
 
 /** An outcome as it is stored. `unitHash` is 8 bytes in hex; `claimed` is the variant that the caller names, or empty. */
 export type OutcomeRow = Readonly<{

@@ -76,7 +76,7 @@ export type Analysed = Readonly<{
 type Plan = Pick<Experiment, 'variants' | 'phases' | 'metric' | 'secondary' | 'guardrails' | 'statistics' | 'allocation'>
 
 /** Units of an arm before which no guardrail is judged: the sequence is right for averages, not for a handful. */
-export const fewestForGuardrail = 50
+const fewestForGuardrail = 50
 
 /** Always-valid intervals of the treatments hold together: each at its part of alpha (Bonferroni). */
 export const levelOf = ({ variants, statistics }: Pick<Plan, 'variants' | 'statistics'>): number =>

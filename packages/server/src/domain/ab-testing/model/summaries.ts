@@ -188,7 +188,7 @@ export function quantileStatistic({ sums: { units }, bins = [] }: Stratum, nu: n
 function quantileOf(stratum: Stratum, nu: number): Estimate {
   const statistic = quantileStatistic(stratum, nu)
   const { units } = stratum.sums
-  return saysNothing(statistic)
+  return saysNothing(statistic) || !stratum.bins?.length
     ? { units: 0, mean: statistic.type === 'quantile' ? statistic.hat : 0, variance: 0 }
     : { units, mean: meanOf(statistic), variance: varianceOf(statistic) }
 }
