@@ -16,7 +16,7 @@ import { finish, finishCancelled, record } from './steer.ts'
 import { instanceOf } from './submit.ts'
 
 /** Items and bytes of one transaction: few enough to be soon over, enough to share its cost. */
-const chunk = { items: 250, bytes: 8 * 1024 * 1024 }
+const chunk = { items: 500, bytes: 8 * 1024 * 1024 }
 /** A run hands over to the next after this long, so that other operations get their turn and a stop is soon done. Milliseconds. */
 const sliceMs = 2_000
 /** How long to wait when another worker is on it. Milliseconds. */
