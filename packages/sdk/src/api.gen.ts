@@ -3713,7 +3713,6 @@ export interface webhooks {
                         type: "policy.changed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Changes of what callers are served need something else than before */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -3786,7 +3785,6 @@ export interface webhooks {
                         type: "policy.glass_broken";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description What policies forbade was done with a prompt nevertheless, by somebody who may */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -3862,7 +3860,6 @@ export interface webhooks {
                         type: "policy.removed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A scope has no policy of its own any more */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5016,7 +5013,6 @@ export interface webhooks {
                         type: "review.approved";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Somebody approved a version */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5088,7 +5084,6 @@ export interface webhooks {
                         type: "review.changes_requested";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Somebody wants a version changed */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5160,7 +5155,6 @@ export interface webhooks {
                         type: "review.closed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A review was given up */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5232,7 +5226,6 @@ export interface webhooks {
                         type: "review.commented";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A comment was made in a review */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5304,7 +5297,6 @@ export interface webhooks {
                         type: "review.dismissed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Approvals were dismissed, since the prompt has a new version */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5376,7 +5368,6 @@ export interface webhooks {
                         type: "review.publish_failed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A version that was planned to be published could not be; the review says why */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5448,7 +5439,6 @@ export interface webhooks {
                         type: "review.published";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A reviewed version was published; the review is over */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5520,7 +5510,6 @@ export interface webhooks {
                         type: "review.rejected";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Somebody rejected a version; the review is over */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5592,7 +5581,6 @@ export interface webhooks {
                         type: "review.requested";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Somebody asked for the review of a version */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5664,7 +5652,6 @@ export interface webhooks {
                         type: "review.scheduled";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A version is planned to be published at a time */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;

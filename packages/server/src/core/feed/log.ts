@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../db.ts'
-import type { LoggedEvent } from '../events.ts'
+import { fitsType, type LoggedEvent } from '../events.ts'
 import '../outbox.ts'
 
 /** Which events: all conditions that are given. */
@@ -56,7 +56,7 @@ export const fits = (
   { type, subject, createdAt }: Pick<LoggedEvent, 'type' | 'subject' | 'createdAt'>,
   { types, subject: wanted, since }: LogFilter,
 ): boolean =>
-  (types === undefined || types.some((one) => (one.endsWith('.*') ? type.startsWith(one.slice(0, -1)) : type === one))) &&
+  (types === undefined || fitsType(types, type)) &&
   (wanted === undefined || subject === wanted) &&
   (since === undefined || Date.parse(createdAt) >= Date.parse(since))
 
