@@ -54,6 +54,8 @@ export type LoggedEvent = Readonly<{
   actor: string
   requestId: string
   createdAt: string
+  /** The trace that it was part of (W3C Trace Context). */
+  traceparent: string | null
   /** Of `data` as it is stored, about. */
   bytes: number
 }>

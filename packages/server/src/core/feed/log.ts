@@ -22,7 +22,7 @@ export type LogRange = Readonly<{
   workspaceIds?: readonly string[]
 }>
 
-const columns = sql`id, position, workspace_id, type, subject, data, actor, request_id, created_at, pg_column_size(data) as bytes`
+const columns = sql`id, position, workspace_id, type, subject, data, actor, request_id, created_at, traceparent, pg_column_size(data) as bytes`
 
 const of = (workspaceIds: readonly string[] | undefined): RawBuilder<unknown> =>
   workspaceIds ? sql`workspace_id = any(${workspaceIds}::uuid[])` : sql`true`

@@ -12,7 +12,13 @@ export type SendOne = (
   message: Recipient &
     Readonly<{
       messageId: string
-      event: Readonly<{ type: string; subject: string; createdAt: string; data: Readonly<Record<string, unknown>> }>
+      event: Readonly<{
+        type: string
+        subject: string
+        createdAt: string
+        data: Readonly<Record<string, unknown>>
+        traceparent: string | null
+      }>
     }>,
   at: string,
 ) => Promise<{ answered: Answered; requestHeaders: Readonly<Record<string, string>> }>
@@ -27,7 +33,11 @@ export const testWebhook =
     const recipient = await ctx.read((db) => recipientOf(db, id, at))
     const deliveryId = ctx.newId()
     const data = { webhookId: id, message: 'This is a test of the webhook; nothing has happened.' }
-    const message = { ...recipient, messageId: `test_${deliveryId}`, event: { type: testType, subject: id, createdAt: at, data } }
+    const message = {
+      ...recipient,
+      messageId: `test_${deliveryId}`,
+      event: { type: testType, subject: id, createdAt: at, data, traceparent: ctx.traceparent ?? null },
+    }
     const { answered, requestHeaders } = await send(message, at)
     const { failure, detail } = judge(answered, Date.parse(at))
     const { status, headers, body, truncated = false, address, tookMs } = answered
