@@ -86,7 +86,7 @@ export const jobsRow: Row = {
   title: 'trivial jobs, two workers, against bare pg-boss',
   measure: ({ quick }) =>
     withService(async (_service, installation) => {
-      const [jobs, rounds] = quick ? [20_000, 2] : [100_000, 5]
+      const [jobs, rounds] = quick ? [20_000, 2] : [50_000, 3]
       const round = (side: Side, workspaces: number, of = jobs) =>
         withWorkers(installation, side, async (workers) => {
           await drain(installation, side, workers, Math.ceil(of / 10), workspaces) // warm

@@ -4457,7 +4457,6 @@ export interface webhooks {
                         type: "policy.changed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Changes of what callers are served need something else than before */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -4530,7 +4529,6 @@ export interface webhooks {
                         type: "policy.glass_broken";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description What policies forbade was done with a prompt nevertheless, by somebody who may */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -4606,7 +4604,6 @@ export interface webhooks {
                         type: "policy.removed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A scope has no policy of its own any more */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5760,7 +5757,6 @@ export interface webhooks {
                         type: "review.approved";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Somebody approved a version */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5832,7 +5828,6 @@ export interface webhooks {
                         type: "review.changes_requested";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Somebody wants a version changed */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5904,7 +5899,6 @@ export interface webhooks {
                         type: "review.closed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A review was given up */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -5976,7 +5970,6 @@ export interface webhooks {
                         type: "review.commented";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A comment was made in a review */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -6048,7 +6041,6 @@ export interface webhooks {
                         type: "review.dismissed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Approvals were dismissed, since the prompt has a new version */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -6120,7 +6112,6 @@ export interface webhooks {
                         type: "review.publish_failed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A version that was planned to be published could not be; the review says why */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -6192,7 +6183,6 @@ export interface webhooks {
                         type: "review.published";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A reviewed version was published; the review is over */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -6264,7 +6254,6 @@ export interface webhooks {
                         type: "review.rejected";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Somebody rejected a version; the review is over */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -6336,7 +6325,6 @@ export interface webhooks {
                         type: "review.requested";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description Somebody asked for the review of a version */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;
@@ -6408,7 +6396,6 @@ export interface webhooks {
                         type: "review.scheduled";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
-                        /** @description A version is planned to be published at a time */
                         data: {
                             /** @description What it is about, such as the id of a prompt */
                             subject: string;

@@ -564,6 +564,7 @@ create table outbox (
   actor text not null,
   request_id text not null,
   created_at timestamp with time zone not null,
+  traceparent text,
   constraint outbox_pkey PRIMARY KEY (id)
 );
 CREATE INDEX outbox_by_workspace ON public.outbox USING btree (workspace_id, "position") WHERE ("position" IS NOT NULL);

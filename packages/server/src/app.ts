@@ -113,11 +113,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   const caches = openCaches(options.cacheBytes)
   const use = createUseRecorder({ system: acrossWorkspaces, clock, isAway: feed.isAway })
   const store = createServing({ ...caches, shared }, feed, use)
+  const contextFor: Runtime['contextFor'] = (principal, origin) => runtime.contextFor(principal, origin) // known once all contexts are
   const login = openLogin(options, {
     system: acrossWorkspaces,
     feed,
     clock,
-    contextFor: (principal, origin) => runtime.contextFor(principal, origin),
+    contextFor,
   })
   const trust = options.trustProxy === undefined ? undefined : trustIn(options.trustProxy)
   const authenticator = createAuthenticator({
@@ -157,7 +158,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     eventTypes,
     key: derived('webhooks'),
     contextIn: (workspaceId) =>
-      runtime.contextFor({ id: 'webhooks', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'webhooks' }),
+      contextFor({ id: 'webhooks', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'webhooks' }),
     now: clock,
     system: acrossWorkspaces,
     feed,
@@ -167,10 +168,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     log: note,
   })
   const presence = createPresence({ hasBootstrapKey: options.bootstrapApiKey !== undefined, isOpen: authenticator.isOpen })
-  const acting: Acting = {
-    presence: (ids, there) => acrossWorkspaces((db) => presence(db, ids, there), 'read'),
-    contextFor: (principal, origin) => runtime.contextFor(principal, origin),
-  }
+  const acting: Acting = { presence: (ids, there) => acrossWorkspaces((db) => presence(db, ids, there), 'read'), contextFor }
   const policies = createPolicies({ feed, presence })
   const gates = { labels: createLabelGate(feed), policies: policies.gate }
   const analytics = createAnalytics({

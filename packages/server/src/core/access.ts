@@ -57,3 +57,15 @@ export function visibleCategories({ permissions, limits }: Principal): readonly 
 
 /** May this principal see the prompts of a category? Commands ask: their transactions hide nothing by themselves. */
 export const sees = (principal: Principal, category: string): boolean => visibleCategories(principal)?.includes(category) ?? true
+
+/**
+ * What spans all categories is no business of who sees some of them.
+ * @param why what it spans, as the beginning of a sentence
+ * @throws Forbidden (403)
+ */
+export function assertUnlimited(principal: Principal, permission: string, why: string): void {
+  if (visibleCategories(principal) === undefined && !principal.limits?.has(permission)) return
+  throw new AppError(Forbidden, `${why}, and your rights hold for some: this needs "${permission}" without a limit.`, {
+    members: { permission },
+  })
+}

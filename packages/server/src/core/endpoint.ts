@@ -27,6 +27,8 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   access: string
   /** Only for administrators of the installation, beside the permission. */
   instanceAdmin?: boolean
+  /** It spans all categories: refused to who has the permission, or sees prompts, in some only. Says what it spans, as `assertUnlimited`. */
+  spans?: string
   summary: string
   params?: P
   query?: Q

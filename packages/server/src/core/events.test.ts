@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { between, eventType } from './events.ts'
 import { Strict } from './schemas.ts'
 
-const happened = eventType('thing.happened', Strict({}))('id', {})
+const happened = eventType('thing.happened', Strict({}), { description: 'A thing has happened' })('id', {})
 
 test('a fingerprint is of the state, whatever the order of its keys; none is null', () => {
   const [stored] = between(null, { a: 1, b: { c: [1, { e: 1, d: 2 }], f: undefined } }, [happened])

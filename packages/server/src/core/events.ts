@@ -30,26 +30,15 @@ export type ListedEvent<S extends TSchema = TSchema> = Readonly<{ type: string; 
 /** The same with what makes such an event. */
 export type EventType<S extends TSchema = TSchema> = ((subject: string, data: Static<S>) => DomainEvent) & ListedEvent<S>
 
-const declared: ListedEvent[] = []
-
 /**
- * Declare an event type. Calling the value makes an event of it.
+ * Declare an event type. Calling the value makes an event of it. A context lists its own in its module.
  * @param type past tense, such as `prompt.created`
  * @param schema of its `data`, which is small and holds no prompt text
  */
-export const eventType = <S extends TSchema>(
-  type: string,
-  schema: S,
-  facts: EventFacts = { description: (schema as { description?: string }).description ?? '' },
-): EventType<S> => {
+export const eventType = <S extends TSchema>(type: string, schema: S, facts: EventFacts): EventType<S> => {
   const make = (subject: string, data: Static<S>): DomainEvent => ({ type, subject, data: data as Readonly<Record<string, unknown>> })
-  const value: EventType<S> = Object.assign(make, { type, schema, ...facts })
-  declared.push(value)
-  return value
+  return Object.assign(make, { type, schema, ...facts })
 }
-
-/** All types that were declared anywhere; a context lists its own in its module. */
-export const declaredEventTypes = (): readonly ListedEvent[] => declared
 
 /** An event as the feed gives it: with whose it is and where it stands. `position` is null until the relay has placed it. */
 export type FeedEvent = DomainEvent & Readonly<{ id: number; position: number | null; xid: string; workspaceId: string }>
@@ -65,9 +54,15 @@ export type LoggedEvent = Readonly<{
   actor: string
   requestId: string
   createdAt: string
+  /** The trace that it was part of (W3C Trace Context). */
+  traceparent: string | null
   /** Of `data` as it is stored, about. */
   bytes: number
 }>
+
+/** Is a type of event one of those that are named: exactly, or by its beginning with `.*` behind it? */
+export const fitsType = (patterns: readonly string[], type: string): boolean =>
+  patterns.some((pattern) => (pattern.endsWith('.*') ? type.startsWith(pattern.slice(0, -1)) : type === pattern))
 
 /**
  * The id that an event has outside: in the event log, as the `webhook-id` of its deliveries, in streams. Made of what an

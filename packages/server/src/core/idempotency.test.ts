@@ -10,7 +10,7 @@ import { defineModule } from './module.ts'
 import { PreconditionFailed } from './problem.ts'
 import { Strict } from './schemas.ts'
 
-const probed = eventType('probe.done', Strict({ note: Type.String() }))
+const probed = eventType('probe.done', Strict({ note: Type.String() }), { description: 'A probe was made' })
 /** How the probe is to behave at its next calls. */
 let behaviour: { fail: 'no' | 'expected' | 'unexpected'; gate: Promise<void>; entered: () => void; calls: number }
 beforeEach(() => {

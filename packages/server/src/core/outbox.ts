@@ -14,6 +14,7 @@ declare module './db.ts' {
       actor: string
       requestId: string
       createdAt: string
+      traceparent: string | null
     }
   }
 }
@@ -22,12 +23,21 @@ declare module './db.ts' {
  * Write events into the outbox and the audit trail, in the transaction of the change they tell of, in one statement.
  * @param by.explicitWorkspace for work across workspaces, where the transaction has none set
  * @param by.audit false: leave no audit entries
+ * @param by.traceparent the trace that the change is part of
  * @returns them as the feed will give them
  */
 export async function appendEvents(
   tx: Db,
   events: readonly DomainEvent[],
-  by: { workspaceId: string; actor: string; requestId: string; at: string; explicitWorkspace?: boolean; audit?: boolean },
+  by: Readonly<{
+    workspaceId: string
+    actor: string
+    requestId: string
+    at: string
+    traceparent?: string | undefined
+    explicitWorkspace?: boolean
+    audit?: boolean
+  }>,
 ): Promise<FeedEvent[]> {
   if (events.length === 0) return []
   const values = [
@@ -38,7 +48,7 @@ export async function appendEvents(
     by.requestId,
     by.at,
   ]
-  const told = [...values, by.explicitWorkspace ? by.workspaceId : null]
+  const told = [...values, by.explicitWorkspace ? by.workspaceId : null, by.traceparent ?? null]
   const query =
     by.audit === false
       ? CompiledQuery.raw(appendSql, told)
@@ -64,8 +74,8 @@ export async function forgetTold(
 }
 
 /** Named, since every change runs it. Rows come back in the order of the events. */
-const insertSql = `insert into outbox (workspace_id, type, subject, data, actor, request_id, created_at)
-select coalesce($7::uuid, current_workspace()), type, subject, data::jsonb, $4, $5, $6
+const insertSql = `insert into outbox (workspace_id, type, subject, data, actor, request_id, created_at, traceparent)
+select coalesce($7::uuid, current_workspace()), type, subject, data::jsonb, $4, $5, $6, $8
 from unnest($1::text[], $2::text[], $3::text[]) with ordinality as e (type, subject, data, n) order by n returning id, xid`
 
 const appendSql = `/*hot:append_events*/ ${insertSql}`
@@ -75,7 +85,7 @@ const appendAuditedSql = `/*hot:append_audited_events*/
 with told as (${insertSql}),
 audited as (insert into audit_entry (workspace_id, at, actor, action, subject, before_hash, after_hash, request_id, data)
   select coalesce($7::uuid, current_workspace()), $6, $4, type, subject, decode(before, 'hex'), decode(after, 'hex'), $5, data::jsonb
-  from unnest($1::text[], $2::text[], $3::text[], $8::text[], $9::text[]) with ordinality as e (type, subject, data, before, after, n) order by n)
+  from unnest($1::text[], $2::text[], $3::text[], $9::text[], $10::text[]) with ordinality as e (type, subject, data, before, after, n) order by n)
 select id, xid from told`
 
 /** The newest position that the relay has given. */

@@ -132,6 +132,7 @@ export function createRuntime(parts: {
           actor: principal.id,
           requestId: origin.requestId,
           at: clock(),
+          traceparent: origin.traceparent,
           audit,
         })
         emitted.get(tx)?.events.push(...appended)

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { FeedEvent } from '../events.ts'
 import type { Feed } from './feed.ts'
 
@@ -38,4 +39,35 @@ export function keepByFeed(
       if (!feed.isCurrent() && !feed.isAway()) await feed.confirm().catch(() => undefined)
     },
   }
+}
+
+type Bounded<T> = Readonly<{ max: number } & ({ maxSize: number; sizeCalculation: (value: T) => number } | { maxSize?: never })>
+
+/**
+ * What is read of a workspace in the transaction of a change, such as rules that hold there, and remembered while the feed
+ * is current, so that most changes ask nothing. A change of it counts within a second everywhere, and at once where it was made.
+ * @param types the events after which it may be another
+ * @param query reads it of the transaction's workspace
+ */
+export function keepByWorkspace<T extends object, Tx>(
+  feed: Pick<Feed, 'subscribe' | 'isCurrent' | 'isAway' | 'confirm'>,
+  types: readonly string[],
+  query: (tx: Tx) => Promise<T>,
+  bounds: Bounded<T> = { max: 10_000 },
+): (tx: Tx, workspaceId: string) => Promise<T> {
+  const known = new LRUCache<string, T>(bounds)
+  const keeping = keepByFeed(
+    feed,
+    ({ type }) => types.includes(type),
+    (changed) => {
+      if (changed) for (const { workspaceId } of changed) known.delete(workspaceId)
+      else known.clear()
+    },
+  )
+  return async (tx, workspaceId) =>
+    (feed.isCurrent() ? known.get(workspaceId) : undefined) ??
+    keeping.ask(
+      () => query(tx),
+      (answer) => known.set(workspaceId, answer),
+    )
 }

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../db.ts'
-import type { LoggedEvent } from '../events.ts'
+import { fitsType, type LoggedEvent } from '../events.ts'
 import '../outbox.ts'
 
 /** Which events: all conditions that are given. */
@@ -22,7 +22,7 @@ export type LogRange = Readonly<{
   workspaceIds?: readonly string[]
 }>
 
-const columns = sql`id, position, workspace_id, type, subject, data, actor, request_id, created_at, pg_column_size(data) as bytes`
+const columns = sql`id, position, workspace_id, type, subject, data, actor, request_id, created_at, traceparent, pg_column_size(data) as bytes`
 
 const of = (workspaceIds: readonly string[] | undefined): RawBuilder<unknown> =>
   workspaceIds ? sql`workspace_id = any(${workspaceIds}::uuid[])` : sql`true`
@@ -56,7 +56,7 @@ export const fits = (
   { type, subject, createdAt }: Pick<LoggedEvent, 'type' | 'subject' | 'createdAt'>,
   { types, subject: wanted, since }: LogFilter,
 ): boolean =>
-  (types === undefined || types.some((one) => (one.endsWith('.*') ? type.startsWith(one.slice(0, -1)) : type === one))) &&
+  (types === undefined || fitsType(types, type)) &&
   (wanted === undefined || subject === wanted) &&
   (since === undefined || Date.parse(createdAt) >= Date.parse(since))
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { assertInstanceAdmin, assertMay, type Principal } from '../access.ts'
+import { assertInstanceAdmin, assertMay, assertUnlimited, type Principal } from '../access.ts'
 import type { Answer } from '../answer.ts'
 import type { Ctx } from '../context.ts'
 import { type AnyEndpoint, changesState, type Input, linesType, loadOf, statusOf } from '../endpoint.ts'
@@ -94,6 +94,7 @@ async function admit(e: AnyEndpoint, request: FastifyRequest, mounting: Mounting
   request.principal = await mounting.authenticate(request)
   assertMay(request.principal, e.access)
   if (e.instanceAdmin) assertInstanceAdmin(request.principal)
+  if (e.spans) assertUnlimited(request.principal, e.access, e.spans)
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new AppError(MediaTypeUnsupported, 'Send the body as it is, without Content-Encoding.')

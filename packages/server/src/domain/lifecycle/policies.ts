@@ -1,12 +1,12 @@
-import { LRUCache } from 'lru-cache'
-import { assertMay, type Principal } from '../../core/access.ts'
+import type { Principal } from '../../core/access.ts'
 import type { Ctx } from '../../core/context.ts'
 import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
-import { keepByFeed } from '../../core/feed/keeping.ts'
+import { keepByWorkspace } from '../../core/feed/keeping.ts'
 import { type Presence, peopleBehind } from '../access/index.ts'
 import { lintSubject, type PolicyGate, type ServedChange } from '../prompts/index.ts'
 import { lint } from '../validation/index.ts'
+import { breakTheGlass } from './commands/break-glass.ts'
 import { differencesOf } from './model/compatibility.ts'
 import {
   type Approval,
@@ -20,7 +20,7 @@ import {
   type PolicyBlocker,
   peopleFor,
 } from './model/judging.ts'
-import { glassBroken, holdsIn, type Policy, policyChanged, policyRemoved } from './model/policies.ts'
+import { holdsIn, type Policy, policyChanged, policyRemoved } from './model/policies.ts'
 import { standingApprovals } from './store/approvals.ts'
 import { policiesOf } from './store/policies.ts'
 
@@ -36,36 +36,24 @@ export type Policies = Readonly<{
 }>
 type Given = Readonly<{ approvals: Approval[]; present: ReadonlyMap<string, Principal> }>
 
-const concernsPolicies = ({ type }: { type: string }): boolean => type === policyChanged.type || type === policyRemoved.type
-
 /**
- * Judges changes by the policies of their workspace. These are read in the transaction of the change and remembered while
- * the feed is current, so that where there are none a change asks nothing; a change of a policy counts within a second
- * everywhere, and at once where it was made.
+ * Judges changes by the policies of their workspace. Where there are none a change asks nothing; a change of a policy counts
+ * within a second everywhere, and at once where it was made.
  */
 export function createPolicies({ feed, presence }: { feed: Feed; presence: Presence }): Policies {
-  const known = new LRUCache<string, readonly Policy[]>({ max: 10_000, maxSize: 200_000, sizeCalculation: sizeOf })
-  const keeping = keepByFeed(feed, concernsPolicies, (changed) => {
-    if (changed) for (const { workspaceId } of changed) known.delete(workspaceId)
-    else known.clear()
+  const policiesIn = keepByWorkspace(feed, [policyChanged.type, policyRemoved.type], policiesOf, {
+    max: 10_000,
+    maxSize: 200_000,
+    sizeCalculation: sizeOf,
   })
-  const inForce = async (tx: Db, { workspaceId }: Ctx): Promise<readonly Policy[]> => {
-    const kept = feed.isCurrent() ? known.get(workspaceId) : undefined
-    return (
-      kept ??
-      keeping.ask(
-        () => policiesOf(tx),
-        (policies) => known.set(workspaceId, policies),
-      )
-    )
-  }
+  const inForce = (tx: Db, { workspaceId }: Ctx): Promise<readonly Policy[]> => policiesIn(tx, workspaceId)
   const approvalsOf: Policies['approvalsOf'] = (db, ctx, promptIds) => findApprovals(presence, db, ctx, promptIds)
   const gate: PolicyGate = async (tx, ctx, changes) => {
     const policies = await inForce(tx, ctx)
     if (policies.length === 0) return changes.map(() => [])
     const blockers = await judge(tx, ctx, { policies, approvalsOf }, changes)
     const left: (readonly PolicyBlocker[])[] = []
-    for (const [i, change] of changes.entries()) left.push(await breakGlass(tx, ctx, change, blockers[i]!))
+    for (const [i, change] of changes.entries()) left.push(await unlessBroken(tx, ctx, change, blockers[i]!))
     return left
   }
   const reviewOf: Policies['reviewOf'] = async (tx, ctx, category) =>
@@ -122,17 +110,10 @@ async function findApprovals(presence: Presence, db: Db, ctx: Ctx, promptIds: re
   return { approvals, present }
 }
 
-/** What stood in the way is told, and stands there no longer. @throws Forbidden (403) unless the caller may break the glass everywhere here */
-async function breakGlass(
-  tx: Db,
-  ctx: Ctx,
-  { promptId, category, labels, breakGlass: glass }: ServedChange,
-  blockers: readonly PolicyBlocker[],
-): Promise<readonly PolicyBlocker[]> {
+/** What is left in the way: nothing, where the glass is broken. @throws Forbidden (403) */
+async function unlessBroken(tx: Db, ctx: Ctx, change: ServedChange, blockers: readonly PolicyBlocker[]): Promise<readonly PolicyBlocker[]> {
+  const { promptId, category, labels, breakGlass: glass } = change
   if (!glass || blockers.length === 0) return blockers
-  assertMay(ctx.actor, 'policies:break_glass', { category })
-  for (const { label } of labels) assertMay(ctx.actor, 'policies:break_glass', { category, label })
-  const told = blockers.map(({ code, scope }) => ({ code, scope }))
-  await ctx.emit(tx, [glassBroken(promptId, { category, blockers: told.slice(0, 100), reason: glass.reason })])
+  await breakTheGlass(tx, ctx, { promptId, category, labels: labels.map(({ label }) => label), blockers, reason: glass.reason })
   return []
 }

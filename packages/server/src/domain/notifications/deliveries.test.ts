@@ -44,6 +44,17 @@ describe('a real receiver that verifies with the official library', () => {
     expect(first!.id).toMatch(/^evt_[A-Za-z0-9_-]{22}$/)
     await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length, { timeout: 10_000 }).toBe(told.length)
   })
+
+  test('is told the trace that a change was part of, and none where it was part of none', async () => {
+    const receiver = await aReceiver()
+    await aWebhook(t, receiver.url, { events: ['prompt.created'] })
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    const { body } = await t.owner('POST', '/prompts', { content: 'traced' }, { traceparent })
+    const plain = await aPrompt(t)
+    await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(2)
+    const traceOf = (id: string) => receiver.received.find(({ message }) => message.data.subject === id)!.headers.traceparent
+    expect([traceOf(body.id), traceOf(plain)]).toEqual([traceparent, undefined])
+  })
 })
 
 /** Attempt what is due until nothing is, on this app's clock. */
@@ -191,7 +202,7 @@ describe('a receiver that', () => {
     await outbound.check('https://hooks.example.com/')
     const vault = vaultOf(Buffer.alloc(32))
     const secrets = [{ id: 's', sealed: vault.seal(newSecret('v1'), 'webhook secret s') }]
-    const event = { type: 'custom.x', subject: 's', data: {}, createdAt: '2026-01-01T00:00:00.000Z' }
+    const event = { type: 'custom.x', subject: 's', data: {}, traceparent: null, createdAt: '2026-01-01T00:00:00.000Z' }
     const message = {
       webhookId: 'w',
       messageId: 'evt_1',

@@ -1,3 +1,4 @@
+import type { MirrorStream } from '../../core/feed/mirror-stream.ts'
 import { openRedis } from './client.ts'
 
 /** Redis may be busy with others, but not for so long. Milliseconds. */
@@ -5,21 +6,11 @@ const patience = 5_000
 /** What Redis answers to an entry that it has, or that would not stand at the end. */
 const isThere = (error: Error): boolean => error.message.includes('equal or smaller')
 
-export type EventStream = Readonly<{
-  name: string
-  isReady(): boolean
-  /** The position of the last entry that was ever added; 0: none was. */
-  newest(): Promise<number>
-  /** Add entries in order, all of them or none. What is there already is passed over: an entry's id is its position. */
-  append(entries: readonly { position: number; fields: Readonly<Record<string, string>> }[]): Promise<void>
-  close(): Promise<void>
-}>
-
 /**
  * A Redis Stream that is filled from the change feed.
  * @param maxLength how many entries it keeps, about
  */
-export function connectEventStream(url: string, name: string, maxLength: number): EventStream {
+export function connectEventStream(url: string, name: string, maxLength: number): MirrorStream {
   const redis = openRedis(url, patience)
   redis.on('error', () => undefined) // whoever fills it tells that it is away
   return {

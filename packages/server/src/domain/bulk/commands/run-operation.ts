@@ -15,8 +15,8 @@ import { createSlots } from './slots.ts'
 import { finish, finishCancelled, record } from './steer.ts'
 import { instanceOf } from './submit.ts'
 
-/** Items and bytes of one transaction: few enough to be soon over, enough to share its cost. */
-const chunk = { items: 250, bytes: 8 * 1024 * 1024 }
+/** Items and bytes of one transaction: few enough to be soon over, enough to share its cost. Creates are one statement for all. */
+const chunkOf = ({ kind }: Operation) => ({ items: kind === 'create' ? 500 : 250, bytes: 8 * 1024 * 1024 })
 /** A run hands over to the next after this long, so that other operations get their turn and a stop is soon done. Milliseconds. */
 const sliceMs = 2_000
 /** How long to wait when another worker is on it. Milliseconds. */
@@ -69,7 +69,7 @@ async function stepOf(found: Operation, workspaceId: string, parts: Running): Pr
     if (typeof operation === 'string') return operation
     if (operation.cancelRequested) return over(finishCancelled(tx, ctx, operation))
     if (!principal) return over(failRest(tx, ctx, operation))
-    const items = await itemStore(tx).pending(id, operation.doneThrough, chunk)
+    const items = await itemStore(tx).pending(id, operation.doneThrough, chunkOf(operation))
     if (items.length === 0) return over(finish(tx, ctx, operation, 'succeeded', null))
     await record(tx, ctx, operation, await apply(operation, items, tx))
     return 'more'
@@ -130,7 +130,7 @@ async function allAtOnce(id: string, ctx: Ctx, apply: Apply): Promise<Step> {
 async function tryAll(tx: Db, operation: Operation, apply: Apply): Promise<Decided[]> {
   const decided: Decided[] = []
   for (;;) {
-    const items = await itemStore(tx).pending(operation.id, decided.at(-1)?.index ?? -1, chunk)
+    const items = await itemStore(tx).pending(operation.id, decided.at(-1)?.index ?? -1, chunkOf(operation))
     if (items.length === 0) return decided
     if ((await operationStore(tx).find(operation.id))!.cancelRequested) throw new Undone([], true)
     decided.push(...(await apply(operation, items, tx)))

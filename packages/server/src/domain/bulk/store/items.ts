@@ -28,14 +28,16 @@ export const itemStore = (tx: Db) => ({
     return rows
   },
 
-  /** Write down what became of items. Only what has failed, or was not tried, keeps its payload. */
+  /** Write down what became of items, given in their order. Only what has failed, or was not tried, keeps its payload. */
   async decide(operationId: string, decided: readonly Decided[]): Promise<void> {
     for (let from = 0; from < decided.length; from += 1_000) {
       const rows = decided.slice(from, from + 1_000).map(({ promptId, ...rest }) => ({ ...rest, prompt_id: promptId }))
+      // The range keeps a plan that was made while the table was small from reading all items of the operation.
       await sql`update bulk_item i set outcome = d.outcome, prompt_id = d.prompt_id, version = d.version, problem = d.problem,
           payload = case d.outcome when 'succeeded' then null else i.payload end
         from json_to_recordset(${JSON.stringify(rows)}::json) as d (index int, outcome text, prompt_id uuid, version int, problem jsonb)
-        where i.operation_id = ${operationId} and i.index = d.index and i.outcome = 'pending'`.execute(tx)
+        where i.operation_id = ${operationId} and i.index between ${rows[0]!.index} and ${rows.at(-1)!.index} and i.index = d.index
+          and i.outcome = 'pending'`.execute(tx)
     }
   },
 

@@ -5,12 +5,12 @@ import { AppError } from '../../../core/errors.ts'
 import { joined } from '../../../core/joined.ts'
 import { unprocessable } from '../../../core/problem.ts'
 import { findVersion } from '../../prompts/index.ts'
-import { glassBroken } from '../model/policies.ts'
 import { ReviewInvalid, ReviewNotApproved } from '../model/review-failures.ts'
 import { approvalsLacking, assertGoing, assertRoom, changesWanted, doesSomething, publishTime } from '../model/review-rules.ts'
 import { type Lack, type Review, reviewView } from '../model/review-views.ts'
 import { isOver, type Plan, type ReviewState } from '../model/reviews.ts'
 import type { Policies } from '../policies.ts'
+import { breakTheGlass } from './break-glass.ts'
 import { movePrompt } from './move-prompt.ts'
 import { note, type Opened, openReview } from './reviews.ts'
 
@@ -84,11 +84,13 @@ async function assertGlass(tx: Db, ctx: Ctx, { review, subject }: Opened, lacks:
         .slice(0, 2_000),
       { members: { lacks } },
     )
-  const { category } = subject
-  assertMay(ctx.actor, 'policies:break_glass', { category })
-  for (const label of review.publish.labels ?? []) assertMay(ctx.actor, 'policies:break_glass', { category, label })
-  const blockers = lacks.map(({ code, scope = 'review' }) => ({ code, scope })).slice(0, 100)
-  await ctx.emit(tx, [glassBroken(review.promptId, { category, blockers, reason: breakGlass.reason })])
+  await breakTheGlass(tx, ctx, {
+    promptId: review.promptId,
+    category: subject.category,
+    labels: review.publish.labels ?? [],
+    blockers: lacks.map(({ code, scope = 'review' }) => ({ code, scope })),
+    reason: breakGlass.reason,
+  })
 }
 
 /** Publish what was planned for now, as whoever planned it. Nothing, when it was changed since or is over. */

@@ -57,25 +57,20 @@ export type ChangePolicy = Static<typeof ChangePolicy>
 
 export const policyChanged = eventType(
   'policy.changed',
-  Strict(
-    { scope: Type.String(), approvals: Type.Integer(), checks: Type.Array(Type.String()), compatibility: Type.String() },
-    { description: 'Changes of what callers are served need something else than before' },
-  ),
+  Strict({ scope: Type.String(), approvals: Type.Integer(), checks: Type.Array(Type.String()), compatibility: Type.String() }),
+  { description: 'Changes of what callers are served need something else than before' },
 )
-export const policyRemoved = eventType(
-  'policy.removed',
-  Strict({ scope: Type.String() }, { description: 'A scope has no policy of its own any more' }),
-)
+export const policyRemoved = eventType('policy.removed', Strict({ scope: Type.String() }), {
+  description: 'A scope has no policy of its own any more',
+})
 export const glassBroken = eventType(
   'policy.glass_broken',
-  Strict(
-    {
-      category: Type.String(),
-      blockers: Type.Array(Strict({ code: Type.String(), scope: Type.String() }), { description: 'What stood in the way' }),
-      reason: Type.String(),
-    },
-    { description: 'What policies forbade was done with a prompt nevertheless, by somebody who may' },
-  ),
+  Strict({
+    category: Type.String(),
+    blockers: Type.Array(Strict({ code: Type.String(), scope: Type.String() }), { description: 'What stood in the way' }),
+    reason: Type.String(),
+  }),
+  { description: 'What policies forbade was done with a prompt nevertheless, by somebody who may' },
 )
 
 type Rules = Pick<Policy, 'approvals' | 'checks' | 'freeze' | 'compatibility'>

@@ -113,7 +113,7 @@ export function entriesView(entries: readonly ReviewEntry[]) {
 }
 
 const facts = { promptId: Type.String(), category: Type.String(), version: Version }
-const told = <T extends string>(type: T, description: string) => eventType(`review.${type}`, Strict(facts, { description }))
+const told = <T extends string>(type: T, description: string) => eventType(`review.${type}`, Strict(facts), { description })
 export const reviewEvents = {
   requested: told('requested', 'Somebody asked for the review of a version'),
   commented: told('commented', 'A comment was made in a review'),

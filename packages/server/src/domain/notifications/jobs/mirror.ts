@@ -2,6 +2,7 @@ import type { Db } from '../../../core/db.ts'
 import { eventIdOf, type LoggedEvent } from '../../../core/events.ts'
 import type { Feed } from '../../../core/feed/feed.ts'
 import { logged } from '../../../core/feed/log.ts'
+import type { MirrorStream } from '../../../core/feed/mirror-stream.ts'
 import { createLoop, type Work } from '../../../core/loop.ts'
 import { feedHead } from '../../../core/outbox.ts'
 import '../tables/events.ts'
@@ -11,17 +12,6 @@ const batch = 500
 const lookMs = 1_000
 /** While the stream cannot be filled, because something is in it that this store did not put there. Milliseconds. */
 const blockedMs = 10_000
-
-/** Where the feed is mirrored to: a stream of which every entry has the position of an event as its id. */
-export type MirrorStream = Readonly<{
-  name: string
-  isReady(): boolean
-  /** The position of the last entry that was ever added; 0: none was. */
-  newest(): Promise<number>
-  /** Add entries in order, all of them or none; what is there already is passed over. */
-  append(entries: readonly { position: number; fields: Readonly<Record<string, string>> }[]): Promise<void>
-  close(): Promise<void>
-}>
 
 export type MirrorParts = Readonly<{
   stream: MirrorStream

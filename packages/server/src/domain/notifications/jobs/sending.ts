@@ -11,7 +11,7 @@ import { headersOf, secretOf } from '../store/webhooks.ts'
 export type Message = Readonly<{
   webhookId: string
   messageId: string
-  event: Pick<LoggedEvent, 'type' | 'subject' | 'data' | 'createdAt'>
+  event: Pick<LoggedEvent, 'type' | 'subject' | 'data' | 'createdAt' | 'traceparent'>
   url: string
   headers: string | null
   timeoutMs: number
@@ -29,7 +29,8 @@ const bodyOf = ({ type, subject, createdAt, data }: Message['event']): string =>
   JSON.stringify({ type, timestamp: createdAt, data: { subject, ...data } })
 
 /**
- * One attempt: made of the event as it is now, signed with every secret of now over the bytes that are sent.
+ * One attempt: made of the event as it is now, signed with every secret of now over the bytes that are sent, in the trace
+ * that the event was part of.
  * @param at of the attempt, RFC 3339
  */
 export async function send(
@@ -44,9 +45,11 @@ export async function send(
   const timestamp = Math.floor(Date.parse(at) / 1_000)
   const signature = signatureOf(secrets, { id: messageId, timestamp, body })
   const said = { 'content-type': 'application/json', ...own }
+  const { traceparent } = message.event
   const id = {
     'webhook-id': messageId,
     'webhook-timestamp': String(timestamp),
+    ...(traceparent !== null && own.traceparent === undefined && { traceparent }),
   }
   const requestHeaders = {
     'content-type': 'application/json',

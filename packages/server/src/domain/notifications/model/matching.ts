@@ -1,4 +1,5 @@
 import { AppError } from '../../../core/errors.ts'
+import { fitsType } from '../../../core/events.ts'
 import { EventTypeUnknown } from './webhook-failures.ts'
 
 /** Told by the service for itself; nothing that a receiver could use. */
@@ -6,8 +7,7 @@ const internal = ['cache.invalidated', 'search.rebuild_requested']
 
 /** Does a type of event fit one of the patterns: an exact type, `prefix.*`, or `*`? */
 export const matchesPattern = (patterns: readonly string[], type: string): boolean =>
-  !internal.includes(type) &&
-  patterns.some((pattern) => pattern === '*' || pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1))))
+  !internal.includes(type) && (patterns.includes('*') || fitsType(patterns, type))
 
 /**
  * Refuse types that nothing ever tells. `custom.…` is whatever a workspace triggers.

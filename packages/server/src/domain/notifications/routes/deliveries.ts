@@ -2,12 +2,11 @@ import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
 import { Id, PageOf, PageQuery, Strict } from '../../../core/schemas.ts'
 import { redeliver, type SendOne, testWebhook } from '../commands/deliveries.ts'
-import { assertWhole } from '../commands/webhooks.ts'
 import { Delivery, DeliveryState } from '../model/deliveries.ts'
 import type { Vault } from '../model/sealing.ts'
 import { DeliveryNotFound, DeliveryNotRepeatable, WebhookInactive, WebhookNotFound } from '../model/webhook-failures.ts'
 import { getDelivery, listDeliveries } from '../queries/deliveries.ts'
-import { WebhookId } from './webhooks.ts'
+import { spans, WebhookId } from './webhooks.ts'
 
 const DeliveryId = Strict({ id: Id, deliveryId: Id })
 
@@ -28,6 +27,7 @@ export const deliveries = ({ vault, send, wake, process }: Parts): AnyEndpoint[]
       method: 'POST',
       path: '/webhooks/:id/test',
       access: 'webhooks:write',
+      spans,
       summary: 'Send a `webhook.test` now, and see what the receiver answers',
       params: WebhookId,
       reply: Delivery,
@@ -39,6 +39,7 @@ export const deliveries = ({ vault, send, wake, process }: Parts): AnyEndpoint[]
       method: 'GET',
       path: '/webhooks/:id/deliveries',
       access: 'webhooks:read',
+      spans,
       summary: 'List the deliveries of a webhook with their attempts, newest first',
       params: WebhookId,
       query: Strict({
@@ -48,30 +49,26 @@ export const deliveries = ({ vault, send, wake, process }: Parts): AnyEndpoint[]
       }),
       reply: PageOf(Delivery),
       errors: [WebhookNotFound],
-      handle({ params, query }, ctx) {
-        assertWhole(ctx, 'webhooks:read')
-        return listDeliveries({ ...params, ...query }, ctx)
-      },
+      handle: ({ params, query }, ctx) => listDeliveries({ ...params, ...query }, ctx),
     }),
     endpoint({
       name: 'webhooks.delivery',
       method: 'GET',
       path: '/webhooks/:id/deliveries/:deliveryId',
       access: 'webhooks:read',
+      spans,
       summary: 'Get a delivery with its attempts and the whole of what was kept of the answers',
       params: DeliveryId,
       reply: Delivery,
       errors: [WebhookNotFound, DeliveryNotFound],
-      handle({ params }, ctx) {
-        assertWhole(ctx, 'webhooks:read')
-        return getDelivery(params, ctx)
-      },
+      handle: ({ params }, ctx) => getDelivery(params, ctx),
     }),
     endpoint({
       name: 'webhooks.redeliver',
       method: 'POST',
       path: '/webhooks/:id/deliveries/:deliveryId/redeliver',
       access: 'webhooks:write',
+      spans,
       summary: 'Send a delivery once more, under the same id',
       params: DeliveryId,
       status: 202,

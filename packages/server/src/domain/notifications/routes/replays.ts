@@ -4,12 +4,11 @@ import { eventStreamType } from '../../../core/event-stream.ts'
 import { operationFields, progressStream, untilOver } from '../../../core/operation.ts'
 import { Id, Nullable, Strict, Timestamp } from '../../../core/schemas.ts'
 import { cancelReplay, startReplay } from '../commands/replays.ts'
-import { assertWhole } from '../commands/webhooks.ts'
 import { ReplayInput } from '../model/replays.ts'
 import type { Vault } from '../model/sealing.ts'
 import { ReplayInvalid, ReplayNotFound, ReplayRunning, WebhookInactive, WebhookNotFound } from '../model/webhook-failures.ts'
 import { getReplay } from '../queries/replays.ts'
-import { WebhookId } from './webhooks.ts'
+import { spans, WebhookId } from './webhooks.ts'
 
 const Replay = Strict(
   {
@@ -39,6 +38,7 @@ export const replays = (vault: Vault, job: { name: string }): AnyEndpoint[] => {
       method: 'POST',
       path: '/webhooks/:id/replay',
       access: 'webhooks:write',
+      spans,
       summary: 'Send again what happened in a time, what failed, or single events; or count them by a dry run',
       params: WebhookId,
       body: ReplayInput,
@@ -54,27 +54,25 @@ export const replays = (vault: Vault, job: { name: string }): AnyEndpoint[] => {
       method: 'GET',
       path: '/webhooks/:id/replays/:replayId',
       access: 'webhooks:read',
+      spans,
       summary: 'Get a replay: how far it is, and how many it sends again',
       params: ReplayId,
       reply: Replay,
       errors: absences,
-      handle({ params }, ctx) {
-        assertWhole(ctx, 'webhooks:read')
-        return getReplay(params, ctx)
-      },
+      handle: ({ params }, ctx) => getReplay(params, ctx),
     }),
     serve({
       name: 'webhooks.replayEvents',
       method: 'GET',
       path: '/webhooks/:id/replays/:replayId/events',
       access: 'webhooks:read',
+      spans,
       summary: 'Follow a replay as server-sent events',
       params: ReplayId,
       reply: Type.String({ description: 'Events `progress` and `finished`, each with the replay as it stands' }),
       replyType: eventStreamType,
       errors: absences,
       async handle({ params }, ctx, headers) {
-        assertWhole(ctx, 'webhooks:read')
         await getReplay(params, ctx) // what is nowhere is a 404, not a stream
         return progressStream(() => getReplay(params, ctx), headers['last-event-id'])
       },
@@ -84,6 +82,7 @@ export const replays = (vault: Vault, job: { name: string }): AnyEndpoint[] => {
       method: 'POST',
       path: '/webhooks/:id/replays/:replayId/cancel',
       access: 'webhooks:write',
+      spans,
       summary: 'End a replay; what it planned and was not sent yet is not sent',
       params: ReplayId,
       reply: Replay,

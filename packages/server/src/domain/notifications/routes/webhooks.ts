@@ -7,19 +7,13 @@ import { OutboundHeaderRefused, OutboundUrlRefused } from '../../../core/outboun
 import { FieldReadOnly, PreconditionFailed } from '../../../core/problem.ts'
 import { Id, Nullable, PageOf, PageQuery, Strict } from '../../../core/schemas.ts'
 import { sentBack } from '../../../core/sent-back.ts'
-import {
-  assertWhole,
-  type Checks,
-  createWebhook,
-  defaultOverlapHours,
-  deleteWebhook,
-  rotateSecret,
-  updateWebhook,
-} from '../commands/webhooks.ts'
+import { type Checks, createWebhook, defaultOverlapHours, deleteWebhook, rotateSecret, updateWebhook } from '../commands/webhooks.ts'
 import { EventTypeUnknown, TooManySecrets, TooManyWebhooks, WebhookInvalid, WebhookNotFound } from '../model/webhook-failures.ts'
 import { CreateWebhook, NewWebhook, Webhook } from '../model/webhooks.ts'
 import { getWebhook, listWebhooks } from '../queries/webhooks.ts'
 
+/** Who sees a part of the workspace has no business with webhooks. */
+export const spans = 'Webhooks are told of all categories'
 export const WebhookId = Strict({ id: Id })
 /** Health and secrets change without a new revision. */
 const etag = ({ revision, health, secrets }: Webhook) => `${revision}-${hash('sha256', JSON.stringify([health, secrets])).slice(0, 12)}`
@@ -64,6 +58,7 @@ export const webhooks = (checks: Checks): AnyEndpoint[] => {
       method: 'POST',
       path: '/webhooks',
       access: 'webhooks:write',
+      spans,
       summary: 'Have events posted to a URL, signed by Standard Webhooks; the secret is shown this once',
       body: CreateWebhook,
       status: 201,
@@ -82,34 +77,31 @@ export const webhooks = (checks: Checks): AnyEndpoint[] => {
       method: 'GET',
       path: '/webhooks',
       access: 'webhooks:read',
+      spans,
       summary: 'List the webhooks of the workspace, newest first',
       query: Strict(PageQuery),
       reply: PageOf(Webhook),
-      handle({ query }, ctx) {
-        assertWhole(ctx, 'webhooks:read')
-        return listWebhooks(query, checks.vault, ctx)
-      },
+      handle: ({ query }, ctx) => listWebhooks(query, checks.vault, ctx),
     }),
     endpoint({
       name: 'webhooks.get',
       method: 'GET',
       path: '/webhooks/:id',
       access: 'webhooks:read',
+      spans,
       summary: 'Get a webhook and how its receiver does',
       params: WebhookId,
       reply: Webhook,
       errors: [WebhookNotFound],
       etag,
-      handle({ params }, ctx) {
-        assertWhole(ctx, 'webhooks:read')
-        return view(params.id, ctx)
-      },
+      handle: ({ params }, ctx) => view(params.id, ctx),
     }),
     endpoint({
       name: 'webhooks.update',
       method: 'PUT',
       path: '/webhooks/:id',
       access: 'webhooks:write',
+      spans,
       summary: 'Change any field of a webhook; absent fields stay, null clears',
       params: WebhookId,
       body: ChangeWebhook,
@@ -132,6 +124,7 @@ export const webhooks = (checks: Checks): AnyEndpoint[] => {
       method: 'DELETE',
       path: '/webhooks/:id',
       access: 'webhooks:write',
+      spans,
       summary: 'Delete a webhook with its deliveries',
       params: WebhookId,
       errors: [WebhookNotFound, PreconditionFailed],
@@ -142,6 +135,7 @@ export const webhooks = (checks: Checks): AnyEndpoint[] => {
       method: 'POST',
       path: '/webhooks/:id/rotate-secret',
       access: 'webhooks:write',
+      spans,
       summary: 'Make a new secret; those before it sign beside it for the overlap',
       params: WebhookId,
       body: Strict({

@@ -1,28 +1,11 @@
-import { sql } from 'kysely'
-import type { Db } from '../../../core/db.ts'
+import { type Selectable, sql } from 'kysely'
+import type { Db, Tables } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
-import type { ReplaySelection, ReplayStatus } from '../model/replays.ts'
 import { ReplayNotFound } from '../model/webhook-failures.ts'
 import '../tables/webhooks.ts'
 
 /** A replay with where it stands. */
-export type ReplayState = Readonly<{
-  id: string
-  webhookId: string
-  selection: ReplaySelection
-  dryRun: boolean
-  status: ReplayStatus
-  position: number
-  lastPosition: number
-  done: number
-  total: number
-  matched: number
-  error: string | null
-  createdBy: string
-  createdAt: string
-  startedAt: string | null
-  finishedAt: string | null
-}>
+export type ReplayState = Readonly<Omit<Selectable<Tables['webhookReplay']>, 'workspaceId'>>
 
 export const replayColumns = [
   'id',

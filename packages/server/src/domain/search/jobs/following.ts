@@ -1,10 +1,11 @@
 import type { Db } from '../../../core/db.ts'
 import type { Encoder } from '../../../core/encoder.ts'
+import { createPace } from '../../../core/feed/pace.ts'
 import { createLoop, type Work } from '../../../core/loop.ts'
 import type { Neighbours } from '../neighbours.ts'
 import { redoOtherModels } from '../store/vectors.ts'
 import { embedPass } from './embed-pass.ts'
-import { indexPass, type Pass } from './index-pass.ts'
+import { indexPass } from './index-pass.ts'
 
 export type Following = Readonly<{ start(): void; stop(): Promise<void> }>
 
@@ -23,48 +24,30 @@ type Parts = Readonly<{
   log(message: string, details?: object): void
 }>
 
-/**
- * Above so many changes a second those who make them come first, until it has been calm for a while: the indexer rests so
- * many times as long as it worked, less when it has fallen behind, and no vectors are made.
- */
-const busyPerSecond = 50
-const calmMs = 2_000
-const busyRest = 30
-const behindMs = 30_000
-const behindRest = 9
-const longestRestMs = 2_000
+/** While many write the indexer stands back for them, and no vectors are made. */
+const limits = { busyPerSecond: 50, sampleMs: 50, busyRest: 30, behindRest: 9, behindMs: 30_000, longestRestMs: 2_000 }
 /** While another instance has the index, and between looks at a feed that told nothing. No query is made for nothing. */
 const lookMs = 1_000
 
 /** Follow the change feed in the background: first the words, then the vectors. One indexer works per cluster, wherever. */
 export function createFollowing({ within, feed, encoder, neighbours, now, log }: Parts): Following {
   let seen = -1
-  let last = { head: 0, at: performance.now() }
-  let busyUntil = 0
-  const isBusy = () => performance.now() < busyUntil
+  const pace = createPace(limits, now)
   let prepared = encoder === undefined
 
-  const rested = (startedAt: number, times: number): number => Math.min(longestRestMs, (performance.now() - startedAt) * times)
-  const noteLoad = ({ head }: Pass) => {
-    const at = performance.now()
-    const perSecond = (head - last.head) / Math.max(0.05, (at - last.at) / 1000)
-    if (last.head > 0 && perSecond > busyPerSecond) busyUntil = at + calmMs
-    last = { head, at }
-  }
-  const restOf = ({ since }: Pass): number => (since && Date.parse(now()) - Date.parse(since) > behindMs ? behindRest : busyRest)
   const index = async (): Promise<Work> => {
     const startedAt = performance.now()
     const position = feed.position()
     const pass = await within((db) => indexPass(db, neighbours))
     if (!pass) return { more: true, restMs: lookMs }
-    noteLoad(pass)
+    pace.note(pass.head)
     seen = Math.max(position, pass.head)
     if (pass.documents > 0) loops.embed.wake()
-    return { more: pass.more, restMs: rested(startedAt, isBusy() ? restOf(pass) : 0) }
+    return { more: pass.more, restMs: pace.restMs(performance.now() - startedAt, pass.since) }
   }
   const embed = async (): Promise<Work> => {
     if (!encoder) return { more: false, restMs: 0 }
-    if (isBusy()) return { more: true, restMs: lookMs }
+    if (pace.isBusy()) return { more: true, restMs: lookMs }
     if (!prepared) {
       const count = await within((db) => redoOtherModels(db, encoder.model))
       if (count > 0) log('vectors of another encoder are made again', { count, model: encoder.model })
@@ -72,7 +55,7 @@ export function createFollowing({ within, feed, encoder, neighbours, now, log }:
     }
     const startedAt = performance.now()
     const done = await embedPass(within, encoder, neighbours)
-    return { more: done > 0, restMs: rested(startedAt, 1) }
+    return { more: done > 0, restMs: Math.min(limits.longestRestMs, performance.now() - startedAt) }
   }
   const loops = {
     index: createLoop(index, (error) => log('the search index cannot follow just now', { err: error })),
