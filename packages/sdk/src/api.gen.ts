@@ -2281,6 +2281,196 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/optimization/ab-tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Draft a test of variants of prompts; with `start` it runs at once */
+        post: operations["abTests.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ab-tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tests, the newest first */
+        get: operations["abTests.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ab-tests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A test, with all that an SDK needs to assign units */
+        get: operations["abTests.get"];
+        /** Change a draft; of a test that has started coverage, weights, name and hypothesis */
+        put: operations["abTests.update"];
+        post?: never;
+        /** Throw a draft away */
+        delete: operations["abTests.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ab-tests/{id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a test run, its versions pinned from now on; or go on with one that pauses */
+        post: operations["abTests.start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ab-tests/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show everybody the control until the test is started again */
+        post: operations["abTests.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/optimization/ab-tests/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a test for good, and let its winner be served */
+        post: operations["abTests.end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/optimization/ab-tests/{id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which variant a unit sees; nothing is noted */
+        get: operations["abTests.assign"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ab-tests/{id}/select": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which variant a unit sees, and its prompt; the exposure is noted */
+        get: operations["abTests.select"];
+        put?: never;
+        /** The same with everything in the body: nothing personal in a URL */
+        post: operations["abTests.selectByBody"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/optimization/ab-tests/{id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell what became of a unit, or of up to 1,000; answered when they are stored for good */
+        post: operations["abTests.recordResults"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ab-tests/{id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a test stands: figures, comparisons, guardrails, the split, a time series, and what to do */
+        get: operations["abTests.results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ab-tests/{id}/power": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which effects a test can find with the units that it has so far */
+        get: operations["abTests.power"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ab-tests/analyze": {
         parameters: {
             query?: never;
@@ -2317,6 +2507,887 @@ export interface paths {
     };
 }
 export interface webhooks {
+    "ab_test.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A test was drafted */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.created";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the control’s prompt */
+                            category: string;
+                            name: string;
+                            promptId: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.decided": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A test ended by itself: a winner is settled, a guardrail was crossed, or its days are over */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.decided";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                            /** @description Of the control’s prompt */
+                            category?: string;
+                            /** @enum {unknown} */
+                            cause: "guardrail" | "decided" | "max_days";
+                            winner: string | null;
+                            promoted: boolean;
+                            reason: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A draft of a test was thrown away */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.deleted";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the control’s prompt */
+                            category: string;
+                            name: string;
+                            promptId: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.ended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A test is over; `winner` null: without one */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.ended";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the control’s prompt */
+                            category: string;
+                            name: string;
+                            promptId: string;
+                            winner: string | null;
+                            action: string;
+                            reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.guardrail_crossed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A variant is worse than a guardrail of its test allows: the test goes back to the control */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.guardrail_crossed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                            /** @description Of the control’s prompt */
+                            category?: string;
+                            variant: string;
+                            metric: string;
+                            maxRegression: number;
+                            regression: number;
+                            reason: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.paused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A test pauses: everybody sees the control */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.paused";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the control’s prompt */
+                            category: string;
+                            name: string;
+                            promptId: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.phase_opened": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The traffic of a test is shared out in another way */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.phase_opened";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the control’s prompt */
+                            category: string;
+                            name: string;
+                            promptId: string;
+                            phase: number;
+                            coverage: number;
+                            weights: number[];
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.resumed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A test that paused goes on */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.resumed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the control’s prompt */
+                            category: string;
+                            name: string;
+                            promptId: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.reweighed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The allocation of a test has given its traffic to those that do better */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.reweighed";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                            /** @description Of the control’s prompt */
+                            category?: string;
+                            weights: number[];
+                            allocation: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.sample_ratio_alarm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Units do not split as the weights of a test say: its results cannot be believed, and it decides nothing by itself */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.sample_ratio_alarm";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            name: string;
+                            /** @description Of the control’s prompt */
+                            category?: string;
+                            pValue: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.started": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A test began to run, its versions pinned */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.started";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the control’s prompt */
+                            category: string;
+                            name: string;
+                            promptId: string;
+                            variants: string[];
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "ab_test.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A test was changed */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The id of the event, the same at each attempt: what was taken before can be passed over */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since 1970; refuse what is more than five minutes off */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; several are separated by spaces */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        type: "ab_test.updated";
+                        /** @description When it happened; RFC 3339, UTC, with milliseconds */
+                        timestamp: string;
+                        data: {
+                            /** @description What it is about, such as the id of a prompt */
+                            subject: string;
+                            /** @description Of the control’s prompt */
+                            category: string;
+                            name: string;
+                            promptId: string;
+                            fields: string[];
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description No more of these: the webhook is disabled */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It was taken */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Any other answer, or none in time: it is sent again later */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "analytics.alert_cleared": {
         parameters: {
             query?: never;
@@ -10007,6 +11078,814 @@ export interface components {
             eventIds?: string[];
             /** @description Count, and send nothing */
             dryRun?: boolean;
+        };
+        /** @description What ended the test; it stays as it is */
+        ABTestDecision: {
+            /** @description What was decided, such as end or promote */
+            action: string;
+            winner: string | null;
+            /** @description As whoever decided put it */
+            reason: string | null;
+            /** @description Null where a person decided */
+            evidence: {
+                [key: string]: unknown;
+            } | null;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            /** @description Who decided */
+            by: string;
+        };
+        DetectableEffect: {
+            /** @description The smallest change of the rate of success, as a part of it, that is found with a power of 0.8 */
+            relative: number;
+            /** @description The same as a difference of rates */
+            absolute: number;
+            /** @description The rate of success of the control’s prompt */
+            baseline: number;
+            /** @description What the smallest arm would have had of that traffic */
+            perVariant: number;
+            /** @description Over so many days until now */
+            days: number;
+        };
+        CreatedABTest: {
+            /** @description UUIDv7 */
+            id: string;
+            /**
+             * @description Where in its life it is
+             * @enum {unknown}
+             */
+            status: "draft" | "running" | "paused" | "completed";
+            /** @description Which hashes see which variant; they cover [0, 2³²) */
+            ranges: {
+                /** @description Names a variant within its test */
+                variant: string;
+                /** @description Hashes from here */
+                start: number;
+                /** @description to here, not included */
+                end: number;
+            }[];
+            winner: string | null;
+            decision: components["schemas"]["ABTestDecision"] | null;
+            /** @description How the traffic was shared out, and since when */
+            phases: {
+                /** @description 1, 2, … */
+                n: number;
+                /** @description RFC 3339, UTC, with milliseconds */
+                startedAt: string;
+                /** @description As of then */
+                coverage: number;
+                /** @description In the order of the variants */
+                weights: number[];
+                /** @description Which hashes saw which variant */
+                ranges: {
+                    /** @description Names a variant within its test */
+                    variant: string;
+                    /** @description Hashes from here */
+                    start: number;
+                    /** @description to here, not included */
+                    end: number;
+                }[];
+            }[];
+            startedAt: string | null;
+            endedAt: string | null;
+            /** @description Who made it */
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes; the entity tag */
+            revision: number;
+            /** @description For people; OpenFeature asks by it too */
+            name: string;
+            /** @description The first is the control */
+            variants: {
+                /** @description Names a variant within its test */
+                key: string;
+                /** @description UUIDv7 */
+                promptId: string;
+                version: number | null;
+                label: string | null;
+                /** @description Its part of the traffic, in any unit; told as a part of 1 */
+                weight: number;
+            }[];
+            /** @description What is expected, and why */
+            hypothesis: string | null;
+            /** @description Which units fall where; a random one unless told */
+            seed: string;
+            /** @description What is randomised, such as user or conversation */
+            unit: string;
+            /** @description The part of units that take part */
+            coverage: number;
+            /** @description Who has seen a variant keeps it, whatever changes; such a test is answered by the service only */
+            sticky: boolean;
+            /** @description A condition in CEL on `attr`, such as `attr.plan == "pro"`; attributes in a query are texts */
+            targeting: string | null;
+            /** @description For tests that exclude each other */
+            namespace: {
+                /** @description Tests of one namespace share its units out among them */
+                name: string;
+                /** @description Of the 10,000 buckets of the namespace */
+                start: number;
+                /** @description Of the 10,000 buckets of the namespace */
+                end: number;
+            } | null;
+            /** @description The part of units that no test with a holdout enrols: the same units in all of them */
+            holdout: number;
+            /** @description Units that see a variant of choice, for testing: they count for nothing */
+            forced: {
+                [key: string]: string;
+            };
+            metric: {
+                /**
+                 * @description A field of the results
+                 * @enum {unknown}
+                 */
+                primary: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+                /** @description The quantile that is compared */
+                quantile?: number;
+            };
+            /** @description What is looked at beside it */
+            secondary: {
+                /**
+                 * @description A field of the results
+                 * @enum {unknown}
+                 */
+                metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+            }[];
+            /** @description What must not become worse */
+            guardrails: {
+                /**
+                 * @description A field of the results
+                 * @enum {unknown}
+                 */
+                metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+                /** @description Relative: 0.1 is a tenth worse */
+                maxRegression: number;
+            }[];
+            /**
+             * @description Who shares the traffic out as the test goes on
+             * @enum {unknown}
+             */
+            allocation: "fixed" | "thompson" | "track_and_stop";
+            statistics: {
+                /** @description Level */
+                alpha: number;
+                /**
+                 * @description Intervals are always-valid
+                 * @constant
+                 */
+                sequential: true;
+                /** @description N* */
+                expectedSampleSize: number;
+            };
+            /** @description Units of each arm before anything is decided; 100 unless told */
+            minimumSampleSize: number;
+            /** @description When it is over in any case */
+            maxDays: number | null;
+            /** @description Days before anything is decided; 0 unless told */
+            minimumDays: number;
+            /**
+             * @description What it does by itself when it is decided
+             * @enum {unknown}
+             */
+            autoStop: "off" | "end" | "promote";
+            /** @description The label of the control’s prompt on which the test runs, and which the winner gets */
+            overlayLabel: string | null;
+            /** @description For the traffic seen so far; null where nothing can be said of it */
+            minimumDetectableEffect: components["schemas"]["DetectableEffect"] | null;
+        };
+        NewABTest: {
+            /** @description For people; OpenFeature asks by it too */
+            name: string;
+            /** @description The first is the control. Without version and label: production, or else the newest version */
+            variants?: {
+                /** @description Names a variant within its test */
+                key: string;
+                /** @description The prompt that it serves */
+                promptId: string;
+                version?: number | null;
+                label?: string | null;
+                /** @description Its part of the traffic, in any unit; told as a part of 1 */
+                weight?: number;
+            }[];
+            /** @description The short form: the control, A */
+            promptAId?: string;
+            /** @description The short form: the other one, B */
+            promptBId?: string;
+            /** @description The short form: the part of B; half unless told */
+            trafficSplit?: number;
+            /** @description Run it at once */
+            start?: boolean;
+            /** @description What is expected, and why */
+            hypothesis?: string | null;
+            /** @description Which units fall where; a random one unless told */
+            seed?: string;
+            /** @description What is randomised, such as user or conversation */
+            unit?: string;
+            /** @description The part of units that take part */
+            coverage?: number;
+            /** @description Who has seen a variant keeps it, whatever changes; such a test is answered by the service only */
+            sticky?: boolean;
+            /** @description A condition in CEL on `attr`, such as `attr.plan == "pro"`; attributes in a query are texts */
+            targeting?: string | null;
+            /** @description For tests that exclude each other */
+            namespace?: {
+                /** @description Tests of one namespace share its units out among them */
+                name: string;
+                /** @description Of the 10,000 buckets of the namespace */
+                start: number;
+                /** @description Of the 10,000 buckets of the namespace */
+                end: number;
+            } | null;
+            /** @description The part of units that no test with a holdout enrols: the same units in all of them */
+            holdout?: number;
+            /** @description Units that see a variant of choice, for testing: they count for nothing */
+            forced?: {
+                [key: string]: string;
+            };
+            /** @description What decides */
+            metric?: {
+                /**
+                 * @description A field of the results
+                 * @enum {unknown}
+                 */
+                primary: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which is better
+                 * @enum {unknown}
+                 */
+                direction?: "higher" | "lower";
+                /** @description Compare this quantile, such as 0.95 */
+                quantile?: number;
+            };
+            /** @description What is looked at beside it */
+            secondary?: {
+                /**
+                 * @description A field of the results
+                 * @enum {unknown}
+                 */
+                metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+            }[];
+            /** @description What must not become worse */
+            guardrails?: {
+                /**
+                 * @description A field of the results
+                 * @enum {unknown}
+                 */
+                metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+                /** @description Relative: 0.1 is a tenth worse */
+                maxRegression: number;
+            }[];
+            /**
+             * @description Who shares the traffic out as the test goes on
+             * @enum {unknown}
+             */
+            allocation?: "fixed" | "thompson" | "track_and_stop";
+            /** @description How it is analysed */
+            statistics?: {
+                /** @description Level; 0.05 unless told */
+                alpha?: number;
+                /**
+                 * @description Intervals are always-valid
+                 * @constant
+                 */
+                sequential?: true;
+                /** @description N*: the size, all arms together, at which intervals are narrowest; 5,000 unless told */
+                expectedSampleSize?: number;
+            };
+            /** @description Units of each arm before anything is decided; 100 unless told */
+            minimumSampleSize?: number;
+            /** @description When it is over in any case */
+            maxDays?: number | null;
+            /** @description Days before anything is decided; 0 unless told */
+            minimumDays?: number;
+            /**
+             * @description What it does by itself when it is decided
+             * @enum {unknown}
+             */
+            autoStop?: "off" | "end" | "promote";
+            /** @description The label of the control’s prompt on which the test runs, and which the winner gets */
+            overlayLabel?: string | null;
+        };
+        ABTest: {
+            /** @description UUIDv7 */
+            id: string;
+            /**
+             * @description Where in its life it is
+             * @enum {unknown}
+             */
+            status: "draft" | "running" | "paused" | "completed";
+            /** @description Which hashes see which variant; they cover [0, 2³²) */
+            ranges: {
+                /** @description Names a variant within its test */
+                variant: string;
+                /** @description Hashes from here */
+                start: number;
+                /** @description to here, not included */
+                end: number;
+            }[];
+            winner: string | null;
+            decision: components["schemas"]["ABTestDecision"] | null;
+            /** @description How the traffic was shared out, and since when */
+            phases: {
+                /** @description 1, 2, … */
+                n: number;
+                /** @description RFC 3339, UTC, with milliseconds */
+                startedAt: string;
+                /** @description As of then */
+                coverage: number;
+                /** @description In the order of the variants */
+                weights: number[];
+                /** @description Which hashes saw which variant */
+                ranges: {
+                    /** @description Names a variant within its test */
+                    variant: string;
+                    /** @description Hashes from here */
+                    start: number;
+                    /** @description to here, not included */
+                    end: number;
+                }[];
+            }[];
+            startedAt: string | null;
+            endedAt: string | null;
+            /** @description Who made it */
+            createdBy: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            createdAt: string;
+            /** @description RFC 3339, UTC, with milliseconds */
+            updatedAt: string;
+            /** @description Counts its changes; the entity tag */
+            revision: number;
+            /** @description For people; OpenFeature asks by it too */
+            name: string;
+            /** @description The first is the control */
+            variants: {
+                /** @description Names a variant within its test */
+                key: string;
+                /** @description UUIDv7 */
+                promptId: string;
+                version: number | null;
+                label: string | null;
+                /** @description Its part of the traffic, in any unit; told as a part of 1 */
+                weight: number;
+            }[];
+            /** @description What is expected, and why */
+            hypothesis: string | null;
+            /** @description Which units fall where; a random one unless told */
+            seed: string;
+            /** @description What is randomised, such as user or conversation */
+            unit: string;
+            /** @description The part of units that take part */
+            coverage: number;
+            /** @description Who has seen a variant keeps it, whatever changes; such a test is answered by the service only */
+            sticky: boolean;
+            /** @description A condition in CEL on `attr`, such as `attr.plan == "pro"`; attributes in a query are texts */
+            targeting: string | null;
+            /** @description For tests that exclude each other */
+            namespace: {
+                /** @description Tests of one namespace share its units out among them */
+                name: string;
+                /** @description Of the 10,000 buckets of the namespace */
+                start: number;
+                /** @description Of the 10,000 buckets of the namespace */
+                end: number;
+            } | null;
+            /** @description The part of units that no test with a holdout enrols: the same units in all of them */
+            holdout: number;
+            /** @description Units that see a variant of choice, for testing: they count for nothing */
+            forced: {
+                [key: string]: string;
+            };
+            metric: {
+                /**
+                 * @description A field of the results
+                 * @enum {unknown}
+                 */
+                primary: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+                /** @description The quantile that is compared */
+                quantile?: number;
+            };
+            /** @description What is looked at beside it */
+            secondary: {
+                /**
+                 * @description A field of the results
+                 * @enum {unknown}
+                 */
+                metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+            }[];
+            /** @description What must not become worse */
+            guardrails: {
+                /**
+                 * @description A field of the results
+                 * @enum {unknown}
+                 */
+                metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+                /** @description Relative: 0.1 is a tenth worse */
+                maxRegression: number;
+            }[];
+            /**
+             * @description Who shares the traffic out as the test goes on
+             * @enum {unknown}
+             */
+            allocation: "fixed" | "thompson" | "track_and_stop";
+            statistics: {
+                /** @description Level */
+                alpha: number;
+                /**
+                 * @description Intervals are always-valid
+                 * @constant
+                 */
+                sequential: true;
+                /** @description N* */
+                expectedSampleSize: number;
+            };
+            /** @description Units of each arm before anything is decided; 100 unless told */
+            minimumSampleSize: number;
+            /** @description When it is over in any case */
+            maxDays: number | null;
+            /** @description Days before anything is decided; 0 unless told */
+            minimumDays: number;
+            /**
+             * @description What it does by itself when it is decided
+             * @enum {unknown}
+             */
+            autoStop: "off" | "end" | "promote";
+            /** @description The label of the control’s prompt on which the test runs, and which the winner gets */
+            overlayLabel: string | null;
+        };
+        Assignment: {
+            /** @description UUIDv7 */
+            testId: string;
+            /** @description Names a variant within its test */
+            variant: string;
+            /** @description UUIDv7 */
+            promptId: string;
+            version: number | null;
+            /** @description Whether the unit takes part; who does not sees the control */
+            enrolled: boolean;
+            /**
+             * @description Why: `unavailable` where the prompt of its variant was deleted, archived or redacted
+             * @enum {unknown}
+             */
+            reason: "assigned" | "forced" | "draft" | "paused" | "ended" | "namespace" | "holdout" | "targeting" | "coverage" | "unavailable";
+            exposureId: string | null;
+        };
+        Selection: {
+            /** @description UUIDv7 */
+            testId: string;
+            /** @description Names a variant within its test */
+            variant: string;
+            /** @description UUIDv7 */
+            promptId: string;
+            version: number | null;
+            /** @description Whether the unit takes part; who does not sees the control */
+            enrolled: boolean;
+            /**
+             * @description Why: `unavailable` where the prompt of its variant was deleted, archived or redacted
+             * @enum {unknown}
+             */
+            reason: "assigned" | "forced" | "draft" | "paused" | "ended" | "namespace" | "holdout" | "targeting" | "coverage" | "unavailable";
+            exposureId: string | null;
+            prompt: components["schemas"]["ServedPrompt"];
+        };
+        OutcomesReported: {
+            /** @description Outcomes that are stored now */
+            accepted: number;
+            /** @description Outcomes whose eventId was taken before */
+            duplicates: number;
+            /** @description Outcomes that were not taken */
+            errors?: {
+                index: number;
+                problem: components["schemas"]["Problem"];
+            }[];
+            /** @description What was taken otherwise than it was perhaps meant */
+            warnings?: {
+                /** @description field.unknown or unit.unexposed */
+                code: string;
+                /** @description What was met and what was done with it */
+                detail: string;
+                /** @description How many outcomes this is about */
+                count: number;
+                /** @description The first 10 of them */
+                indexes: number[];
+            }[];
+        };
+        /** @description One outcome, or { items }. Unknown fields are kept as metadata */
+        Outcomes: {
+            /** @description The unit that was assigned; either this or `exposureId` */
+            unitId?: unknown;
+            /** @description As `assign` and `select` give it, in the place of `unitId` */
+            exposureId?: unknown;
+            /** @description The variant that was served. What counts is what the unit was exposed to; if this contradicts it, it is a problem */
+            variant?: unknown;
+            /** @description Whether it gave what was wanted */
+            success?: unknown;
+            /** @description A judgement in a unit of your own; kept to six digits */
+            score?: unknown;
+            /** @description Milliseconds, at most a day */
+            latencyMs?: unknown;
+            /** @description What it cost */
+            costUsd?: unknown;
+            /** @description Tokens, in and out */
+            tokens?: unknown;
+            /** @description 0 (worst) to 1; kept to six digits */
+            satisfaction?: unknown;
+            /** @description Made by the caller: the same one twice within 30 days counts once */
+            eventId?: unknown;
+            /** @description Many outcomes, each with the fields that stand here; each is taken or refused by itself */
+            items?: unknown[];
+        };
+        ABTestResults: {
+            /** @description UUIDv7 */
+            testId: string;
+            /**
+             * @description Of the test
+             * @enum {unknown}
+             */
+            status: "draft" | "running" | "paused" | "completed";
+            startedAt: string | null;
+            /** @description RFC 3339, UTC, with milliseconds */
+            at: string;
+            metric: {
+                /**
+                 * @description As results name it
+                 * @enum {unknown}
+                 */
+                primary: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which side is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+                /** @description Which */
+                quantile?: number;
+            };
+            /** @description The control first */
+            variants: {
+                /** @description Key of the variant */
+                key: string;
+                /** @description What the others are compared with */
+                isControl: boolean;
+                /** @description Its weight now */
+                weight: number;
+                /** @description Units whose first exposure was to it */
+                exposedUnits: number;
+                /** @description Outcomes that tell the primary metric */
+                n: number;
+                /** @description Units that have such outcomes */
+                units: number;
+                /** @description Of the primary metric, per outcome */
+                mean: number | null;
+                /** @description Of the primary metric, of one unit */
+                variance: number | null;
+                /** @description Null while a variant says nothing */
+                chanceToBeBest: number | null;
+                /** @description Every metric that was told */
+                metrics: {
+                    /**
+                     * @description As results name it
+                     * @enum {unknown}
+                     */
+                    metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                    /** @description Outcomes that tell it */
+                    n: number;
+                    /** @description Units that have such outcomes */
+                    units: number;
+                    /** @description Per outcome; null without any */
+                    mean: number | null;
+                    /** @description Of one unit, so that variance / units is that of the mean */
+                    variance: number | null;
+                    quantile?: {
+                        /** @description Which: 0.95 is p95 */
+                        quantile: number;
+                        /** @description Within 1 % */
+                        value: number;
+                    };
+                }[];
+            }[];
+            /** @description Each variant against the control, by metric */
+            comparisons: {
+                /** @description Key of the variant */
+                variant: string;
+                /** @description Key of the variant */
+                control: string;
+                /**
+                 * @description As results name it
+                 * @enum {unknown}
+                 */
+                metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which side is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+                /**
+                 * @description What the test looks at it for
+                 * @enum {unknown}
+                 */
+                role: "primary" | "secondary" | "guardrail";
+                /** @description Null where the control is 0, or nothing can be said yet */
+                lift: {
+                    /** @description Relative to the control: 0.05 is five per cent more */
+                    estimate: number;
+                    /** @description For one look, planned beforehand */
+                    interval: {
+                        /** @description From */
+                        lower: number;
+                        /** @description To */
+                        upper: number;
+                    };
+                    /** @description Right however often it is looked at, for all variants together */
+                    alwaysValid: {
+                        /** @description From */
+                        lower: number;
+                        /** @description To */
+                        upper: number;
+                    };
+                    /** @description Of one look (Welch) */
+                    pValue: number;
+                } | null;
+                /** @description Null where nothing can be said yet */
+                difference: {
+                    /** @description In the unit of the metric */
+                    estimate: number;
+                    /** @description Right however often it is looked at: what decisions rest on */
+                    alwaysValid: {
+                        /** @description From */
+                        lower: number;
+                        /** @description To */
+                        upper: number;
+                    };
+                    /** @description Right however often it is looked at */
+                    alwaysValidPValue: number;
+                } | null;
+                /** @description By Holm, over all goals and variants; null for guardrails */
+                adjustedPValue: number | null;
+                /** @description That the variant is better than the control */
+                chanceToWin: number;
+                /** @description On average, relative */
+                expectedLoss: {
+                    /** @description Of keeping the control */
+                    control: number;
+                    /** @description Of shipping the variant */
+                    variant: number;
+                };
+                /** @description By the units’ earlier means (CUPED) */
+                adjusted: boolean;
+                /**
+                 * @description What the always-valid interval says
+                 * @enum {unknown}
+                 */
+                verdict: "better" | "worse" | "open";
+                /** @description Why nothing can be said, such as ZERO_NEGATIVE_VARIANCE */
+                error: string | null;
+            }[];
+            guardrails: {
+                /** @description Key of the variant */
+                variant: string;
+                /**
+                 * @description As results name it
+                 * @enum {unknown}
+                 */
+                metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /**
+                 * @description Which side is better
+                 * @enum {unknown}
+                 */
+                direction: "higher" | "lower";
+                /** @description Relative: 0.05 allows five per cent */
+                maxRegression: number;
+                /** @description By how much it is worse, relative; below 0 it is better */
+                regression: number | null;
+                /** @description At least, always-valid for all guardrails together */
+                lower: number | null;
+                /** @description At most, always-valid for all guardrails together */
+                upper: number | null;
+                /**
+                 * @description Whether it is sure
+                 * @enum {unknown}
+                 */
+                state: "holds" | "crossed" | "open";
+            }[];
+            sampleRatio: {
+                /** @description That a right split is as far from the expected one */
+                pValue: number;
+                /** @description Below 0.001: no result can be believed */
+                alarm: boolean;
+                phases: {
+                    /** @description Counted from 1 */
+                    phase: number;
+                    expected: number[];
+                    units: number[];
+                    /** @description Of this phase */
+                    pValue: number;
+                }[];
+            };
+            /** @description What became of what was told */
+            outcomes: {
+                /** @description For the variant that the unit was exposed to */
+                counted: number;
+                /** @description Before the first exposure of their unit: they make comparisons sharper */
+                earlier: number;
+                /** @description Of units without exposure: for no variant */
+                unexposed: number;
+                /** @description Naming a variant that their unit was never exposed to: for none */
+                contradicting: number;
+            };
+            /** @description By the hour, or by the day after a week */
+            series: {
+                /** @description RFC 3339, UTC, with milliseconds */
+                at: string;
+                /** @description Key of the variant */
+                variant: string;
+                /**
+                 * @description As results name it
+                 * @enum {unknown}
+                 */
+                metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                /** @description Outcomes */
+                n: number;
+                /** @description Of them */
+                mean: number;
+            }[];
+            recommendation: {
+                /**
+                 * @description What to do
+                 * @enum {unknown}
+                 */
+                action: "start" | "continue" | "investigate" | "stop" | "ship" | "keep_control" | "done";
+                /** @description Whom to go on with */
+                winner: string | null;
+                /** @description In words */
+                reason: string;
+            };
+            /** @description Of a test that has ended; it stays, whatever came later */
+            winner: string | null;
+        };
+        ABTestPower: {
+            /** @description UUIDv7 */
+            testId: string;
+            /**
+             * @description As results name it
+             * @enum {unknown}
+             */
+            metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+            /** @description Of the variant that has the fewest */
+            unitsPerVariant: number;
+            /** @description The control’s mean; null without outcomes */
+            baseline: number | null;
+            /** @description Power so far, always-valid, by the size of the effect */
+            effects: {
+                /** @description 0.05 is five per cent */
+                relative: number;
+                /** @description To find it with the units so far */
+                power: number;
+            }[];
+            /** @description Relative; found with power 0.8 with the units so far; null: none is large enough */
+            minimumDetectableEffect: number | null;
+            /** @description Of all variants, since the start */
+            unitsPerDay: number | null;
         };
         SampleSize: {
             /** @description Units that every arm needs */
@@ -20580,6 +22459,1087 @@ export interface operations {
                             [key: string]: number;
                         };
                     };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewABTest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedABTest"];
+                };
+            };
+            /** @description auth.forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description prompt.not_found, version.not_found, label.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.namespace_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.invalid, expression.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.list": {
+        parameters: {
+            query?: {
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
+                limit?: number;
+                /** @description Opaque; `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Also count all items: `total` */
+                includeTotal?: boolean;
+                /** @description Only tests in this state */
+                status?: "draft" | "running" | "paused" | "completed";
+                /** @description Only tests with this in their name */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ABTest"][];
+                        /** @description Send it as `cursor` for the next page; null on the last */
+                        nextCursor: string | null;
+                        /** @description With `includeTotal=true` only */
+                        total?: number;
+                    };
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ABTest"];
+                };
+            };
+            /** @description ab_test.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description For people; OpenFeature asks by it too */
+                    name?: string;
+                    /** @description The first is the control. Without version and label: production, or else the newest version */
+                    variants?: {
+                        /** @description Names a variant within its test */
+                        key: string;
+                        /** @description The prompt that it serves */
+                        promptId: string;
+                        version?: number | null;
+                        label?: string | null;
+                        /** @description Its part of the traffic, in any unit; told as a part of 1 */
+                        weight?: number;
+                    }[];
+                    /** @description What is expected, and why */
+                    hypothesis?: string | null;
+                    /** @description Which units fall where; a random one unless told */
+                    seed?: string;
+                    /** @description What is randomised, such as user or conversation */
+                    unit?: string;
+                    /** @description The part of units that take part */
+                    coverage?: number;
+                    /** @description Who has seen a variant keeps it, whatever changes; such a test is answered by the service only */
+                    sticky?: boolean;
+                    /** @description A condition in CEL on `attr`, such as `attr.plan == "pro"`; attributes in a query are texts */
+                    targeting?: string | null;
+                    /** @description For tests that exclude each other */
+                    namespace?: {
+                        /** @description Tests of one namespace share its units out among them */
+                        name: string;
+                        /** @description Of the 10,000 buckets of the namespace */
+                        start: number;
+                        /** @description Of the 10,000 buckets of the namespace */
+                        end: number;
+                    } | null;
+                    /** @description The part of units that no test with a holdout enrols: the same units in all of them */
+                    holdout?: number;
+                    /** @description Units that see a variant of choice, for testing: they count for nothing */
+                    forced?: {
+                        [key: string]: string;
+                    };
+                    /** @description What decides */
+                    metric?: {
+                        /**
+                         * @description A field of the results
+                         * @enum {unknown}
+                         */
+                        primary: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                        /**
+                         * @description Which is better
+                         * @enum {unknown}
+                         */
+                        direction?: "higher" | "lower";
+                        /** @description Compare this quantile, such as 0.95 */
+                        quantile?: number;
+                    };
+                    /** @description What is looked at beside it */
+                    secondary?: {
+                        /**
+                         * @description A field of the results
+                         * @enum {unknown}
+                         */
+                        metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                        /**
+                         * @description Which is better
+                         * @enum {unknown}
+                         */
+                        direction: "higher" | "lower";
+                    }[];
+                    /** @description What must not become worse */
+                    guardrails?: {
+                        /**
+                         * @description A field of the results
+                         * @enum {unknown}
+                         */
+                        metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
+                        /**
+                         * @description Which is better
+                         * @enum {unknown}
+                         */
+                        direction: "higher" | "lower";
+                        /** @description Relative: 0.1 is a tenth worse */
+                        maxRegression: number;
+                    }[];
+                    /**
+                     * @description Who shares the traffic out as the test goes on
+                     * @enum {unknown}
+                     */
+                    allocation?: "fixed" | "thompson" | "track_and_stop";
+                    /** @description How it is analysed */
+                    statistics?: {
+                        /** @description Level; 0.05 unless told */
+                        alpha?: number;
+                        /**
+                         * @description Intervals are always-valid
+                         * @constant
+                         */
+                        sequential?: true;
+                        /** @description N*: the size, all arms together, at which intervals are narrowest; 5,000 unless told */
+                        expectedSampleSize?: number;
+                    };
+                    /** @description Units of each arm before anything is decided; 100 unless told */
+                    minimumSampleSize?: number;
+                    /** @description When it is over in any case */
+                    maxDays?: number | null;
+                    /** @description Days before anything is decided; 0 unless told */
+                    minimumDays?: number;
+                    /**
+                     * @description What it does by itself when it is decided
+                     * @enum {unknown}
+                     */
+                    autoStop?: "off" | "end" | "promote";
+                    /** @description The label of the control’s prompt on which the test runs, and which the winner gets */
+                    overlayLabel?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    id?: string;
+                    /**
+                     * @description Read-only: leave it out or send it back as it was
+                     * @enum {unknown}
+                     */
+                    status?: "draft" | "running" | "paused" | "completed";
+                    /** @description Read-only: leave it out or send it back as it was */
+                    ranges?: {
+                        /** @description Names a variant within its test */
+                        variant: string;
+                        /** @description Hashes from here */
+                        start: number;
+                        /** @description to here, not included */
+                        end: number;
+                    }[];
+                    /** @description Read-only: leave it out or send it back as it was */
+                    winner?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    decision?: components["schemas"]["ABTestDecision"] | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    phases?: {
+                        /** @description 1, 2, … */
+                        n: number;
+                        /** @description RFC 3339, UTC, with milliseconds */
+                        startedAt: string;
+                        /** @description As of then */
+                        coverage: number;
+                        /** @description In the order of the variants */
+                        weights: number[];
+                        /** @description Which hashes saw which variant */
+                        ranges: {
+                            /** @description Names a variant within its test */
+                            variant: string;
+                            /** @description Hashes from here */
+                            start: number;
+                            /** @description to here, not included */
+                            end: number;
+                        }[];
+                    }[];
+                    /** @description Read-only: leave it out or send it back as it was */
+                    startedAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    endedAt?: string | null;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdBy?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    createdAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    updatedAt?: string;
+                    /** @description Read-only: leave it out or send it back as it was */
+                    revision?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ABTest"];
+                };
+            };
+            /** @description ab_test.not_found, prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.state, ab_test.fixed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.invalid, expression.invalid, field.read_only */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description ab_test.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.start": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ABTest"];
+                };
+            };
+            /** @description ab_test.not_found, prompt.not_found, version.not_found, label.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.state, ab_test.namespace_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.pause": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ABTest"];
+                };
+            };
+            /** @description ab_test.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.end": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description The variant that has won, if any */
+                    winner?: string | null;
+                    /** @description The label of the control’s prompt that is to stand on what the winner serves; a version of another prompt is copied there */
+                    promoteTo?: string;
+                    /** @description Why; kept with the decision */
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ABTest"];
+                };
+            };
+            /** @description auth.forbidden, label.protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.not_found, prompt.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.state, lifecycle.policy_blocked */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition.failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.assign": {
+        parameters: {
+            query: {
+                /** @description Who is to be assigned, such as a user or a conversation */
+                unitId: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Assignment"];
+                };
+            };
+            /** @description ab_test.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.select": {
+        parameters: {
+            query: {
+                /** @description Who is to be assigned, such as a user or a conversation */
+                unitId: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Selection"];
+                };
+            };
+            /** @description ab_test.not_found, prompt.not_found, label.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description include.unavailable */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description prompt.archived, version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description variables.invalid, template.limit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description service.unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.selectByBody": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Who is to be assigned, such as a user or a conversation */
+                    unitId: string;
+                    /** @description For targeting */
+                    attributes?: {
+                        [key: string]: unknown;
+                    };
+                    /** @description Values by name; the prompt then has `rendered` */
+                    variables?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Selection"];
+                };
+            };
+            /** @description ab_test.not_found, prompt.not_found, label.not_found, version.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description include.unavailable */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description prompt.archived, version.redacted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description variables.invalid, template.limit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description service.unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.recordResults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Outcomes"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomesReported"];
+                };
+            };
+            /** @description ab_test.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.not_started */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ab_test.outcome_contradicts, ab_test.variant_unknown, ab_test.exposure_unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ABTestResults"];
+                };
+            };
+            /** @description ab_test.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "abTests.power": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ABTestPower"];
+                };
+            };
+            /** @description ab_test.not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure */

@@ -58,6 +58,236 @@ CREATE OR REPLACE FUNCTION public.visible_categories()
  STABLE
 RETURN CASE WHEN (COALESCE(current_setting('app.categories'::text, true), ''::text) = ''::text) THEN NULL::text[] ELSE ARRAY(SELECT jsonb_array_elements_text((current_setting('app.categories'::text, true))::jsonb) AS jsonb_array_elements_text) END;
 
+create table ab_bin (
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  metric smallint not null,
+  phase integer not null,
+  variant text not null,
+  bin smallint not null,
+  n bigint not null,
+  constraint ab_bin_pkey PRIMARY KEY (workspace_id, test_id, metric, phase, variant, bin)
+);
+alter table ab_bin enable row level security;
+alter table ab_bin force row level security;
+create policy across_workspaces on ab_bin as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_bin as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_bin to ps_app;
+grant delete, insert, select, update on ab_bin to ps_system;
+
+create table ab_exposed (
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  phase integer not null,
+  variant text not null,
+  units bigint not null,
+  constraint ab_exposed_pkey PRIMARY KEY (workspace_id, test_id, phase, variant)
+);
+alter table ab_exposed enable row level security;
+alter table ab_exposed force row level security;
+create policy across_workspaces on ab_exposed as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_exposed as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_exposed to ps_app;
+grant delete, insert, select, update on ab_exposed to ps_system;
+
+create table ab_exposure (
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  unit_hash bytea not null,
+  phase integer not null,
+  variant text not null,
+  checksum text not null,
+  first_at timestamp with time zone not null,
+  xid xid8 default pg_current_xact_id() not null,
+  constraint ab_exposure_pkey PRIMARY KEY (workspace_id, test_id, unit_hash, phase),
+  constraint ab_exposure_phase_check CHECK ((phase >= 1))
+);
+CREATE INDEX ab_exposure_by_xid ON public.ab_exposure USING btree (xid);
+alter table ab_exposure enable row level security;
+alter table ab_exposure force row level security;
+create policy across_workspaces on ab_exposure as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_exposure as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_exposure to ps_app;
+grant delete, insert, select, update on ab_exposure to ps_system;
+
+create table ab_fold (
+  only_row boolean default true not null,
+  horizon xid8 default '0'::xid8 not null,
+  counted_by xid8,
+  constraint ab_fold_pkey PRIMARY KEY (only_row),
+  constraint ab_fold_only_row_check CHECK (only_row)
+);
+alter table ab_fold enable row level security;
+alter table ab_fold force row level security;
+create policy across_workspaces on ab_fold as permissive for all to ps_system using (true) with check (true);
+grant insert, select, update on ab_fold to ps_system;
+
+create table ab_outcome (
+  xid xid8 default pg_current_xact_id() not null,
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  unit_hash bytea not null,
+  at timestamp with time zone not null,
+  claimed text not null,
+  success smallint,
+  score bigint,
+  latency_us bigint,
+  cost_micros bigint,
+  tokens bigint,
+  satisfaction bigint,
+  latency_bin smallint,
+  cost_bin smallint,
+  tokens_bin smallint,
+  metadata jsonb
+);
+CREATE INDEX ab_outcome_by_unit ON public.ab_outcome USING btree (workspace_id, test_id, unit_hash);
+CREATE INDEX ab_outcome_by_xid ON public.ab_outcome USING btree (xid);
+alter table ab_outcome enable row level security;
+alter table ab_outcome force row level security;
+create policy across_workspaces on ab_outcome as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_outcome as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_outcome to ps_app;
+grant delete, insert, select, update on ab_outcome to ps_system;
+
+create table ab_outcome_id (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  received_on date not null,
+  constraint ab_outcome_id_pkey PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX ab_outcome_id_by_age ON public.ab_outcome_id USING btree (received_on);
+alter table ab_outcome_id enable row level security;
+alter table ab_outcome_id force row level security;
+create policy across_workspaces on ab_outcome_id as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_outcome_id as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_outcome_id to ps_app;
+grant delete, insert, select, update on ab_outcome_id to ps_system;
+
+create table ab_series (
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  at timestamp with time zone not null,
+  variant text not null,
+  metric smallint not null,
+  n bigint not null,
+  sum numeric not null,
+  constraint ab_series_pkey PRIMARY KEY (workspace_id, test_id, at, variant, metric)
+);
+alter table ab_series enable row level security;
+alter table ab_series force row level security;
+create policy across_workspaces on ab_series as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_series as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_series to ps_app;
+grant delete, insert, select, update on ab_series to ps_system;
+
+create table ab_sum (
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  phase integer not null,
+  variant text not null,
+  moved boolean not null,
+  metric smallint not null,
+  units bigint not null,
+  n numeric not null,
+  sum numeric not null,
+  nn numeric not null,
+  ss numeric not null,
+  ns numeric not null,
+  earlier_units bigint not null,
+  x numeric not null,
+  xx numeric not null,
+  nx numeric not null,
+  sx numeric not null,
+  earlier_n numeric not null,
+  earlier_sum numeric not null,
+  constraint ab_sum_pkey PRIMARY KEY (workspace_id, test_id, phase, variant, moved, metric)
+);
+alter table ab_sum enable row level security;
+alter table ab_sum force row level security;
+create policy across_workspaces on ab_sum as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_sum as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_sum to ps_app;
+grant delete, insert, select, update on ab_sum to ps_system;
+
+create table ab_tally (
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  counted bigint not null,
+  earlier bigint not null,
+  unexposed bigint not null,
+  contradicting bigint not null,
+  constraint ab_tally_pkey PRIMARY KEY (workspace_id, test_id)
+);
+alter table ab_tally enable row level security;
+alter table ab_tally force row level security;
+create policy across_workspaces on ab_tally as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_tally as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_tally to ps_app;
+grant delete, insert, select, update on ab_tally to ps_system;
+
+create table ab_test (
+  workspace_id uuid default current_workspace() not null,
+  id uuid not null,
+  name text not null,
+  status text not null,
+  control_id uuid not null,
+  design jsonb not null,
+  phases jsonb not null,
+  winner text,
+  decision jsonb,
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  revision integer not null,
+  constraint ab_test_pkey PRIMARY KEY (workspace_id, id),
+  constraint ab_test_revision_check CHECK ((revision >= 1)),
+  constraint ab_test_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'running'::text, 'paused'::text, 'completed'::text])))
+);
+CREATE INDEX ab_test_by_name ON public.ab_test USING btree (workspace_id, name, id);
+CREATE INDEX ab_test_going ON public.ab_test USING btree (workspace_id, status, id) WHERE (status = ANY (ARRAY['running'::text, 'paused'::text]));
+alter table ab_test enable row level security;
+alter table ab_test force row level security;
+create policy across_workspaces on ab_test as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_test as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_test to ps_app;
+grant delete, insert, select, update on ab_test to ps_system;
+
+create table ab_unit (
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  unit_hash bytea not null,
+  variant text not null,
+  metric smallint not null,
+  phase integer not null,
+  moved boolean not null,
+  n bigint not null,
+  sum numeric not null,
+  earlier_n bigint not null,
+  earlier_sum numeric not null,
+  constraint ab_unit_pkey PRIMARY KEY (workspace_id, test_id, unit_hash, variant, metric)
+);
+alter table ab_unit enable row level security;
+alter table ab_unit force row level security;
+create policy across_workspaces on ab_unit as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_unit as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_unit to ps_app;
+grant delete, insert, select, update on ab_unit to ps_system;
+
+create table ab_watch (
+  workspace_id uuid default current_workspace() not null,
+  test_id uuid not null,
+  ratio_alarmed_at timestamp with time zone not null,
+  constraint ab_watch_pkey PRIMARY KEY (workspace_id, test_id)
+);
+alter table ab_watch enable row level security;
+alter table ab_watch force row level security;
+create policy across_workspaces on ab_watch as permissive for all to ps_system using (true) with check (true);
+create policy tenant on ab_watch as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on ab_watch to ps_app;
+grant delete, insert, select, update on ab_watch to ps_system;
+
 create table analytics_alert (
   workspace_id uuid default current_workspace() not null,
   id uuid not null,
