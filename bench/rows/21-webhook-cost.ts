@@ -20,7 +20,7 @@ export const webhookCost: Row = {
   measure: ({ quick }) =>
     withReceiver(undefined, ({ url, arrivals }) =>
       withService(async (service) => {
-        const [count, rounds] = quick ? [2_000, 3] : [6_000, 5]
+        const [count, rounds] = quick ? [2_000, 3] : [5_000, 11]
         const webhook = { name: 'bench', url, events: ['prompt.created'], active: false }
         const { id } = await call<{ id: string }>(service.port, 'POST', '/api/v1/webhooks', webhook)
         const pairs = await withGenerator(async (generator) => {

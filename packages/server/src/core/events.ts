@@ -30,6 +30,8 @@ export type ListedEvent<S extends TSchema = TSchema> = Readonly<{ type: string; 
 /** The same with what makes such an event. */
 export type EventType<S extends TSchema = TSchema> = ((subject: string, data: Static<S>) => DomainEvent) & ListedEvent<S>
 
+const declared: ListedEvent[] = []
+
 /**
  * Declare an event type. Calling the value makes an event of it. A context lists its own in its module.
  * @param type past tense, such as `prompt.created`
@@ -37,8 +39,13 @@ export type EventType<S extends TSchema = TSchema> = ((subject: string, data: St
  */
 export const eventType = <S extends TSchema>(type: string, schema: S, facts: EventFacts): EventType<S> => {
   const make = (subject: string, data: Static<S>): DomainEvent => ({ type, subject, data: data as Readonly<Record<string, unknown>> })
-  return Object.assign(make, { type, schema, ...facts })
+  const value: EventType<S> = Object.assign(make, { type, schema, ...facts })
+  declared.push(value)
+  return value
 }
+
+/** All types that were declared anywhere: none may be missing from what the modules list. */
+export const declaredEventTypes = (): readonly ListedEvent[] => declared
 
 /** An event as the feed gives it: with whose it is and where it stands. `position` is null until the relay has placed it. */
 export type FeedEvent = DomainEvent & Readonly<{ id: number; position: number | null; xid: string; workspaceId: string }>

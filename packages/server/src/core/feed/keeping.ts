@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Db } from '../db.ts'
 import type { FeedEvent } from '../events.ts'
 import type { Feed } from './feed.ts'
 
@@ -49,12 +50,12 @@ type Bounded<T> = Readonly<{ max: number } & ({ maxSize: number; sizeCalculation
  * @param types the events after which it may be another
  * @param query reads it of the transaction's workspace
  */
-export function keepByWorkspace<T extends object, Tx>(
+export function keepByWorkspace<T extends object>(
   feed: Pick<Feed, 'subscribe' | 'isCurrent' | 'isAway' | 'confirm'>,
   types: readonly string[],
-  query: (tx: Tx) => Promise<T>,
+  query: (tx: Db) => Promise<T>,
   bounds: Bounded<T> = { max: 10_000 },
-): (tx: Tx, workspaceId: string) => Promise<T> {
+): (tx: Db, workspaceId: string) => Promise<T> {
   const known = new LRUCache<string, T>(bounds)
   const keeping = keepByFeed(
     feed,

@@ -55,6 +55,15 @@ describe('a real receiver that verifies with the official library', () => {
     const traceOf = (id: string) => receiver.received.find(({ message }) => message.data.subject === id)!.headers.traceparent
     expect([traceOf(body.id), traceOf(plain)]).toEqual([traceparent, undefined])
   })
+
+  test('has the header of its own where it says another trace, however that is written', async () => {
+    const receiver = await aReceiver()
+    const own = '00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-00'
+    await aWebhook(t, receiver.url, { events: ['prompt.created'], headers: { TraceParent: own } })
+    await t.owner('POST', '/prompts', { content: 'traced' }, { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' })
+    await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(1)
+    expect(receiver.received[0]!.headers.traceparent).toBe(own)
+  })
 })
 
 /** Attempt what is due until nothing is, on this app's clock. */

@@ -44,15 +44,14 @@ export async function send(
   const body = bodyOf(message.event)
   const timestamp = Math.floor(Date.parse(at) / 1_000)
   const signature = signatureOf(secrets, { id: messageId, timestamp, body })
-  const said = { 'content-type': 'application/json', ...own }
   const { traceparent } = message.event
+  const said = { 'content-type': 'application/json', ...(traceparent !== null && { traceparent }) } // the webhook's own headers may say another
   const id = {
     'webhook-id': messageId,
     'webhook-timestamp': String(timestamp),
-    ...(traceparent !== null && own.traceparent === undefined && { traceparent }),
   }
   const requestHeaders = {
-    'content-type': 'application/json',
+    ...said,
     ...Object.fromEntries(Object.keys(own).map((name) => [name, masked])),
     ...id,
     'webhook-signature': signature.replaceAll(/,\S+/g, `,${masked}`),
@@ -62,7 +61,7 @@ export async function send(
     return { requestHeaders, answered: { failure: 'refused', detail, tookMs: 0 } }
   }
   try {
-    const headers = { ...said, ...id, 'webhook-signature': signature }
+    const headers = { ...said, ...own, ...id, 'webhook-signature': signature }
     const request = { url, method: 'POST' as const, headers, body, timeoutMs, maxBytes: keptBytes, group: webhookId }
     return { requestHeaders, answered: await outbound.request({ ...request, ...(signal && { signal }) }) }
   } catch (error) {
