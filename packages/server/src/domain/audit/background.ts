@@ -46,7 +46,8 @@ export function keepSealing(parts: {
     if (outcome === 'more') return 0
     if (outcome === 'unsettled') return unsettledMs
     await carry()
-    return undefined
+    // Whatever was signalled since the mark was taken may not have been looked for.
+    return outcome === 'done' ? undefined : sealEveryMs
   }
 
   const begin = () => {

@@ -64,9 +64,7 @@ export function createAudit({ system, feed, secret, checkpoints, sinks = [], clo
     refused: (attempt) => enabled && refusals.note({ ...attempt, at: clock() }),
     async settle() {
       await refusals.flush()
-      // Twice: the first time it may seal up to a mark that was set before.
-      for (let round = 0; round < 2; round++)
-        while ((await sealer.pass()) !== 'done') await new Promise((resolve) => setTimeout(resolve, 5))
+      while ((await sealer.pass()) !== 'done') await new Promise((resolve) => setTimeout(resolve, 5))
       await carry()
     },
     async start() {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../testing/index.ts'
@@ -66,6 +67,19 @@ test('a transaction that commits late, with a lower number than what is sealed a
   const [first] = await database.query<{ sequences: string[] }>('select sequences from audit_block where height = 1')
   expect(first!.sequences).toEqual(['1', '2', '3'])
   await expectSealed(t)
+})
+
+test('what is written while the sealer waits for an earlier transaction is sealed soon after it, too', async () => {
+  const t = await start({ auditInBackground: true })
+  const late = await session()
+  await late.query(`begin; ${entry}`)
+  await t.owner('POST', '/prompts', { content: 'before the mark' })
+  await sleep(1_500) // by now the mark is set
+  await t.owner('POST', '/prompts', { content: 'after the mark' })
+  await sleep(500) // and the last signal is over
+  await late.query('commit')
+  await late.end()
+  await expect.poll(async () => t.verify(), patience).toMatchObject({ entries: 5, unsealed: 0 })
 })
 
 test('one that is rolled back leaves a gap in the numbers and none in the chain', async () => {

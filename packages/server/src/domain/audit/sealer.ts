@@ -17,11 +17,12 @@ export type SealerParts = Readonly<{
 export type Sealer = Readonly<{
   /**
    * Seal one batch. Any number of instances may ask at once: one of them works.
-   * @returns `unsettled`: a transaction may still bring earlier entries; ask again in a moment. `busy`: another instance is at it
+   * @returns `unsettled`: a transaction may still bring earlier entries; ask again in a moment. `behind`: sealed up to a
+   * mark of an earlier pass, so that newer entries may be there. `busy`: another instance is at it
    */
   pass(): Promise<Outcome>
 }>
-export type Outcome = 'done' | 'more' | 'unsettled' | 'busy'
+export type Outcome = 'done' | 'more' | 'unsettled' | 'behind' | 'busy'
 
 /**
  * Chains entries, in the order of their numbers, behind the changes that wrote them. It takes a mark, and seals up to it
@@ -31,11 +32,13 @@ export type Outcome = 'done' | 'more' | 'unsettled' | 'busy'
 export function createSealer({ system, signer, clock }: SealerParts): Sealer {
   let mark: Mark | undefined
   const pass = async (): Promise<Outcome> => {
+    const isFresh = mark === undefined
     mark ??= await system(readMark, 'write')
     const upTo = mark
     const outcome = await system((tx) => sealUpTo(tx, upTo, { signer, at: clock() }), 'write')
-    if (outcome === 'done') mark = undefined
-    return outcome
+    if (outcome !== 'done') return outcome
+    mark = undefined
+    return isFresh ? 'done' : 'behind'
   }
   return { pass: oneAtATime(pass) }
 }

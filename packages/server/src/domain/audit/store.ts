@@ -15,14 +15,16 @@ export type Mark = Readonly<{ sequence: number; xid: string }>
 
 /**
  * A mark to seal up to. The number is read before the transaction gets its id, and whoever drew an earlier number had an
- * id by then (`xid` stands before `sequence` in the table), so that id is smaller.
+ * id by then (`xid` stands before `sequence` in the table), so that id is smaller. The message makes the commit wait for
+ * the log: a database that crashes does not come back to numbers or ids before the mark.
  */
 export async function readMark(db: Db): Promise<Mark> {
   const { rows } = await sql<{ sequence: number; called: boolean }>`
     select last_value as sequence, is_called as called from audit_entry_sequence_seq`.execute(db)
   const { sequence, called } = rows[0]!
-  const xid = (await sql<{ xid: string }>`select pg_current_xact_id()::text as xid`.execute(db)).rows[0]!.xid
-  return { sequence: called ? sequence : 0, xid }
+  const { rows: ids } = await sql<{ xid: string }>`
+    select pg_current_xact_id()::text as xid, pg_logical_emit_message(true, 'audit.mark', '') as logged`.execute(db)
+  return { sequence: called ? sequence : 0, xid: ids[0]!.xid }
 }
 
 /** Have all transactions that may still bring entries up to the mark ended? */
