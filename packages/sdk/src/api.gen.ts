@@ -3170,7 +3170,7 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
-    "ab_test.sample_ratio_alarm": {
+    "ab_test.sample_ratio_alarmed": {
         parameters: {
             query?: never;
             header?: never;
@@ -3198,7 +3198,7 @@ export interface webhooks {
                 content: {
                     "application/json": {
                         /** @constant */
-                        type: "ab_test.sample_ratio_alarm";
+                        type: "ab_test.sample_ratio_alarmed";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
@@ -3388,7 +3388,7 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
-    "analytics.alert_cleared": {
+    "alert.cleared": {
         parameters: {
             query?: never;
             header?: never;
@@ -3416,7 +3416,7 @@ export interface webhooks {
                 content: {
                     "application/json": {
                         /** @constant */
-                        type: "analytics.alert_cleared";
+                        type: "alert.cleared";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
@@ -3483,7 +3483,7 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
-    "analytics.alert_fired": {
+    "alert.raised": {
         parameters: {
             query?: never;
             header?: never;
@@ -3511,7 +3511,7 @@ export interface webhooks {
                 content: {
                     "application/json": {
                         /** @constant */
-                        type: "analytics.alert_fired";
+                        type: "alert.raised";
                         /** @description When it happened; RFC 3339, UTC, with milliseconds */
                         timestamp: string;
                         data: {
@@ -20503,7 +20503,7 @@ export interface operations {
                 variant?: string;
                 /** @description Uses for this, such as chat */
                 operation?: string;
-                /** @description How many items, 1 to 200; 50 without it */
+                /** @description How many items, 1 to 200 (more is taken as 200); 50 without it */
                 limit?: number;
                 /** @description Whether to tell what could be saved; true without it */
                 savings?: boolean;

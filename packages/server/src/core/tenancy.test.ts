@@ -68,6 +68,8 @@ async function fillAnalytics(call: Call): Promise<void> {
   }
   expect((await call('POST', '/analytics/usage', { ...event, eventId: 'e' })).status).toBe(202)
   expect((await call('PUT', '/analytics/settings', { userIds: 'plain' })).status).toBe(200)
+  const rule = { name: 'low', metric: 'successRate', direction: 'below', threshold: 0.5 }
+  expect((await call('PUT', '/analytics/alerts', { items: [rule] })).status).toBe(200)
   await t.app.analytics.settle()
 }
 
@@ -239,7 +241,7 @@ test('/readyz fails, with the reason, while ps_app owns a table', async () => {
 
 test('a key is of one workspace, whatever the caller asks for', async () => {
   const { body } = await stranger('GET', '/prompts?includeTotal=true', undefined, { 'x-workspace': mine, 'x-workspace-id': mine })
-  expect(body.total).toBe(6)
+  expect(body.total).toBe(4)
   const owner = await t.owner('GET', '/prompts?includeTotal=true', undefined, { authorization: `Bearer ${bootstrapKey}` })
   const ids = (page: { items: { id: string }[] }) => page.items.map(({ id }) => id)
   expect(ids(owner.body).filter((id) => ids(body).includes(id))).toEqual([])

@@ -128,7 +128,7 @@ async function makeReviews(call: Call): Promise<Record<string, string>> {
 }
 
 /** Tests by the name of the endpoint that needs one in a certain state, and one for all others. */
-async function makeTests(call: Call, promptAId: string, promptBId: string): Promise<Record<string, string>> {
+export async function makeTests(call: Call, promptAId: string, promptBId: string): Promise<Record<string, string>> {
   const make = async (start: boolean): Promise<string> =>
     (await call('POST', '/optimization/ab-tests', { name: 'walked', promptAId, promptBId, start })).body.id
   const running = await make(true)

@@ -31,7 +31,7 @@ const watch = (id: string) => t.app.abTesting.outcomes.watch({ workspaceId, id, 
 const read = async (id: string) => (await t.owner('GET', `/ab-tests/${id}`)).body
 const events = (id: string) =>
   t.database.query<{ type: string }>(
-    `select type from outbox where subject = $1 and type in ('ab_test.decided', 'ab_test.guardrail_crossed', 'ab_test.sample_ratio_alarm', 'ab_test.reweighed', 'ab_test.ended') order by id`,
+    `select type from outbox where subject = $1 and type in ('ab_test.decided', 'ab_test.guardrail_crossed', 'ab_test.sample_ratio_alarmed', 'ab_test.reweighed', 'ab_test.ended') order by id`,
     [id],
   )
 const clear = { A: { n: 1_000, successes: 800 }, B: { n: 1_000, successes: 900 } }
@@ -97,7 +97,7 @@ describe('a running test that is looked at', () => {
     await watch(id)
     await watch(id)
     expect(await read(id)).toMatchObject({ status: 'running' })
-    expect((await events(id)).map(({ type }) => type)).toEqual(['ab_test.sample_ratio_alarm'])
+    expect((await events(id)).map(({ type }) => type)).toEqual(['ab_test.sample_ratio_alarmed'])
     expect((await t.results(id)).recommendation.action).toBe('investigate')
   })
 

@@ -36,7 +36,7 @@ async function look(): Promise<void> {
 }
 const told = () =>
   t.database.query<{ type: string; data: Record<string, unknown> }>(
-    `select type, data from outbox where type in ('analytics.alert_fired', 'analytics.alert_cleared') order by id`,
+    `select type, data from outbox where type in ('alert.raised', 'alert.cleared') order by id`,
   )
 
 /** Each test has days of its own. */
@@ -89,7 +89,7 @@ test('it fires with what was measured, is told once, and clears when it is back'
   expect((await list())[0]).toMatchObject({ state: 'ok', since: iso(now) })
   const [fired, cleared] = (await told()).slice(before)
   expect([fired?.type, fired?.data]).toEqual([
-    'analytics.alert_fired',
+    'alert.raised',
     expect.objectContaining({
       name: 'slow',
       metric: 'latencyP95Ms',
@@ -98,7 +98,7 @@ test('it fires with what was measured, is told once, and clears when it is back'
     }),
   ])
   expect([cleared?.type, cleared?.data]).toEqual([
-    'analytics.alert_cleared',
+    'alert.cleared',
     expect.objectContaining({
       reason: 'recovered',
       firedAt,

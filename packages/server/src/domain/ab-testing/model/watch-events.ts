@@ -27,7 +27,7 @@ export const guardrailCrossed = eventType(
   }),
   { description: 'A variant is worse than a guardrail of its test allows: the test goes back to the control' },
 )
-export const sampleRatioAlarmed = eventType('ab_test.sample_ratio_alarm', Strict({ ...about, pValue: Type.Number() }), {
+export const sampleRatioAlarmed = eventType('ab_test.sample_ratio_alarmed', Strict({ ...about, pValue: Type.Number() }), {
   description: 'Units do not split as the weights of a test say: its results cannot be believed, and it decides nothing by itself',
 })
 export const weightsFollowed = eventType(

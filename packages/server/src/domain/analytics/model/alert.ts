@@ -147,12 +147,12 @@ const facts = {
   value: Nullable(Type.Number(), { description: 'Of the metric, as it was found last' }),
   detail: Type.String({ description: 'In words' }),
 }
-const alertFired = eventType('analytics.alert_fired', Strict(facts), {
+const alertRaised = eventType('alert.raised', Strict(facts), {
   description: 'A measurement went beyond what a rule allows, and stayed there',
   access: 'analytics:read',
 })
 const alertCleared = eventType(
-  'analytics.alert_cleared',
+  'alert.cleared',
   Strict({
     ...facts,
     reason: Type.Enum(['recovered', 'rule_changed', 'rule_removed'], { description: 'Why it does not fire any more' }),
@@ -165,7 +165,7 @@ export const alertsChanged = eventType(
   Strict({ count: Type.Integer({ minimum: 0, description: 'How many rules the workspace has now' }) }),
   { description: 'The rules for alerts were changed', access: 'analytics:read', promptless: true },
 )
-export const alertEvents: readonly ListedEvent[] = [alertFired, alertCleared, alertsChanged]
+export const alertEvents: readonly ListedEvent[] = [alertRaised, alertCleared, alertsChanged]
 
 type Known = Readonly<{ id: string; rule: AlertRule; evaluation: Evaluation | null; since: string }>
 type Reason = 'recovered' | 'rule_changed' | 'rule_removed'
@@ -182,7 +182,7 @@ export function told({ id, rule, evaluation, since }: Known, category: string | 
     value: evaluation?.value ?? null,
     detail: evaluation?.detail ?? '',
   }
-  return cleared ? alertCleared(id, { ...facts, reason: cleared, firedAt: since }) : alertFired(id, facts)
+  return cleared ? alertCleared(id, { ...facts, reason: cleared, firedAt: since }) : alertRaised(id, facts)
 }
 
 export const categoryOfRule = (categories: ReadonlyMap<string, string>, { scope }: AlertRule): string | undefined =>

@@ -1,4 +1,5 @@
 import type { Ctx } from '../../../core/context.ts'
+import { pageSize } from '../../../core/page.ts'
 import { type Grouping, groupOf } from '../model/groups.ts'
 import { type Asked, iso, rangeOf } from '../model/range.ts'
 import { emptyTally, type Sums, sums } from '../model/tally.ts'
@@ -50,7 +51,7 @@ const costOf = (now: Sums, before: Sums) => ({
 })
 
 /** What use has cost, by a dimension, beside as long a time before; and what each of the dearest prompts could save. @throws QuestionInvalid (422) */
-export async function getCosts({ groupBy = 'prompt', from, to, limit = 50, savings = true, ...filter }: Wanted, ctx: Ctx) {
+export async function getCosts({ groupBy = 'prompt', from, to, limit, savings = true, ...filter }: Wanted, ctx: Ctx) {
   const range = rangeOf({ from, to, interval: 'day' }, Date.parse(ctx.now()), 30)
   const { present, past, series } = await ctx.read(async (db) => {
     const read = (begin: number, end: number) => {
@@ -72,7 +73,7 @@ export async function getCosts({ groupBy = 'prompt', from, to, limit = 50, savin
     from: iso(range.from),
     to: iso(range.to),
     totals: costOf(total.now, total.before),
-    items: groups.slice(0, limit).map(({ key, name, now, before }) => ({
+    items: groups.slice(0, pageSize(limit)).map(({ key, name, now, before }) => ({
       key,
       name,
       ...costOf(now, before),

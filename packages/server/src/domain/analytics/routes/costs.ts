@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
-import { Id, Nullable, Strict, Timestamp } from '../../../core/schemas.ts'
+import { Id, Nullable, PageQuery, Strict, Timestamp } from '../../../core/schemas.ts'
 import { QuestionInvalid } from '../model/failures.ts'
 import { groupFields, groupings } from '../model/groups.ts'
 import { PromptSavings } from '../model/savings.ts'
@@ -38,7 +38,7 @@ export const costs: AnyEndpoint[] = [
       service: text('Uses by this application'),
       variant: text('Uses of this variant of a test: test/variant'),
       operation: text('Uses for this, such as chat'),
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: 'How many items, 1 to 200; 50 without it' })),
+      limit: PageQuery.limit,
       savings: Type.Optional(Type.Boolean({ description: 'Whether to tell what could be saved; true without it' })),
     }),
     reply: Strict({
