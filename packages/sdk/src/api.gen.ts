@@ -23411,7 +23411,10 @@ export interface operations {
     "abTests.recordResults": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key and request again within 24 h: the stored answer */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description UUIDv7 */
                 id: string;

@@ -43,7 +43,6 @@ export const resultRoutes = ({ record, results, power }: ResultHandlers, notFoun
     access: 'analytics:write',
     load: 'measurement',
     bodyLimit: 8 * 1024 * 1024,
-    readOnly: true, // an outcome has its eventId, and needs no Idempotency-Key
     summary: 'Tell what became of a unit, or of up to 1,000; answered when they are stored for good',
     params: Strict({ id: Id }),
     body: Outcomes,
