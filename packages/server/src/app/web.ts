@@ -95,7 +95,7 @@ export async function createWeb(web: Web): Promise<FastifyInstance> {
   const mounting: Mounting = { runtime, authenticate, checkReplies: options.checkReplies ?? false, onRefused: audit.refused }
   mount(
     http,
-    modules.flatMap(({ endpoints, foreign = [] }) => [...endpoints, ...foreign]),
+    modules.flatMap(({ endpoints }) => endpoints),
     mounting,
   )
   mountWire(

@@ -1,7 +1,7 @@
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import type { Answer } from './answer.ts'
 import type { Ctx } from './context.ts'
-import type { AppError, ErrorKind } from './errors.ts'
+import type { ErrorKind } from './errors.ts'
 import type { Load } from './limits/load.ts'
 import type { Operation } from './operation.ts'
 
@@ -45,11 +45,6 @@ type Contract<P extends TObject, Q extends TObject, B extends TSchema, R extends
   readOnly?: boolean
   /** When it is refused under overload; without it an address that ends in `/export` is an export, and the rest writes or reads. */
   load?: Load
-  /**
-   * It speaks a protocol of others: its path stands at the root, and it is no part of the API's document. How that protocol
-   * tells a failure; undefined: as everywhere.
-   */
-  foreign?(failure: AppError, params: Readonly<Record<string, string>>): Answer | undefined
   /** Fields of the reply that are told once: an answer that is stored for its `Idempotency-Key` lacks them. */
   secrets?: readonly string[]
 }

@@ -13,11 +13,9 @@ export type EventHandler = (event: DomainEvent, tx: Db, ctx: Ctx) => Promise<voi
 export type Module = Readonly<{
   name: string
   endpoints: readonly AnyEndpoint[]
-  /** What it answers in protocols of others, at the root: endpoints with `foreign`. */
-  foreign?: readonly AnyEndpoint[]
   /** What it has at the root, beside the API. */
   root?: readonly RootRoute[]
-  /** Protocols of others whose bodies are bytes, at the root. */
+  /** What it answers in protocols of others, at the root. */
   wire?: readonly WireRoute[]
   jobs?: readonly Job[]
   /** Every type of event it tells: what webhooks and the event log may carry, with a JSON Schema each. */

@@ -12,6 +12,8 @@ export type WireRequest = Readonly<{
   body: Buffer
 }>
 
+export type Told = Readonly<{ status?: number; type: string; body: string | Uint8Array }>
+
 /**
  * An address at the root where a protocol of others is spoken, whose bodies need not be JSON: with our keys, permissions,
  * limits and ids of requests, but with its own rules for bodies, unknown fields and failures. It has no place in the API's
@@ -29,6 +31,6 @@ export type WireRoute = Readonly<{
   /** Bytes of a body, after decompression too. */
   bodyLimit: number
   handle(request: WireRequest, ctx: Ctx): Promise<Answer>
-  /** A failure as this protocol tells it. */
-  failed(problem: ProblemBody, headers: WireHeaders): Readonly<{ type: string; body: string | Uint8Array }>
+  /** A failure as this protocol tells it; undefined: as everywhere. A failure without a status of its own keeps the problem's. */
+  failed(problem: ProblemBody, asked: Pick<WireRequest, 'headers' | 'params'>): Told | undefined
 }>

@@ -142,8 +142,7 @@ describe('the consistency token', () => {
     if (endpoint === 'documents.unlink') await t.owner('PUT', `/prompts/${id}/documents/${documentId}`, {})
     const others = path.includes('/:id') && !path.startsWith('/prompts')
     const ids = others ? await makeIds(t.owner, t.database) : mine.ids
-    if (path.includes('/ab-tests/:id'))
-      return { ...mine, ids: { ...ids, ...(await makeTests(t.owner, mine.id, mine.otherId)) } }
+    if (path.includes('/ab-tests/:id')) return { ...mine, ids: { ...ids, ...(await makeTests(t.owner, mine.id, mine.otherId)) } }
     if (path.startsWith('/webhooks/')) {
       const { webhooks, ...made } = await makeWebhook(t.owner, t.database)
       return { ...mine, ids: { ...ids, webhooks }, ...made }

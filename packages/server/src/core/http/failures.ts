@@ -12,6 +12,7 @@ import {
   RouteNotFound,
   UrlTooLong,
 } from '../problem.ts'
+import type { Told } from '../wire.ts'
 
 /** Fastify's own failures, in our words. */
 const ofFramework: Readonly<Record<string, () => AppError>> = {
@@ -34,21 +35,21 @@ export function asAppError(error: unknown): AppError {
   return new AppError(Internal, 'The failure was logged under the request id. Nothing that was acknowledged is lost.')
 }
 
-/** How a failure is written down. */
-type Form = (problem: ProblemBody) => Readonly<{ type: string; body: string | Uint8Array }>
-const asProblem: Form = (problem) => ({ type: 'application/problem+json; charset=utf-8', body: JSON.stringify(problem) })
+/** How a failure is written down; undefined: as RFC 9457. */
+type Form = (problem: ProblemBody) => Told | undefined
+const asProblem = (problem: ProblemBody): Told => ({ type: 'application/problem+json; charset=utf-8', body: JSON.stringify(problem) })
 
 /** Answer a failure as RFC 9457. @param form writes it otherwise: as a page for a browser that asked for one, or as a foreign protocol says */
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown, form: Form = asProblem): FastifyReply {
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown, form?: Form): FastifyReply {
   const failure = asAppError(error)
   const problem = problemOf(failure, { instance: request.url.split('?')[0]!, requestId: request.id })
   if (failure.kind.status >= 500) {
     const fingerprint = failure.kind === Internal ? request.server.errorGroups?.note(error, 'http') : undefined
     request.log.error({ err: error, code: failure.kind.code, ...(fingerprint && { fingerprint }) }, 'request failed')
   }
-  const { type, body } = form(problem)
+  const { status = failure.kind.status, type, body } = form?.(problem) ?? asProblem(problem)
   return reply
-    .code(failure.kind.status)
+    .code(status)
     .headers({ 'X-Request-Id': request.id, ...failure.extras.headers })
     .type(type)
     .send(body)

@@ -11,7 +11,6 @@ import { assertText } from '../json.ts'
 import { isOver } from '../operation.ts'
 import { MediaTypeUnsupported, RequestInvalid, RouteNotFound } from '../problem.ts'
 import type { Runtime } from '../runtime.ts'
-import { asAppError, sendProblem } from './failures.ts'
 import { entityTags, noneMatch, traceparentOf, waitOf } from './headers.ts'
 import { type OpenStreams, openStreams } from './open-streams.ts'
 import { compile, type Validator } from './validation.ts'
@@ -51,10 +50,9 @@ export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], m
     }
     const route: RouteOptions = {
       method: e.method,
-      url: (e.foreign ? '' : prefix) + e.path,
+      url: prefix + e.path,
       config: { load: loadOf(e) },
       ...(e.body && { bodyLimit: e.bodyLimit ?? 1024 * 1024 }),
-      ...(e.foreign && { errorHandler: tellForeign(e) }),
       onRequest: (request) => admit(e, request, mounting).catch(tellRefusal(e, request, mounting)),
       handler: (request, reply) => answer(e, validators, request, reply, { ...mounting, streams }).catch(tellRefusal(e, request, mounting)),
     }
@@ -62,14 +60,6 @@ export function mount(app: FastifyInstance, endpoints: readonly AnyEndpoint[], m
     else app.route(route)
   }
 }
-
-/** How a failure leaves in the words of a protocol of others. */
-const tellForeign =
-  (e: AnyEndpoint): NonNullable<RouteOptions['errorHandler']> =>
-  (error, request, reply) => {
-    const told = e.foreign?.(asAppError(error), (request.params ?? {}) as Record<string, string>)
-    return told ? sendRaw(reply.header('X-Request-Id', request.id), told) : sendProblem(request, reply, error)
-  }
 
 /** There, and nowhere else, a body of lines is handed on as it comes. */
 function takingLines(scope: FastifyInstance): FastifyInstance {

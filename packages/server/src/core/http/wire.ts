@@ -16,7 +16,7 @@ export function mountWire(app: FastifyInstance, routes: readonly WireRoute[], mo
       scope.removeAllContentTypeParsers()
       scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: route.bodyLimit }, (_request, body, done) => done(null, body))
       scope.setErrorHandler((error, request, reply) =>
-        sendProblem(request, reply, error, (problem) => route.failed(problem, request.headers as WireHeaders)),
+        sendProblem(request, reply, error, (problem) => route.failed(problem, askedOf(request))),
       )
       scope.route({
         method: route.method,
@@ -43,10 +43,14 @@ export function mountWire(app: FastifyInstance, routes: readonly WireRoute[], mo
     })
 }
 
+const askedOf = ({ headers, params }: FastifyRequest) => ({
+  headers: headers as WireHeaders,
+  params: (params ?? {}) as Record<string, string>,
+})
+
 async function requestOf(request: FastifyRequest, bodyLimit: number): Promise<WireRequest> {
   return {
-    headers: request.headers as WireHeaders,
-    params: request.params as Record<string, string>,
+    ...askedOf(request),
     query: new URL(request.url, 'http://root').searchParams,
     body: await plain((request.body as Buffer | undefined) ?? Buffer.alloc(0), request.headers['content-encoding'], bodyLimit),
   }

@@ -68,7 +68,7 @@ export function createABTesting(parts: ABTestingParts): ABTesting {
     module: defineModule({
       name: 'ab-testing',
       endpoints: [...tests(parts), ...servingTests(selecting, assigning), ...outcomes.endpoints, ...figures],
-      foreign: ofrep(selecting, memory),
+      wire: ofrep(selecting, memory),
       jobs: outcomes.jobs,
       events: [...experimentEvents, ...outcomes.events],
     }),

@@ -1,4 +1,3 @@
-import type { AppError } from '../../../core/errors.ts'
 import { ABTestNotFound } from './failures.ts'
 
 /** Why a value is what it is, in the words of OpenFeature (specification, types, resolution reason). */
@@ -8,32 +7,31 @@ export const reasonOf = (enrolled: boolean, reason: string): string => {
   return reason === 'draft' || reason === 'paused' || reason === 'ended' ? 'DISABLED' : 'DEFAULT'
 }
 
-/** An answer, as `core/answer.ts` has it. */
-type Told = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: string }>
 export type Failure = Readonly<{ key?: string; errorCode?: string; errorDetails: string }>
+type Told = Readonly<{ status: number; type: string; body: string }>
 
-const json = (status: number, body: object, headers: Readonly<Record<string, string>> = {}): Told => ({
-  status,
-  headers: { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store', ...headers },
-  body: JSON.stringify(body),
-})
+export const json = 'application/json; charset=utf-8'
 
+const told = (status: number, failure: Failure): Told => ({ status, type: json, body: JSON.stringify(failure) })
 const keyed = (key: string | undefined) => (key === undefined ? {} : { key })
 
-/** A context that cannot be evaluated: 400. */
-export const badContext = (errorCode: 'TARGETING_KEY_MISSING' | 'INVALID_CONTEXT', errorDetails: string, key?: string): Told =>
-  json(400, { ...keyed(key), errorCode, errorDetails } satisfies Failure)
+/** What is wrong with a context: 400. */
+export type ContextError = Readonly<{ errorCode: 'TARGETING_KEY_MISSING' | 'INVALID_CONTEXT'; errorDetails: string }>
+export const badContext = ({ errorCode, errorDetails }: ContextError, key?: string): Told =>
+  told(400, { ...keyed(key), errorCode, errorDetails })
 
 /**
  * A failure as the OpenFeature Remote Evaluation Protocol (0.2) tells it. Of who may not ask, or too much, it says nothing:
  * that is told as everywhere.
  * @param key the flag that was asked for; none for all of them
  */
-export function failureOf({ kind, detail, extras }: AppError, key?: string): Told | undefined {
-  if ([401, 403, 413, 429].includes(kind.status)) return undefined
-  const { headers } = extras
-  if (kind === ABTestNotFound) return json(404, { ...keyed(key), errorCode: 'FLAG_NOT_FOUND', errorDetails: detail }, headers)
-  if (kind.status >= 500) return json(kind.status, { errorDetails: detail }, headers)
-  const isUnread = kind.code.startsWith('request.')
-  return json(400, { ...keyed(key), errorCode: isUnread ? 'PARSE_ERROR' : 'GENERAL', errorDetails: detail }, headers)
+export function failureOf(
+  { status, code, detail }: Readonly<{ status: number; code: string; detail: string }>,
+  key?: string,
+): Told | undefined {
+  if ([401, 403, 413, 429].includes(status)) return undefined
+  if (code === ABTestNotFound.code) return told(404, { ...keyed(key), errorCode: 'FLAG_NOT_FOUND', errorDetails: detail })
+  if (status >= 500) return told(status, { errorDetails: detail })
+  const isUnread = code.startsWith('request.')
+  return told(400, { ...keyed(key), errorCode: isUnread ? 'PARSE_ERROR' : 'GENERAL', errorDetails: detail })
 }

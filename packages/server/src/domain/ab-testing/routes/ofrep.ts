@@ -1,34 +1,41 @@
 import { hash } from 'node:crypto'
-import { Type } from 'typebox'
 import type { Answer } from '../../../core/answer.ts'
 import type { Ctx } from '../../../core/context.ts'
-import { type AnyEndpoint, serve } from '../../../core/endpoint.ts'
-import { isAppError } from '../../../core/errors.ts'
+import { AppError, isAppError } from '../../../core/errors.ts'
 import { noneMatch } from '../../../core/http/headers.ts'
 import { isId } from '../../../core/ids.ts'
+import { RequestMalformed } from '../../../core/problem.ts'
+import type { WireRequest, WireRoute } from '../../../core/wire.ts'
 import type { Attributes } from '../assigning.ts'
 import type { TestMemory } from '../memory.ts'
 import { notThere } from '../model/failures.ts'
-import { badContext, type Failure, failureOf, reasonOf } from '../model/ofrep.ts'
+import { badContext, type ContextError, type Failure, failureOf, json, reasonOf } from '../model/ofrep.ts'
 import type { Selected, Selecting } from '../selecting.ts'
 
-/** What a client says of whom it asks for; fields that we do not know are the protocol's business. */
-const Request = Type.Object({ context: Type.Optional(Type.Unknown()) }, { additionalProperties: true })
 type Unit = Readonly<{ unitId: string; attributes: Attributes }>
 
-/** @returns who is asked for, or why that cannot be said */
-function unitIn(context: unknown, key?: string): Unit | Answer {
-  if (context !== undefined && (typeof context !== 'object' || context === null || Array.isArray(context)))
-    return badContext('INVALID_CONTEXT', 'The context must be an object.', key)
+/** @returns who is asked for, or why that cannot be said. Fields that we do not know are the protocol's business */
+function unitIn({ body }: WireRequest): Unit | ContextError {
+  const { context } = objectIn(body)
+  if (context !== undefined && !isObject(context)) return { errorCode: 'INVALID_CONTEXT', errorDetails: 'The context must be an object.' }
   const { targetingKey, ...attributes } = (context ?? {}) as { targetingKey?: unknown } & Attributes
   if (targetingKey === undefined || targetingKey === '')
-    return badContext('TARGETING_KEY_MISSING', 'context.targetingKey says who sees which variant. Set it.', key)
+    return { errorCode: 'TARGETING_KEY_MISSING', errorDetails: 'context.targetingKey says who sees which variant. Set it.' }
   if (typeof targetingKey !== 'string' || targetingKey.length > 1_000)
-    return badContext('INVALID_CONTEXT', 'context.targetingKey must be a text of 1,000 characters at most.', key)
+    return { errorCode: 'INVALID_CONTEXT', errorDetails: 'context.targetingKey must be a text of 1,000 characters at most.' }
   return { unitId: targetingKey, attributes }
 }
 
-const isAnswer = (one: Unit | Answer): one is Answer => 'status' in one
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** @throws RequestMalformed (400) */
+function objectIn(body: Buffer): { context?: unknown } {
+  try {
+    const value: unknown = JSON.parse(body.length === 0 ? '{}' : new TextDecoder('utf-8', { fatal: true }).decode(body))
+    if (isObject(value)) return value
+  } catch {} // told below
+  throw new AppError(RequestMalformed, 'The body must be a JSON object such as { "context": { "targetingKey": "user-1" } }.')
+}
 
 /** A flag as it is evaluated: the variant and its prompt. */
 function evaluated(key: string, { assigned, prompt, checksum }: Selected): object {
@@ -43,53 +50,60 @@ function evaluated(key: string, { assigned, prompt, checksum }: Selected): objec
   }
 }
 
-const headers = { 'Content-Type': 'application/json; charset=utf-8' }
+const asked = { method: 'POST', access: 'prompts:read', load: 'read', bodyLimit: 256 * 1024 } as const
+
+/** @param cache what may be kept of it */
+const answer = (body: string, cache: Readonly<Record<string, string>>, status = 200): Answer => ({
+  status,
+  headers: { 'Content-Type': json, ...cache },
+  body,
+})
+
+/** Evaluate for the unit of a request; without one that is the answer. */
+async function forUnit(request: WireRequest, evaluate: (unit: Unit) => Promise<Answer>): Promise<Answer> {
+  const unit = unitIn(request)
+  if (!('errorCode' in unit)) return evaluate(unit)
+  const { status, body } = badContext(unit, request.params.key)
+  return answer(body, notKept, status)
+}
+
+const notKept = { 'Cache-Control': 'no-store' }
 
 /**
  * Tests as flags of the OpenFeature Remote Evaluation Protocol 0.2. A key is a test's id or name. One that is evaluated by
  * itself is an exposure; being handed all of them is none.
  */
-export const ofrep = (selecting: Selecting, memory: TestMemory): AnyEndpoint[] => [
-  serve({
+export const ofrep = (selecting: Selecting, memory: TestMemory): WireRoute[] => [
+  {
+    ...asked,
     name: 'ofrep.evaluate',
-    method: 'POST',
     path: '/ofrep/v1/evaluate/flags/:key',
-    access: 'prompts:read',
-    readOnly: true,
-    summary: 'Evaluate a test as a flag',
-    params: Type.Object({ key: Type.String() }),
-    body: Request,
-    foreign: (failure, { key }) => failureOf(failure, key),
-    handle: async ({ params: { key }, body }, ctx) => {
-      const unit = unitIn(body.context, key)
-      if (isAnswer(unit)) return unit
-      const id = isId(key) ? key : await memory.named(key, ctx)
-      if (id === undefined) throw notThere(key)
-      const selected = await selecting.select(await selecting.known(id, ctx), { ...unit, exposes: true }, ctx)
-      return { status: 200, headers: { ...headers, 'Cache-Control': 'no-store' }, body: JSON.stringify(evaluated(key, selected)) }
-    },
-  }),
-  serve({
+    failed: (problem, { params }) => failureOf(problem, params.key),
+    handle: (request, ctx) =>
+      forUnit(request, async (unit) => {
+        const key = request.params.key!
+        const id = isId(key) ? key : await memory.named(key, ctx)
+        if (id === undefined) throw notThere(key)
+        const selected = await selecting.select(await selecting.known(id, ctx), { ...unit, exposes: true }, ctx)
+        return answer(JSON.stringify(evaluated(key, selected)), notKept)
+      }),
+  },
+  {
+    ...asked,
     name: 'ofrep.evaluateAll',
-    method: 'POST',
     path: '/ofrep/v1/evaluate/flags',
-    access: 'prompts:read',
-    readOnly: true,
-    summary: 'Evaluate all running tests as flags',
-    body: Request,
-    foreign: (failure) => failureOf(failure),
-    handle: async ({ body }, ctx, { 'if-none-match': ifNoneMatch }) => {
-      const unit = unitIn(body.context)
-      if (isAnswer(unit)) return unit
-      const flags = await Promise.all(
-        keysOf(await memory.running(ctx)).map(({ id, key }) => evaluateOne(selecting, { id, key, unit }, ctx)),
-      )
-      const text = JSON.stringify({ flags: flags.filter((flag) => flag !== undefined) })
-      const etag = hash('sha256', text).slice(0, 32)
-      const told = { ...headers, 'Cache-Control': 'private, no-cache', ETag: `"${etag}"` }
-      return noneMatch(ifNoneMatch, etag) ? { status: 304, headers: told, body: '' } : { status: 200, headers: told, body: text }
-    },
-  }),
+    failed: (problem) => failureOf(problem),
+    handle: (request, ctx) =>
+      forUnit(request, async (unit) => {
+        const flags = await Promise.all(
+          keysOf(await memory.running(ctx)).map(({ id, key }) => evaluateOne(selecting, { id, key, unit }, ctx)),
+        )
+        const text = JSON.stringify({ flags: flags.filter((flag) => flag !== undefined) })
+        const etag = hash('sha256', text).slice(0, 32)
+        const kept = { 'Cache-Control': 'private, no-cache', ETag: `"${etag}"` }
+        return noneMatch(request.headers['if-none-match'], etag) ? answer('', kept, 304) : answer(text, kept)
+      }),
+  },
 ]
 
 /** Flags go by the names of their tests; where two have one name, the one that began last has it, and others go by their ids. */

@@ -40,7 +40,7 @@ export const otlp = (record: (spans: Iterable<Span>, ctx: Ctx) => Promise<SpanCo
         body: typeof written.body === 'string' ? written.body : Buffer.from(written.body),
       }
     },
-    failed: ({ status, detail, code, requestId }, headers) =>
+    failed: ({ status, detail, code, requestId }, { headers }) =>
       encodeFailure(status, `${detail} (${code}, request ${requestId})`, encodingOf(headers['content-type']) ?? 'json'),
   },
 ]
