@@ -107,7 +107,7 @@ export async function createWeb(web: Web): Promise<FastifyInstance> {
     http,
     modules.flatMap(({ root }) => root ?? []),
   )
-  await apiReference(http, openApiDocument(modules, version))
+  apiReference(http, openApiDocument(modules, version))
   await http.ready()
   return http
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../at-most.ts'
 import type { Db } from '../db.ts'
 import type { FeedEvent } from '../events.ts'
 import type { Feed } from './feed.ts'
@@ -42,7 +43,7 @@ export function keepByFeed(
   }
 }
 
-type Bounded<T> = Readonly<{ max: number } & ({ maxSize: number; sizeCalculation: (value: T) => number } | { maxSize?: never })>
+type Bounded<T> = Readonly<{ maxSize: number; sizeCalculation: (value: T) => number }>
 
 /**
  * What is read of a workspace in the transaction of a change, such as rules that hold there, and remembered while the feed
@@ -54,7 +55,7 @@ export function keepByWorkspace<T extends object>(
   feed: Pick<Feed, 'subscribe' | 'isCurrent' | 'isAway' | 'confirm'>,
   types: readonly string[],
   query: (tx: Db) => Promise<T>,
-  bounds: Bounded<T> = { max: 10_000 },
+  bounds: Bounded<T> = atMost(10_000),
 ): (tx: Db, workspaceId: string) => Promise<T> {
   const known = new LRUCache<string, T>(bounds)
   const keeping = keepByFeed(

@@ -1,5 +1,6 @@
 import { assign, type Reason } from '@prompt-store/assignment'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../core/at-most.ts'
 import type { Ctx } from '../../core/context.ts'
 import type { Expressions } from '../../core/expressions.ts'
 import type { HotPath } from '../../core/http/fast-lane.ts'
@@ -106,8 +107,8 @@ function askedIn(rest: string): { id: string; unitId: string } | undefined {
 
 /** What sticky units saw first. It never changes, so it is remembered; that a unit has seen nothing yet holds for a moment of this phase. */
 function createFirstSeen(): (known: Remembered, unitHash: string, ctx: Ctx) => Promise<string | undefined> {
-  const seen = new LRUCache<string, string>({ max: 200_000 })
-  const unseen = new LRUCache<string, true>({ max: 200_000, ttl: 60_000 })
+  const seen = new LRUCache<string, string>(atMost(200_000))
+  const unseen = new LRUCache<string, true>({ ...atMost(200_000), ttl: 60_000 })
   return async ({ test, phase }, unitHash, ctx) => {
     const key = `${test.id} ${unitHash}`
     const variant = seen.get(key)

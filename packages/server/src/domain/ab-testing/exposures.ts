@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../core/at-most.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import { addExposures, type Exposure } from './store/exposures.ts'
 
@@ -22,7 +23,7 @@ export function createExposures(
   log: (message: string, details?: object) => void,
   written: () => void = () => undefined,
 ): Exposures {
-  const remembered = new LRUCache<string, true>({ max: mostRemembered })
+  const remembered = new LRUCache<string, true>(atMost(mostRemembered))
   const waiting = new Map<string, Exposure>()
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined

@@ -1,5 +1,6 @@
 import type { Assignable } from '@prompt-store/assignment'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../core/at-most.ts'
 import type { Ctx } from '../../core/context.ts'
 import type { Db } from '../../core/db.ts'
 import type { FeedEvent } from '../../core/events.ts'
@@ -40,8 +41,8 @@ const concerns = ({ type }: FeedEvent): boolean => type.startsWith('ab_test.') |
 
 /** What an instance remembers of tests, as long as the feed tells of no change of them or of their prompts. */
 export function createTestMemory(feed: Feed): TestMemory {
-  const known = new LRUCache<string, Remembered>({ max: mostTests })
-  const running = new LRUCache<string, readonly { id: string; name: string }[]>({ max: 1_000 })
+  const known = new LRUCache<string, Remembered>(atMost(mostTests))
+  const running = new LRUCache<string, readonly { id: string; name: string }[]>(atMost(1_000))
   const keyOf = (workspaceId: string, id: string) => `${workspaceId} ${id}`
   const keeping = keepByFeed(feed, concerns, (changed) => {
     if (!changed) {

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../../core/access.ts'
+import { atMost } from '../../core/at-most.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { Unauthenticated } from '../../core/problem.ts'
@@ -49,7 +50,7 @@ export function createAuthenticator(parts: {
   const isBootstrap = (hash: string): boolean => bootstrapHash !== undefined && timingSafeEqual(Buffer.from(hash), bootstrapHash)
 
   // By the header as it came: hashing it anew would cost more than all the rest of a hot read.
-  const recent = new LRUCache<string, KnownKey>({ max: 10_000 })
+  const recent = new LRUCache<string, KnownKey>(atMost(10_000))
   feed.subscribe(({ events, everything }) => {
     if (everything || events.some(concernsRights)) recent.clear()
   })

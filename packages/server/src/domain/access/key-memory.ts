@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../../core/access.ts'
 import { addressTest } from '../../core/addresses.ts'
+import { atMost } from '../../core/at-most.ts'
 import type { Db } from '../../core/db.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { keepByFeed } from '../../core/feed/keeping.ts'
@@ -34,8 +35,8 @@ export type KeyMemory = Readonly<{
 
 export function createKeyMemory(system: <T>(work: (db: Db) => Promise<T>) => Promise<T>, feed: Feed): KeyMemory {
   const usedBefore = new Set<string>()
-  const known = new LRUCache<string, KnownKey>({ max: 50_000, dispose: ({ id, used }) => void (used && usedBefore.add(id)) })
-  const unknown = new LRUCache<string, true>({ max: 10_000 })
+  const known = new LRUCache<string, KnownKey>({ ...atMost(50_000), dispose: ({ id, used }) => void (used && usedBefore.add(id)) })
+  const unknown = new LRUCache<string, true>(atMost(10_000))
   let open: boolean | undefined
   const keeping = keepByFeed(feed, concernsRights, () => {
     known.clear()

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../core/at-most.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { keepByFeed } from '../../core/feed/keeping.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
@@ -17,7 +18,7 @@ const concerns = ({ type }: { type: string }): boolean => /^(session|member|role
 
 export function createSessionMemory(parts: { system: AcrossWorkspaces; feed: Feed; now: () => string; idleMs: number }): SessionMemory {
   const { system, feed, now, idleMs } = parts
-  const known = new LRUCache<string, Session>({ max: 20_000 })
+  const known = new LRUCache<string, Session>(atMost(20_000))
   /** Use is noted in the database this often, so that the other instances know of it. */
   const touchMs = Math.min(60_000, idleMs / 4)
   const keeping = keepByFeed(feed, concerns, () => known.clear())

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../core/at-most.ts'
 import type { Ctx } from '../../core/context.ts'
 import type { FeedEvent } from '../../core/events.ts'
 import type { Feed } from '../../core/feed/feed.ts'
@@ -18,8 +19,8 @@ const mostPrompts = 20_000
 
 /** What an instance remembers of the prompts that are measured: as long as the feed tells of no change. What there is not is asked for each time. */
 export function createPromptMemory(feed: Feed): PromptMemory {
-  const byId = new LRUCache<string, MeasuredPrompt>({ max: mostPrompts })
-  const byName = new LRUCache<string, MeasuredPrompt>({ max: mostPrompts })
+  const byId = new LRUCache<string, MeasuredPrompt>(atMost(mostPrompts))
+  const byName = new LRUCache<string, MeasuredPrompt>(atMost(mostPrompts))
   const keeping = keepByFeed(feed, concernsPrompts, (changed) => {
     byName.clear()
     if (changed) for (const { workspaceId, subject } of changed) byId.delete(`${workspaceId} ${subject}`)

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../core/at-most.ts'
 import type { Ctx } from '../../core/context.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { keepByFeed } from '../../core/feed/keeping.ts'
@@ -19,8 +20,8 @@ type Known = Pick<Terms, 'retentionDays' | 'plainUsers' | 'price'>
 
 /** What workspaces have said, remembered while the feed tells of no change; and their keys. @param secret the installation's */
 export function createWishMemory(feed: Feed, secret: Uint8Array): WishMemory {
-  const known = new LRUCache<string, Known>({ max: 10_000 })
-  const keys = new LRUCache<string, Uint8Array>({ max: 10_000 })
+  const known = new LRUCache<string, Known>(atMost(10_000))
+  const keys = new LRUCache<string, Uint8Array>(atMost(10_000))
   const concerns = ({ type }: { type: string }) => type === settingsChanged.type || type === pricesChanged.type
   const keeping = keepByFeed(feed, concerns, (changed) => {
     if (changed) for (const { workspaceId } of changed) known.delete(workspaceId)
@@ -32,7 +33,7 @@ export function createWishMemory(feed: Feed, secret: Uint8Array): WishMemory {
     return key
   }
   // Who is measured is mostly somebody who was measured before, and an HMAC is the dearest part of an event.
-  const hashes = new LRUCache<string, string>({ max: 50_000 })
+  const hashes = new LRUCache<string, string>(atMost(50_000))
   const hashUser = (workspaceId: string, userId: string): string => {
     const name = `${workspaceId} ${userId}`
     const hash = hashes.get(name) ?? userHashOf(userKey(workspaceId), userId)

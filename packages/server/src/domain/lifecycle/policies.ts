@@ -42,7 +42,6 @@ type Given = Readonly<{ approvals: Approval[]; present: ReadonlyMap<string, Prin
  */
 export function createPolicies({ feed, presence }: { feed: Feed; presence: Presence }): Policies {
   const policiesIn = keepByWorkspace(feed, [policyChanged.type, policyRemoved.type], policiesOf, {
-    max: 10_000,
     maxSize: 200_000,
     sizeCalculation: sizeOf,
   })

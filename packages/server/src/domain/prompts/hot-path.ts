@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../core/at-most.ts'
 import type { HotPath } from '../../core/http/fast-lane.ts'
 import type { Wanted } from './model/serving-keys.ts'
 import type { Served, Serving } from './queries/serving.ts'
@@ -6,7 +7,7 @@ import type { Served, Serving } from './queries/serving.ts'
 /** `GET /prompts/search/{category}/{name}` with no query, or with `label` or `version` alone, from the cache. */
 export function hotPath(prefix: string, store: Serving): HotPath {
   /** Addresses repeat; reading one takes ten times as long as finding it here. */
-  const read = new LRUCache<string, { wanted: Wanted | undefined }>({ max: 20_000 })
+  const read = new LRUCache<string, { wanted: Wanted | undefined }>(atMost(20_000))
   return {
     route: `${prefix}/prompts/search/:category/:name`,
     access: 'prompts:read',

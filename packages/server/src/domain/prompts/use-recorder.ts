@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../core/at-most.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import { noteServed, type UsedPrompt } from './store/use-store.ts'
 
@@ -23,7 +24,7 @@ const [mostPending, mostRemembered] = [200_000, 100_000]
 /** @param parts.system writes across workspaces; `isAway` says whether the database cannot be reached */
 export function createUseRecorder(parts: { system: AcrossWorkspaces; clock: () => string; isAway: () => boolean }): UseRecorder {
   const { system, clock, isAway } = parts
-  const remembered = new LRUCache<string, true>({ max: mostRemembered })
+  const remembered = new LRUCache<string, true>(atMost(mostRemembered))
   const pending = new Map<string, UsedPrompt>()
   let hour = 1
   let hourBegan = performance.now()

@@ -1,6 +1,10 @@
+import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
 import { LRUCache } from 'lru-cache'
-import { buildConnector, type Dispatcher, Pool } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
+
+/** The client takes 10 MB, so it is loaded when somewhere is first called. */
+const client = (): typeof import('undici') => createRequire(import.meta.url)('undici')
 
 export type ConnectionOptions = Readonly<{
   /** Certificates that are trusted instead of the usual ones. */
@@ -43,6 +47,7 @@ export function connections({ ca, perOrigin = 16, pools = 256 }: ConnectionOptio
 
 /** Connects to the address, whatever the name's DNS says by now; certificate and Host are the name's. */
 function pinnedPool(url: URL, address: string, { ca, perOrigin }: { ca: string | undefined; perOrigin: number }): Pool {
+  const { buildConnector, Pool } = client()
   const connect = buildConnector({
     allowH2: false,
     timeout: connectTimeoutMs,

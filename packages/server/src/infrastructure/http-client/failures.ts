@@ -1,4 +1,3 @@
-import { errors } from 'undici'
 import type { OutboundFailureCode } from '../../core/outbound.ts'
 import { Failed } from './deadline.ts'
 import { DnsError } from './resolver.ts'
@@ -31,7 +30,7 @@ export function answerFailure(error: Error): Failure {
   const code = codeOf(error)
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return { code: 'invalid', detail: "The answer's head is over 16 kB." }
   // The parser's own code is missing in undici 8.12 (it looks it up the wrong way round); its message names an early end.
-  if (error instanceof errors.HTTPParserError && !/EOF/.test(error.message)) return { code: 'invalid', detail: 'The answer is not HTTP.' }
+  if (error.name === 'HTTPParserError' && !/EOF/.test(error.message)) return { code: 'invalid', detail: 'The answer is not HTTP.' }
   if (error.message === 'bad upgrade' || error.message === 'bad response')
     return { code: 'invalid', detail: 'The answer does not belong to the request.' }
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH')

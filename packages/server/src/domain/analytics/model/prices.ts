@@ -1,4 +1,5 @@
-import { calcPrice, type ModelPrice } from '@pydantic/genai-prices'
+import { createRequire } from 'node:module'
+import type { calcPrice as calculate, ModelPrice } from '@pydantic/genai-prices'
 import { type Static, Type } from 'typebox'
 import { ShortText, Strict } from '../../../core/schemas.ts'
 
@@ -41,12 +42,16 @@ function linearOf({ input_mtok, output_mtok, cache_read_mtok, ...rest }: ModelPr
   return { input: input_mtok, output: output_mtok, cached: cache_read_mtok ?? input_mtok }
 }
 
+/** The table takes 15 MB to load, so it is loaded when a price is first asked for. */
+let calcPrice: typeof calculate | undefined
+
 function ask(provider: string, model: string, { inputTokens, outputTokens, cachedTokens }: Tokens, at: number) {
   const usage = {
     input_tokens: inputTokens,
     output_tokens: outputTokens,
     ...(cachedTokens !== null && { cache_read_tokens: cachedTokens }),
   }
+  calcPrice ??= (createRequire(import.meta.url)('@pydantic/genai-prices') as { calcPrice: typeof calculate }).calcPrice
   try {
     return calcPrice(usage, model, { providerId: provider.toLowerCase(), timestamp: new Date(at) })
   } catch {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../../core/at-most.ts'
 import type { Db } from '../../../core/db.ts'
 import type { AcrossWorkspaces } from '../../../core/runtime.ts'
 import type { Dimensions } from '../model/measurement.ts'
@@ -31,7 +32,7 @@ export type SeriesBook = Readonly<{ numbersOf(wanted: readonly Wanted[]): Promis
 
 /** The numbers of series. One that has a number keeps it, so what is remembered here is never wrong. */
 export function createSeriesBook(system: AcrossWorkspaces): SeriesBook {
-  const known = new LRUCache<string, number>({ max: remembered })
+  const known = new LRUCache<string, number>(atMost(remembered))
   return {
     async numbersOf(wanted) {
       const keys: string[] = []

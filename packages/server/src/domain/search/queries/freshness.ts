@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../../core/at-most.ts'
 import type { Ctx } from '../../../core/context.ts'
 import type { Feed } from '../../../core/feed/feed.ts'
 import { positionOf } from '../../../core/outbox.ts'
@@ -15,7 +16,7 @@ const lookMs = 30
  * @returns waits until the index has all of them. False: it has not within the time
  */
 export function createFreshness(feed: Pick<Feed, 'subscribe'>): (ctx: Ctx) => Promise<boolean> {
-  const newest = new LRUCache<string, number>({ max: 10_000 })
+  const newest = new LRUCache<string, number>(atMost(10_000))
   feed.subscribe(({ events }) => {
     for (const { type, workspaceId, id } of events)
       if (type.startsWith('prompt.')) newest.set(workspaceId, Math.max(id, newest.get(workspaceId) ?? 0))

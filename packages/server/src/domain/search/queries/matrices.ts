@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../../../core/at-most.ts'
 import type { Db } from '../../../core/db.ts'
 import { createMatrix, type Matrix } from '../model/vectors.ts'
 
@@ -24,7 +25,7 @@ const page = 5_000
  * @param idleMs after which a workspace's vectors are let go
  */
 export function createMatrices({ model, maxBytes, idleMs }: { model: string; maxBytes: number; idleMs: number }): Matrices {
-  const held = new LRUCache<string, Held>({ max: 10_000, ttl: idleMs, updateAgeOnGet: true, ttlAutopurge: true })
+  const held = new LRUCache<string, Held>({ ...atMost(10_000), ttl: idleMs, updateAgeOnGet: true, ttlAutopurge: true })
   const bytes = () => [...held.values()].reduce((sum, { matrix }) => sum + (matrix?.bytes() ?? 0), 0)
 
   const refresh = async (db: Db, workspaceId: string, one: Held): Promise<void> => {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import { visibleCategories } from '../../../core/access.ts'
+import { atMost } from '../../../core/at-most.ts'
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { isSpellable, type QueryTerm } from '../model/analysis.ts'
@@ -16,8 +17,8 @@ type Counted = Readonly<{ id: number; documents: number }>
 export type Vocabulary = Readonly<{ terms: LRUCache<string, Counted>; totals: LRUCache<string, { documents: number }> }>
 
 export const createVocabulary = (): Vocabulary => ({
-  terms: new LRUCache({ max: 50_000, ttl: 30_000 }),
-  totals: new LRUCache({ max: 1_000, ttl: 30_000 }),
+  terms: new LRUCache({ ...atMost(50_000), ttl: 30_000 }),
+  totals: new LRUCache({ ...atMost(1_000), ttl: 30_000 }),
 })
 
 /** How much a likely spelling counts, and for how many words of a query one is looked for. */
