@@ -19824,7 +19824,8 @@ export interface operations {
                             id: string;
                             name: string;
                             metric: string;
-                            since?: string | null;
+                            /** @description Since when it fires */
+                            since: string | null;
                         }[];
                         distributions: {
                             /** @description The 20 with the most uses */

@@ -11,9 +11,7 @@ const holding = async (unitId: string) => {
   const hash = t.app.analytics.hashUser('00000000-0000-7000-8000-000000000001', unitId)
   const found: Record<string, number> = {}
   for (const table of ['ab_exposure', 'ab_outcome', 'ab_unit']) {
-    const rows = await t.database.query<{ n: number }>(
-      `select count(*)::int as n from ${table} where unit_hash = decode('${hash}', 'hex')`,
-    )
+    const rows = await t.database.query<{ n: number }>(`select count(*)::int as n from ${table} where unit_hash = decode('${hash}', 'hex')`)
     found[table] = rows[0]!.n
   }
   return found
