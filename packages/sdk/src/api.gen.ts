@@ -19811,6 +19811,22 @@ export interface operations {
                             /** @description Ratings */
                             ratings: number;
                         }[];
+                        /** @description A/B tests that run, as far as you may see them; the newest first, 50 at most */
+                        runningTests: {
+                            /** @description UUIDv7 */
+                            id: string;
+                            name: string;
+                            startedAt: string | null;
+                        }[];
+                        /** @description Rules that fire now */
+                        openAlerts: {
+                            /** @description UUIDv7 */
+                            id: string;
+                            name: string;
+                            metric: string;
+                            /** @description Since when it fires */
+                            since: string | null;
+                        }[];
                         distributions: {
                             /** @description The 20 with the most uses */
                             category: {
@@ -20713,6 +20729,8 @@ export interface operations {
                         events: number;
                         /** @description Sums of the user by day that were removed */
                         days: number;
+                        /** @description A/B tests whose exposures and outcomes of the person now stand for nobody; what is counted of them stays */
+                        tests: number;
                         /** @description RFC 3339, UTC, with milliseconds */
                         erasedAt: string;
                     };

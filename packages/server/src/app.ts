@@ -179,6 +179,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     contextIn: (workspaceId) =>
       runtime.contextFor({ id: 'alerts', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'alerts' }),
     tellExperiments: (db, uses) => abTesting.outcomes.follow(db, uses),
+    forgetUnit: (db, workspaceId, hash) => abTesting.forgetUnit(db, workspaceId, hash),
+    runningTests: (ctx) => abTesting.runningTests(ctx),
     log: note,
   })
   const abTesting: ABTesting = createABTesting({

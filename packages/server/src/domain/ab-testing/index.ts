@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import type { Acting } from '../../core/acting.ts'
+import type { Ctx } from '../../core/context.ts'
+import type { Db } from '../../core/db.ts'
 import type { Expressions } from '../../core/expressions.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import type { HotPath } from '../../core/http/fast-lane.ts'
@@ -15,12 +18,13 @@ import { createTestMemory } from './memory.ts'
 import { experimentEvents } from './model/events.ts'
 import { ABTestNotFound } from './model/failures.ts'
 import { createOutcomes, type Outcomes } from './outcomes.ts'
-import { findTest } from './queries/tests.ts'
+import { findTest, listTests } from './queries/tests.ts'
 import { figures } from './routes/figures.ts'
 import { ofrep } from './routes/ofrep.ts'
 import { servingTests } from './routes/serving.ts'
 import { tests } from './routes/tests.ts'
 import { createSelecting } from './selecting.ts'
+import { forgetUnit } from './store/erasure.ts'
 
 export type ABTestingParts = Omit<TestParts, 'expressions'> &
   Readonly<{
@@ -43,6 +47,10 @@ export type ABTesting = Readonly<{
   hotPath(prefix: string): HotPath
   /** Write all exposures that were noted, and count all outcomes; for tests. */
   settle(): Promise<void>
+  /** Take a person out of all tests of a workspace; what is counted stays. @param db across workspaces @param unitHash hex @returns in how many tests it was */
+  forgetUnit(db: Db, workspaceId: string, unitHash: string): Promise<number>
+  /** The running tests that the caller may see, the newest first, 50 at most. */
+  runningTests(ctx: Ctx): Promise<{ id: string; name: string; startedAt: string | null }[]>
   outcomes: Pick<Outcomes, 'follow' | 'recount' | 'watch'>
   start(): void
   stop(): Promise<void>
@@ -76,6 +84,16 @@ export function createABTesting(parts: ABTestingParts): ABTesting {
     async settle() {
       await exposures.flush()
       await outcomes.settle()
+    },
+    async forgetUnit(db, workspaceId, unitHash) {
+      await exposures.flush() // those that are still to be written
+      return forgetUnit(db, workspaceId, unitHash, randomUUID())
+    },
+    async runningTests(ctx) {
+      const { permissions } = ctx.actor
+      if (!permissions.has('*') && !permissions.has('abtests:read')) return []
+      const { items } = await listTests({ status: 'running' }, ctx)
+      return items.map(({ id, name, startedAt }) => ({ id, name, startedAt }))
     },
     outcomes,
     start: outcomes.start,

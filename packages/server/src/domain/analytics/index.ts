@@ -3,7 +3,7 @@ import type { Feed } from '../../core/feed/feed.ts'
 import { defineModule, type Module } from '../../core/module.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import type { UseDrift } from '../prompts/index.ts'
-import { erasePerson } from './commands/erase-person.ts'
+import { erasePerson, type ForgetUnit } from './commands/erase-person.ts'
 import { recordSatisfaction, recordUsage } from './commands/record.ts'
 import { recordSpans } from './commands/record-spans.ts'
 import { bytesOf, createIngest } from './ingest.ts'
@@ -16,6 +16,7 @@ import { alertEvents } from './model/alert.ts'
 import { analyticsEvents } from './model/settings.ts'
 import { createPromptMemory } from './prompt-memory.ts'
 import { getDriftInUse } from './queries/drift.ts'
+import type { RunningTests } from './queries/usage.ts'
 import { alerts } from './routes/alerts.ts'
 import { costs } from './routes/costs.ts'
 import { singleEvents } from './routes/events.ts'
@@ -40,6 +41,10 @@ export type AnalyticsParts = Readonly<{
   contextIn(workspaceId: string): Ctx
   /** Told of uses that were part of an A/B test, each once, in the transaction that counts them. */
   tellExperiments?: TellExperiments
+  /** Takes a user, by its keyed hash, out of what else knows it. */
+  forgetUnit?: ForgetUnit
+  /** Tests of prompts that run, as far as the caller may see them. */
+  runningTests?: RunningTests
   log(message: string, details?: object): void
 }>
 
@@ -58,7 +63,17 @@ export type Analytics = Readonly<{
 }>
 
 /** Measurements: what is told of the use of prompts, and what is counted of it. */
-export function createAnalytics({ system, feed, clock, secret, contextIn, tellExperiments, log }: AnalyticsParts): Analytics {
+export function createAnalytics({
+  system,
+  feed,
+  clock,
+  secret,
+  contextIn,
+  tellExperiments,
+  forgetUnit,
+  runningTests,
+  log,
+}: AnalyticsParts): Analytics {
   const folding = createFolding(system, (error) => log('what was measured cannot be counted just now', { err: error }), tellExperiments)
   const ingest = createIngest(system, clock, folding.wake)
   const prompts = createPromptMemory(feed)
@@ -78,13 +93,13 @@ export function createAnalytics({ system, feed, clock, secret, contextIn, tellEx
       name: 'analytics',
       endpoints: [
         ...recording({ usage, satisfaction: recordSatisfaction(parts) }),
-        ...reports,
+        ...reports(runningTests ?? (async () => [])),
         ...settings,
         ...alerts,
         ...trends,
         ...costs,
         ...prediction,
-        ...singleEvents(erasePerson(wishes.hashUser)),
+        ...singleEvents(erasePerson(wishes.hashUser, forgetUnit ?? (async () => 0))),
       ],
       wire: otlp(recordSpans(usage)),
       jobs: [purgeMeasurements, evaluatingAlerts(contextIn)],

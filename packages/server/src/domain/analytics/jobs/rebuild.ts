@@ -28,12 +28,18 @@ export async function openedDays(db: Db): Promise<number[]> {
  * @param db across workspaces
  * @param horizon rows of this transaction and later ones are the fold's
  */
-export async function countAgain(db: Db, days: readonly number[], horizon: string, now: number): Promise<number> {
+export async function countAgain(
+  db: Db,
+  days: readonly number[],
+  horizon: string,
+  now: number,
+  most: number = mostSeriesPerHour,
+): Promise<number> {
   let read = 0
   const months = new Map<number, string[]>()
   for (const day of days) {
     const kept = await keptWorkspaces(db, day, now)
-    read += await countDay(db, day, horizon, kept)
+    read += await countDay(db, day, horizon, kept, most)
     months.set(startOf('month', day), [...(months.get(startOf('month', day)) ?? []), ...kept])
   }
   for (const [month, workspaces] of months) await sumMonth(db, month, [...new Set(workspaces)])
@@ -48,7 +54,7 @@ async function keptWorkspaces(db: Db, day: number, now: number): Promise<string[
   return rows.map(({ id }) => id)
 }
 
-async function countDay(db: Db, day: number, horizon: string, workspaces: readonly string[]): Promise<number> {
+async function countDay(db: Db, day: number, horizon: string, workspaces: readonly string[], most: number): Promise<number> {
   const within = (column: RawBuilder<unknown>) =>
     sql`${column} >= ${at(day)} and ${column} < ${at(day + dayMs)} and workspace_id = any(${numbers(workspaces)}::uuid[])`
   const counting = startCounting()
@@ -58,7 +64,7 @@ async function countDay(db: Db, day: number, horizon: string, workspaces: readon
     for (const row of piece) counting.add(row)
   }
   const hours = counting.hours()
-  const series = await seriesIn(db, hours, mostSeriesPerHour)
+  const series = await seriesIn(db, hours, most)
   await sql`delete from usage_rollup where grain in (0, 1) and ${within(sql`at`)}`.execute(db)
   await putRollups(db, spread(hours, series, ['hour', 'day']))
   // Who had sums of his own has them again: they are counted from nothing, and who has no use left goes.
@@ -104,10 +110,11 @@ export async function countNextAgain(db: Db, before: string, horizon: string, no
  * Count some days again while the service goes on; the fold waits meanwhile.
  * @param db across workspaces
  * @param from,to milliseconds since 1970: every UTC day that this touches, `to` not included
+ * @param most series of a workspace and hour that are told apart
  * @returns how many raw rows were counted
  */
-export async function rebuild(db: Db, from: number, to: number, now: number): Promise<number> {
+export async function rebuild(db: Db, from: number, to: number, now: number, most: number = mostSeriesPerHour): Promise<number> {
   const { rows } = await sql<{ horizon: string }>`select horizon::text from usage_fold for update`.execute(db)
   const days = (await openedDays(db)).filter((day) => day + dayMs > from && day < to)
-  return countAgain(db, days, rows[0]!.horizon, now)
+  return countAgain(db, days, rows[0]!.horizon, now, most)
 }

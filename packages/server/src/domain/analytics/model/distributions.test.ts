@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { binned, falseDiscovery, ksDistance, ksPValue, psi } from './distributions.ts'
-import { addValue, type Sketch } from './sketch.ts'
+import { addValue, emptySketch, type Sketch } from './sketch.ts'
 
 const sketchOf = (values: readonly number[]): Sketch => {
-  const sketch: Sketch = new Map()
+  const sketch = emptySketch()
   for (const value of values) addValue(sketch, value)
   return sketch
 }

@@ -1,4 +1,4 @@
-import type { Sketch } from './sketch.ts'
+import { countOf, type Sketch } from './sketch.ts'
 
 /** Two distributions by the counts of their common bins, in order of the values. */
 export type Binned = Readonly<{ recent: readonly number[]; baseline: readonly number[] }>
@@ -7,8 +7,15 @@ const total = (counts: readonly number[]): number => counts.reduce((sum, n) => s
 
 /** The bins that either sketch has, each with its counts. */
 export function binned(recent: Sketch, baseline: Sketch): Binned {
-  const bins = [...new Set([...recent.keys(), ...baseline.keys()])].sort((a, b) => a - b)
-  return { recent: bins.map((bin) => recent.get(bin) ?? 0), baseline: bins.map((bin) => baseline.get(bin) ?? 0) }
+  const both: { recent: number[]; baseline: number[] } = { recent: [], baseline: [] }
+  const end = Math.max(recent.low + recent.counts.length, baseline.low + baseline.counts.length)
+  for (let bin = Math.min(recent.low, baseline.low); bin < end; bin++) {
+    const [a, b] = [countOf(recent, bin), countOf(baseline, bin)]
+    if (a === 0 && b === 0) continue
+    both.recent.push(a)
+    both.baseline.push(b)
+  }
+  return both
 }
 
 /**

@@ -45,6 +45,10 @@ export const Erased = Strict({
     description: 'Events that no longer say who it was; session, trace, comment and metadata are gone with it',
   }),
   days: Type.Integer({ minimum: 0, description: 'Sums of the user by day that were removed' }),
+  tests: Type.Integer({
+    minimum: 0,
+    description: 'A/B tests whose exposures and outcomes of the person now stand for nobody; what is counted of them stays',
+  }),
   erasedAt: Timestamp,
 })
 export type Erased = Static<typeof Erased>

@@ -3,9 +3,13 @@ import { DDSketch } from '@datadog/sketches-js'
 /**
  * A distribution of whole numbers >= 0: how many values fell into each bin of DDSketch (Masson, Rim, Lee, VLDB 2019), 1 %
  * relative error. Bin 0 is the value 0, bin k + 1 the library's bin k. Merging adds bins, so the order never matters; a
- * value below 2^53 has one of 1,840 bins, so that it never grows beyond that.
+ * value below 2^53 has one of 1,840 bins, so that it never grows beyond that. `counts[i]` is of bin `low + i`: neighbours
+ * in one piece of memory, since a screen adds up thousands of these.
  */
-export type Sketch = Map<number, number>
+export type Sketch = { low: number; counts: Float64Array }
+
+const none = new Float64Array(0)
+export const emptySketch = (): Sketch => ({ low: 0, counts: none })
 
 const relativeError = 0.01
 const { mapping } = new DDSketch({ relativeAccuracy: relativeError })
@@ -16,40 +20,68 @@ const middleOf = (bin: number): number => (bin === 0 ? 0 : mapping.value(bin - 1
 /** Adds stay whole: beyond 2^53 - 1 they stay there, in whatever order they come. */
 export const added = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER)
 
+/** How many values fell into a bin. */
+export const countOf = ({ low, counts }: Sketch, bin: number): number => counts[bin - low] ?? 0
+
+/** Make room for some bins; where a sketch grows, it grows by half, so that this is rare. */
+function cover(sketch: Sketch, first: number, last: number): void {
+  const { low, counts } = sketch
+  const end = low + counts.length
+  if (counts.length > 0 && first >= low && last < end) return
+  if (counts.length === 0) {
+    sketch.low = first
+    sketch.counts = new Float64Array(last - first + 1)
+    return
+  }
+  const spare = counts.length >> 1
+  const from = first < low ? Math.max(0, first - spare) : low
+  const to = last >= end ? last + 1 + spare : end
+  sketch.low = from
+  sketch.counts = new Float64Array(to - from)
+  sketch.counts.set(counts, low - from)
+}
+
 /** @param value a whole number >= 0 */
 export function addValue(sketch: Sketch, value: number): void {
   const bin = binOf(value)
-  sketch.set(bin, added(sketch.get(bin) ?? 0, 1))
+  cover(sketch, bin, bin)
+  const at = bin - sketch.low
+  sketch.counts[at] = added(sketch.counts[at]!, 1)
 }
 
 export function mergeSketch(into: Sketch, from: Sketch): void {
-  for (const [bin, count] of from) into.set(bin, added(into.get(bin) ?? 0, count))
+  const { low, counts } = from
+  if (counts.length === 0) return
+  cover(into, low, low + counts.length - 1)
+  const [sum, shift] = [into.counts, low - into.low]
+  for (let i = 0; i < counts.length; i++) sum[i + shift] = added(sum[i + shift]!, counts[i]!)
 }
-
-const sorted = (sketch: Sketch): [number, number][] => [...sketch].sort(([a], [b]) => a - b)
 
 /** The value at each of some quantiles (0 to 1), within 1 %; null when there are no values. */
 export function quantiles(sketch: Sketch, wanted: readonly number[]): (number | null)[] {
-  const bins = sorted(sketch)
-  const count = bins.reduce((sum, [, n]) => sum + n, 0)
+  const { low, counts } = sketch
+  let count = 0
+  for (let i = 0; i < counts.length; i++) count += counts[i]!
   return wanted.map((q) => {
     let seen = 0
-    for (const [bin, n] of bins) {
-      seen += n
-      if (seen > q * (count - 1)) return middleOf(bin)
+    for (let i = 0; i < counts.length; i++) {
+      seen += counts[i]!
+      if (seen > q * (count - 1) && counts[i] !== 0) return middleOf(low + i)
     }
     return null
   })
 }
 
 /** Always the same bytes for the same bins: differences of bins and counts, in order, as LEB128. */
-export function encodeSketch(sketch: Sketch): Buffer {
+export function encodeSketch({ low, counts }: Sketch): Buffer {
   const bytes: number[] = []
   let last = 0
-  for (const [bin, count] of sorted(sketch)) {
-    writeNumber(bytes, bin - last)
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i]!
+    if (count === 0) continue
+    writeNumber(bytes, low + i - last)
     writeNumber(bytes, count)
-    last = bin
+    last = low + i
   }
   return Buffer.from(bytes)
 }
@@ -65,17 +97,25 @@ function writeNumber(bytes: number[], value: number): void {
 
 /** Add what was encoded to a sketch. */
 export function mergeEncoded(into: Sketch, bytes: Uint8Array): void {
+  if (bytes.length === 0) return
   let at = 0
   const read = (): number => {
-    let value = 0
-    for (let factor = 1; ; factor *= 128) {
+    const first = bytes[at++]!
+    if (first < 128) return first
+    let value = first - 128
+    for (let factor = 128; ; factor *= 128) {
       const byte = bytes[at++]!
       if (byte < 128) return value + byte * factor
       value += (byte - 128) * factor
     }
   }
-  for (let bin = 0; at < bytes.length; ) {
+  let bin = read()
+  cover(into, bin, bin)
+  for (;;) {
+    if (bin >= into.low + into.counts.length) cover(into, bin, bin)
+    const i = bin - into.low
+    into.counts[i] = added(into.counts[i]!, read())
+    if (at >= bytes.length) return
     bin += read()
-    into.set(bin, added(into.get(bin) ?? 0, read()))
   }
 }

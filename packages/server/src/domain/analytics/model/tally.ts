@@ -1,6 +1,6 @@
 import { addUser, type Distinct, encodeDistinct, mergeDistinct, mergeEncodedDistinct, nobody } from './distinct.ts'
 import { type Counted, flag } from './measurement.ts'
-import { added, addValue, encodeSketch, mergeEncoded, mergeSketch, type Sketch } from './sketch.ts'
+import { added, addValue, emptySketch, encodeSketch, mergeEncoded, mergeSketch, type Sketch } from './sketch.ts'
 
 /** The sums of a row of the rollups, in the order in which they are stored. */
 export const sums = [
@@ -45,11 +45,11 @@ export const emptyTally = (): Tally => ({
   ttftCount: 0,
   ratings: 0,
   score: 0,
-  latency: new Map(),
-  tokens: new Map(),
-  cost: new Map(),
-  output: new Map(),
-  scores: new Map(),
+  latency: emptySketch(),
+  tokens: emptySketch(),
+  cost: emptySketch(),
+  output: emptySketch(),
+  scores: emptySketch(),
   users: nobody(),
 })
 

@@ -9,6 +9,7 @@ import { type Grouping, groupOf } from '../model/groups.ts'
 import { type Asked, iso, noFilterByUser, rangeOf, tooMuch } from '../model/range.ts'
 import { reportOf, type Use, useOf } from '../model/report.ts'
 import { emptyTally, mergeTally, type Sums, sums, type Tally } from '../model/tally.ts'
+import { listAlerts } from './alerts.ts'
 import type { Dimension } from './dashboard.ts'
 import { type SeriesRow, scopeOf, seriesOf, timeOf } from './scope.ts'
 import { points, sumsBySeries } from './tallies.ts'
@@ -117,8 +118,19 @@ function shares<T>(all: readonly (readonly [T, Sums])[], keysOf: (one: T) => rea
 
 const dayOf = 86_400_000
 
+/** Tests of prompts that run now and that the caller may see. */
+export type RunningTests = (ctx: Ctx) => Promise<{ id: string; name: string; startedAt: string | null }[]>
+
 /** The last days beside as many before: totals, the prompts that are used most, and what use is made of. */
-export async function getSummary({ days = 30 }: { days?: number | undefined }, ctx: Ctx) {
+export const getSummary = (runningTests: RunningTests) => async (asked: { days?: number | undefined }, ctx: Ctx) => {
+  const [measured, tests, alerts] = await Promise.all([summaryOf(asked, ctx), runningTests(ctx), listAlerts(ctx)])
+  const openAlerts = alerts.items
+    .filter(({ state }) => state === 'firing')
+    .map(({ id, name, metric, since }) => ({ id, name, metric, since }))
+  return { ...measured, runningTests: tests, openAlerts }
+}
+
+async function summaryOf({ days = 30 }: { days?: number | undefined }, ctx: Ctx) {
   const range = rangeOf({ interval: 'day' }, Date.parse(ctx.now()), days - 1)
   const before = { from: range.from - days * dayOf, to: range.from }
   return ctx.read(async (db) => {

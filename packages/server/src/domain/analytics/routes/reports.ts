@@ -6,7 +6,7 @@ import { QuestionInvalid } from '../model/failures.ts'
 import { GroupBy, groupFields, groupings } from '../model/groups.ts'
 import { Report, Use } from '../model/report.ts'
 import { getDashboard, getPerformance, getPromptUse } from '../queries/dashboard.ts'
-import { getSummary, getUsage } from '../queries/usage.ts'
+import { getSummary, getUsage, type RunningTests } from '../queries/usage.ts'
 
 const text = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 400, description }))
 const time = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }))
@@ -50,7 +50,7 @@ const Shares = Type.Array(
 )
 const access = 'analytics:read'
 
-export const reports: AnyEndpoint[] = [
+export const reports = (runningTests: RunningTests): AnyEndpoint[] => [
   endpoint({
     name: 'analytics.dashboard',
     method: 'GET',
@@ -87,9 +87,21 @@ export const reports: AnyEndpoint[] = [
       previous: Report,
       activity: Type.Array(Strict({ at: Timestamp, ...Use.properties }), { description: 'Day by day' }),
       topPrompts: Type.Array(Strict({ ...groupFields, ...Use.properties })),
+      runningTests: Type.Array(Strict({ id: Id, name: Type.String(), startedAt: Nullable(Timestamp) }), {
+        description: 'A/B tests that run, as far as you may see them; the newest first, 50 at most',
+      }),
+      openAlerts: Type.Array(
+        Strict({
+          id: Id,
+          name: Type.String(),
+          metric: Type.String(),
+          since: Nullable(Timestamp, { description: 'Since when it fires' }),
+        }),
+        { description: 'Rules that fire now' },
+      ),
       distributions: Strict({ category: Shares, tag: Shares, status: Shares, model: Shares }),
     }),
-    handle: ({ query }, ctx) => getSummary(query, ctx),
+    handle: ({ query }, ctx) => getSummary(runningTests)(query, ctx),
   }),
   endpoint({
     name: 'analytics.usage',
