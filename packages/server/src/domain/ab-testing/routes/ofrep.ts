@@ -1,9 +1,11 @@
+import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
 import type { Answer } from '../../../core/answer.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError, isAppError } from '../../../core/errors.ts'
 import { noneMatch } from '../../../core/http/headers.ts'
 import { isId } from '../../../core/ids.ts'
+import { parseJson } from '../../../core/json.ts'
 import { RequestMalformed } from '../../../core/problem.ts'
 import type { WireRequest, WireRoute } from '../../../core/wire.ts'
 import type { Attributes } from '../assigning.ts'
@@ -28,12 +30,10 @@ function unitIn({ body }: WireRequest): Unit | ContextError {
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** @throws RequestMalformed (400) */
+/** @throws RequestMalformed (400), TextUnstorable and NestingTooDeep (422) */
 function objectIn(body: Buffer): { context?: unknown } {
-  try {
-    const value: unknown = JSON.parse(body.length === 0 ? '{}' : new TextDecoder('utf-8', { fatal: true }).decode(body))
-    if (isObject(value)) return value
-  } catch {} // told below
+  const value = body.length === 0 ? {} : parseJson(body, isUtf8)
+  if (isObject(value)) return value
   throw new AppError(RequestMalformed, 'The body must be a JSON object such as { "context": { "targetingKey": "user-1" } }.')
 }
 
