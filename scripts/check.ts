@@ -6,7 +6,7 @@ const steps: readonly Step[] = [
   { name: 'types', command: ['tsc', '--noEmit', '-p', '.'] },
   { name: 'snapshots', command: ['node', 'scripts/snapshots.ts', '--check'] },
   { name: 'dead code', command: ['knip', '--no-progress', '--treat-config-hints-as-errors'] },
-  { name: 'import rules', command: ['depcruise', 'packages', 'scripts', 'bench', '--config', '.dependency-cruiser.cjs'] },
+  { name: 'import rules', command: ['depcruise', 'packages', 'scripts', 'bench', 'examples', '--config', '.dependency-cruiser.cjs'] },
   { name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { name: 'lock file', command: ['node', 'scripts/lock-file.ts'] },
 ]
