@@ -95,11 +95,10 @@ function writeNumber(bytes: number[], value: number): void {
   bytes.push(rest)
 }
 
-/** Add what was encoded to a sketch. */
-export function mergeEncoded(into: Sketch, bytes: Uint8Array): void {
-  if (bytes.length === 0) return
+/** Numbers of an encoded sketch, one after another. */
+function reader(bytes: Uint8Array): { next(): number; ended(): boolean } {
   let at = 0
-  const read = (): number => {
+  const next = (): number => {
     const first = bytes[at++]!
     if (first < 128) return first
     let value = first - 128
@@ -109,13 +108,26 @@ export function mergeEncoded(into: Sketch, bytes: Uint8Array): void {
       value += (byte - 128) * factor
     }
   }
-  let bin = read()
-  cover(into, bin, bin)
-  for (;;) {
-    if (bin >= into.low + into.counts.length) cover(into, bin, bin)
+  return { next, ended: () => at >= bytes.length }
+}
+
+/** The first and the last bin of what was encoded. */
+function span(bytes: Uint8Array): [first: number, last: number] {
+  const { next, ended } = reader(bytes)
+  const first = next()
+  let last = first
+  for (next(); !ended(); next()) last += next()
+  return [first, last]
+}
+
+/** Add what was encoded to a sketch. It is read twice, since making room again and again costs more. */
+export function mergeEncoded(into: Sketch, bytes: Uint8Array): void {
+  if (bytes.length === 0) return
+  cover(into, ...span(bytes))
+  const { next, ended } = reader(bytes)
+  for (let bin = next(); ; bin += next()) {
     const i = bin - into.low
-    into.counts[i] = added(into.counts[i]!, read())
-    if (at >= bytes.length) return
-    bin += read()
+    into.counts[i] = added(into.counts[i]!, next())
+    if (ended()) return
   }
 }

@@ -24,10 +24,16 @@ const sumOf = (tallies: readonly Tally[]): Tally => {
   return sum
 }
 
-const byTime = (found: readonly Point[]): Timed[] =>
-  [...Map.groupBy(found, ({ at }) => at)]
+/** Points as they go by, and all of them together. */
+function byTime(found: readonly Point[]): { totals: Report; points: Timed[] } {
+  const times = [...Map.groupBy(found, ({ at }) => at)]
     .sort(([a], [b]) => a - b)
-    .map(([at, at_once]) => ({ at: iso(at), ...reportOf(sumOf(at_once.map(({ tally }) => tally))) }))
+    .map(([at, atOnce]) => ({ at: iso(at), tally: sumOf(atOnce.map(({ tally }) => tally)) }))
+  return {
+    totals: reportOf(sumOf(times.map(({ tally }) => tally))),
+    points: times.map(({ at, tally }) => ({ at, ...reportOf(tally) })),
+  }
+}
 
 /** The points of a range, each with its group where it is asked for. @throws QuestionInvalid (422) */
 async function read(range: Range, filter: Dimension, groupBy: Grouping | undefined, ctx: Ctx) {
@@ -57,17 +63,15 @@ export async function getDashboard(
 ) {
   const range = rangeOf({ from, to, interval }, Date.parse(ctx.now()))
   const { found, groups } = await read(range, filter, groupBy, ctx)
-  const told = [...groups.values()]
-    .map(({ group, points: own }) => ({ ...group, own, totals: reportOf(sumOf(own.map(({ tally }) => tally))) }))
-    .sort(biggest)
+  const requestsOf = (own: readonly Point[]) => own.reduce((sum, { tally }) => sum + tally.requests, 0)
+  const told = [...groups.values()].sort((a, b) => requestsOf(b.points) - requestsOf(a.points))
   return {
     from: iso(range.from),
     to: iso(range.to),
     interval: range.interval,
-    totals: reportOf(sumOf(found.map(({ tally }) => tally))),
-    points: byTime(found),
+    ...byTime(found),
     ...(groupBy && {
-      groups: told.slice(0, mostGroups).map(({ own, ...group }): GroupSeries => ({ ...group, points: byTime(own) })),
+      groups: told.slice(0, mostGroups).map(({ group, points: own }): GroupSeries => ({ ...group, ...byTime(own) })),
       groupCount: told.length,
     }),
   }
@@ -115,8 +119,7 @@ export async function getPromptUse({ promptId, from, to, interval }: Asked & { p
     from: iso(range.from),
     to: iso(range.to),
     interval: range.interval,
-    totals: reportOf(sumOf(found.map(({ tally }) => tally))),
-    points: byTime(found),
+    ...byTime(found),
     versions: [...groups.values()]
       .map(({ group, points: own }) => ({
         version: Number(group.key.split('@')[1]) || null,
