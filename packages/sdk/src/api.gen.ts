@@ -11265,7 +11265,7 @@ export interface components {
              * @enum {unknown}
              */
             autoStop: "off" | "end" | "promote";
-            /** @description The label of the control’s prompt on which the test runs, and which the winner gets */
+            /** @description The label of the control’s prompt on which the test runs: who reads it with a `unitId` takes part, and the winner gets it */
             overlayLabel: string | null;
             /** @description For the traffic seen so far; null where nothing can be said of it */
             minimumDetectableEffect: components["schemas"]["DetectableEffect"] | null;
@@ -11390,7 +11390,7 @@ export interface components {
              * @enum {unknown}
              */
             autoStop?: "off" | "end" | "promote";
-            /** @description The label of the control’s prompt on which the test runs, and which the winner gets */
+            /** @description The label of the control’s prompt on which the test runs: who reads it with a `unitId` takes part, and the winner gets it */
             overlayLabel?: string | null;
         };
         ABTest: {
@@ -11551,7 +11551,7 @@ export interface components {
              * @enum {unknown}
              */
             autoStop: "off" | "end" | "promote";
-            /** @description The label of the control’s prompt on which the test runs, and which the winner gets */
+            /** @description The label of the control’s prompt on which the test runs: who reads it with a `unitId` takes part, and the winner gets it */
             overlayLabel: string | null;
         };
         Assignment: {
@@ -22533,7 +22533,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description ab_test.namespace_taken */
+            /** @description ab_test.namespace_taken, ab_test.label_taken */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -22785,7 +22785,7 @@ export interface operations {
                      * @enum {unknown}
                      */
                     autoStop?: "off" | "end" | "promote";
-                    /** @description The label of the control’s prompt on which the test runs, and which the winner gets */
+                    /** @description The label of the control’s prompt on which the test runs: who reads it with a `unitId` takes part, and the winner gets it */
                     overlayLabel?: string | null;
                     /** @description Read-only: leave it out or send it back as it was */
                     id?: string;
@@ -23001,7 +23001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description ab_test.state, ab_test.namespace_taken */
+            /** @description ab_test.state, ab_test.namespace_taken, ab_test.label_taken */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -23128,8 +23128,8 @@ export interface operations {
                 "application/json": {
                     /** @description The variant that has won, if any */
                     winner?: string | null;
-                    /** @description The label of the control’s prompt that is to stand on what the winner serves; a version of another prompt is copied there */
-                    promoteTo?: string;
+                    /** @description The label of the control’s prompt that is to stand on what the winner serves; a version of another prompt is copied there. Without it the `overlayLabel`, if there is a winner; null: none */
+                    promoteTo?: string | null;
                     /** @description Why; kept with the decision */
                     reason?: string;
                 };

@@ -197,7 +197,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     log: note,
   })
   const modules: Module[] = [
-    prompts(store, { gates, lint, driftInUse: analytics.driftInUse }),
+    prompts(store, { gates, lint, driftInUse: analytics.driftInUse, overlay: abTesting.overlay }),
     searching.module,
     lifecycle({ ...acting, policies, expressions: outside.expressions, setLabel: setLabel(gates), revertLabel: revertLabel(gates) }),
     documents,

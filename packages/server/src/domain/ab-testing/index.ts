@@ -7,7 +7,7 @@ import type { Feed } from '../../core/feed/feed.ts'
 import type { HotPath } from '../../core/http/fast-lane.ts'
 import { defineModule, type Module } from '../../core/module.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
-import type { Serving } from '../prompts/index.ts'
+import type { Overlay, Serving } from '../prompts/index.ts'
 import { createAssigning } from './assigning.ts'
 import { reweigh } from './commands/change-test.ts'
 import { endTest } from './commands/end-test.ts'
@@ -18,6 +18,7 @@ import { createTestMemory } from './memory.ts'
 import { experimentEvents } from './model/events.ts'
 import { ABTestNotFound } from './model/failures.ts'
 import { createOutcomes, type Outcomes } from './outcomes.ts'
+import { createOverlay } from './overlay.ts'
 import { findTest, listTests } from './queries/tests.ts'
 import { figures } from './routes/figures.ts'
 import { ofrep } from './routes/ofrep.ts'
@@ -45,6 +46,8 @@ export type ABTesting = Readonly<{
   module: Module
   /** `GET …/assign`, answered from memory. */
   hotPath(prefix: string): HotPath
+  /** What reading a label shows to a unit while a test runs on it. */
+  overlay: Overlay
   /** Write all exposures that were noted, and count all outcomes; for tests. */
   settle(): Promise<void>
   /** Take a person out of all tests of a workspace; what is counted stays. @param db across workspaces @param unitHash hex @returns in how many tests it was */
@@ -81,6 +84,7 @@ export function createABTesting(parts: ABTestingParts): ABTesting {
       events: [...experimentEvents, ...outcomes.events],
     }),
     hotPath: assigning.hotPath,
+    overlay: createOverlay(memory, selecting),
     async settle() {
       await exposures.flush()
       await outcomes.settle()

@@ -8,7 +8,7 @@ import type { Feed } from '../../core/feed/feed.ts'
 import { keepByFeed } from '../../core/feed/keeping.ts'
 import { promptsOf } from './commands/open.ts'
 import { control, currentPhase, type Experiment, type Variant } from './model/experiment.ts'
-import { findByName, listRunning } from './queries/tests.ts'
+import { findByName, type Going, listRunning } from './queries/tests.ts'
 import { experimentStore } from './store/experiments.ts'
 
 /** An arm as it is served. */
@@ -30,7 +30,7 @@ export type TestMemory = Readonly<{
   /** From memory alone, while the feed is current: for the hot path. */
   peek(workspaceId: string, id: string): Remembered | undefined
   /** The running tests of the caller's workspace, the newest first. */
-  running(ctx: Ctx): Promise<readonly { id: string; name: string }[]>
+  running(ctx: Ctx): Promise<readonly Going[]>
   /** The id of the test of a name: the running one that began last, or else the newest. */
   named(name: string, ctx: Ctx): Promise<string | undefined>
 }>
@@ -42,7 +42,7 @@ const concerns = ({ type }: FeedEvent): boolean => type.startsWith('ab_test.') |
 /** What an instance remembers of tests, as long as the feed tells of no change of them or of their prompts. */
 export function createTestMemory(feed: Feed): TestMemory {
   const known = new LRUCache<string, Remembered>(atMost(mostTests))
-  const running = new LRUCache<string, readonly { id: string; name: string }[]>(atMost(1_000))
+  const running = new LRUCache<string, readonly Going[]>(atMost(1_000))
   const keyOf = (workspaceId: string, id: string) => `${workspaceId} ${id}`
   const keeping = keepByFeed(feed, concerns, (changed) => {
     if (!changed) {

@@ -3,6 +3,7 @@ import { purgeFormerNames, purgeRedacted } from './jobs.ts'
 import type { UseDrift } from './model/drift-in-use.ts'
 import { promptEvents } from './model/events.ts'
 import type { Gates } from './model/gates.ts'
+import type { Overlay } from './model/overlay.ts'
 import type { Lint } from './model/suggestions.ts'
 import type { Serving } from './queries/serving.ts'
 import { insight } from './routes/insight.ts'
@@ -11,11 +12,14 @@ import { redaction } from './routes/redaction.ts'
 import { serving } from './routes/serve.ts'
 import { versions } from './routes/versions.ts'
 
-/** Prompts: their text, versions, labels, and how they are served. @param neighbours.gates says which labels are held and what policies forbid; `lint` looks for faults in a prompt; `driftInUse` tells how its use has changed */
-export const prompts = (store: Serving, { gates, lint, driftInUse }: { gates: Gates; lint: Lint; driftInUse: UseDrift }): Module =>
+/** Prompts: their text, versions, labels, and how they are served. @param neighbours.gates says which labels are held and what policies forbid; `lint` looks for faults in a prompt; `driftInUse` tells how its use has changed; `overlay` which test runs on a label */
+export const prompts = (
+  store: Serving,
+  { gates, lint, driftInUse, overlay }: { gates: Gates; lint: Lint; driftInUse: UseDrift; overlay: Overlay },
+): Module =>
   defineModule({
     name: 'prompts',
-    endpoints: [...manage(gates), ...versions(gates), ...redaction, ...insight(lint, driftInUse), ...serving(store)],
+    endpoints: [...manage(gates), ...versions(gates), ...redaction, ...insight(lint, driftInUse), ...serving(store, overlay)],
     events: promptEvents,
     jobs: [purgeFormerNames, purgeRedacted(store.forget)],
   })
@@ -43,6 +47,7 @@ export {
   VersionRedacted,
 } from './model/failures.ts'
 export type { Gates, PolicyGate, ServedChange } from './model/gates.ts'
+export type { Overlay } from './model/overlay.ts'
 export { ServedPrompt } from './model/served.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
 export { BreakGlass, PromptItem, Tag } from './model/shapes.ts'
@@ -51,7 +56,7 @@ export { lintSubject } from './model/suggestions.ts'
 export { countTokens } from './model/tokens.ts'
 export { countLive, type ExaminedPrompt, examinePrompts } from './queries/examine.ts'
 export { categoryOf, labelsInUse } from './queries/facts.ts'
-export { fillServed, type Values, valuesInQuery } from './queries/fill.ts'
+export { attributesInQuery, fillServed, type Values, valuesInQuery } from './queries/fill.ts'
 export { diffOf } from './queries/history.ts'
 export { listIds, listPrompts } from './queries/list-prompts.ts'
 export { type MeasuredPrompt, measuredById, measuredByName, promptFacts, type VersionShape, versionShapes } from './queries/measured.ts'

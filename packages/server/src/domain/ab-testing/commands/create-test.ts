@@ -15,7 +15,7 @@ import { startWithin } from './run-test.ts'
 /**
  * Draft a test, and with `start` run it.
  * @returns it, with the effect that the traffic seen so far would show
- * @throws PromptNotFound, VersionNotFound, LabelNotFound (404), ABTestInvalid, ExpressionInvalid (422), NamespaceTaken (409)
+ * @throws PromptNotFound, VersionNotFound, LabelNotFound (404), ABTestInvalid, ExpressionInvalid (422), NamespaceTaken, LabelTaken (409)
  */
 export const createTest =
   (parts: TestParts) =>

@@ -14,8 +14,8 @@ import type { TestParts } from './parts.ts'
 export type EndTest = Readonly<{
   id: string
   winner?: string | null | undefined
-  /** The label of the control's prompt that comes to stand on what the winner serves. */
-  promoteTo?: string | undefined
+  /** The label of the control's prompt that comes to stand on what the winner serves; the test's own label where nothing is said, null for none. */
+  promoteTo?: string | null | undefined
   reason?: string | undefined
   /** The analysis that the decision rests on; none where a person decides. */
   evidence?: Readonly<Record<string, unknown>> | undefined
@@ -31,16 +31,17 @@ export type EndTest = Readonly<{
  */
 export const endTest =
   (parts: Pick<TestParts, 'setLabel' | 'changePrompt'>) =>
-  ({ id, winner = null, promoteTo, reason, evidence, action, ifMatch }: EndTest, ctx: Ctx): Promise<Experiment> =>
+  ({ id, winner = null, promoteTo: asked, reason, evidence, action, ifMatch }: EndTest, ctx: Ctx): Promise<Experiment> =>
     ctx.transact(async (tx) => {
       const { test, about } = await openTest(tx, ctx, id)
       assertNotEnded(test)
       assertIfMatch(ifMatch, String(test.revision))
       assertIn(test, ['running', 'paused'], 'ended')
-      if (promoteTo !== undefined && winner === null)
+      const promoteTo = asked === undefined && winner !== null ? test.overlayLabel : (asked ?? null)
+      if (promoteTo !== null && winner === null)
         throw invalid('/winner', `To promote to "${promoteTo}" a winner is needed. Name one, or leave promoteTo out.`)
       const decision = {
-        action: action ?? (promoteTo === undefined ? 'end' : 'promote'),
+        action: action ?? (promoteTo === null ? 'end' : 'promote'),
         winner,
         reason: reason ?? null,
         evidence: evidence ?? null,
@@ -48,7 +49,7 @@ export const endTest =
         by: ctx.actor.id,
       }
       const next = ended(test, decision)
-      if (promoteTo !== undefined) await promote(tx, ctx, parts, next, promoteTo)
+      if (promoteTo !== null) await promote(tx, ctx, parts, next, promoteTo)
       return keep(tx, ctx, test, next, [testEnded(id, { ...about, winner, action: decision.action, reason: decision.reason })])
     })
 

@@ -37,17 +37,33 @@ export async function pinned(tx: Db, ctx: Ctx, test: Experiment): Promise<number
     const prompt = prompts.get(variant.promptId)!
     if (prompt.status === 'archived')
       throw invalid(`/variants/${i}/promptId`, `"${prompt.category}/${prompt.name}" is archived. Bring it back, or take another prompt.`)
-    const version = versionOf(variant, prompt)
+    const version = versionOf(variant, prompt, i === 0 ? test.overlayLabel : null)
     await findVersion(tx, prompt.id, version)
     versions.push(version)
   }
+  if (test.overlayLabel !== null) assertStands(test.overlayLabel, prompts.get(test.variants[0]!.promptId)!, versions[0]!)
   return versions
 }
 
-/** By version, by label, or else as it is served: production, or the newest where that stands nowhere. */
-function versionOf({ version, label }: Variant, prompt: Pinnable): number {
+/** Who reads the label without a unit sees the control, so it stands there. @throws LabelNotFound (404), ABTestInvalid (422) */
+function assertStands(label: string, prompt: Pinnable, version: number): void {
+  const stands = labelled(label, prompt)
+  if (stands !== version)
+    throw invalid(
+      '/overlayLabel',
+      `"${label}" stands on version ${stands}, and the control is version ${version}. Move the label there, or take version ${stands} for the control.`,
+    )
+}
+
+/** By version, by label, or else as it is served: production, or the newest where that stands nowhere. @param own the label on which the test runs */
+function versionOf({ version, label: named }: Variant, prompt: Pinnable, own: string | null): number {
   if (version !== null) return version
+  const label = named ?? own
   if (label === null) return prompt.labels.production ?? prompt.version
+  return labelled(label, prompt)
+}
+
+function labelled(label: string, prompt: Pinnable): number {
   const stands = prompt.labels[label]
   if (stands === undefined)
     throw new AppError(LabelNotFound, `"${label}" is not set on "${prompt.category}/${prompt.name}". Set it, or name a version.`)

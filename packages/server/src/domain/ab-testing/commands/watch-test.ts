@@ -14,7 +14,7 @@ import { noteAlarm, type Running } from '../store/watch.ts'
 export type EndBy = Readonly<{
   id: string
   winner: string | null
-  promoteTo?: string
+  promoteTo?: string | null
   reason: string
   evidence: Readonly<Record<string, unknown>>
   action: string
@@ -102,7 +102,7 @@ async function endIt(
     wanted && !promoted ? ` The label ${test.overlayLabel} was not moved: ${obstacle ?? 'who made the test is not there any more.'}` : ''
   const reason = `${ending.reason}${hindered}`
   const action = cause === 'decided' ? (promoted ? 'promote' : 'end') : cause
-  const input = { id, winner, reason, evidence, action, ...(promoted && { promoteTo: test.overlayLabel! }) }
+  const input = { id, winner, reason, evidence, action, promoteTo: promoted ? test.overlayLabel : null }
   await end(input, joined(promoted ? promoter : system, tx))
   const crossed = found.guardrails.filter(({ state }) => state === 'crossed')
   await system.emit(tx, [

@@ -15,6 +15,7 @@ export const ABTestInvalid = errorKind({ code: 'ab_test.invalid', status: 422, t
 export const ABTestState = errorKind({ code: 'ab_test.state', status: 409, title: 'The test is not in a state for that' })
 export const ABTestFixed = errorKind({ code: 'ab_test.fixed', status: 409, title: 'A test that has started keeps its design' })
 export const NamespaceTaken = errorKind({ code: 'ab_test.namespace_taken', status: 409, title: 'That part of the namespace is taken' })
+export const LabelTaken = errorKind({ code: 'ab_test.label_taken', status: 409, title: 'Another test runs on that label' })
 
 /** @param pointer where in the body the trouble lies; @param detail what is wrong and what to do */
 export const invalid = (pointer: string, detail: string): AppError => unprocessable(ABTestInvalid, pointer, ABTestInvalid.code, detail)

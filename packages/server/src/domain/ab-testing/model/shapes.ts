@@ -77,7 +77,10 @@ const said = {
   maxDays: Nullable(Type.Integer({ minimum: 1, maximum: 3_650 }), { description: 'When it is over in any case' }),
   minimumDays: Type.Integer({ minimum: 0, maximum: 3_650, description: 'Days before anything is decided; 0 unless told' }),
   autoStop: Type.Enum(['off', 'end', 'promote'], { description: 'What it does by itself when it is decided' }),
-  overlayLabel: Nullable(Label, { description: 'The label of the control’s prompt on which the test runs, and which the winner gets' }),
+  overlayLabel: Nullable(Label, {
+    description:
+      'The label of the control’s prompt on which the test runs: who reads it with a `unitId` takes part, and the winner gets it',
+  }),
 }
 const optional = <P extends TProperties>(fields: P) =>
   Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, Type.Optional(field)])) as {

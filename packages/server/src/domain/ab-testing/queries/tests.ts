@@ -61,11 +61,14 @@ export function listTests({ status, q, ...paged }: ListTests, ctx: Ctx): Promise
   })
 }
 
-/** How a running test is told where all are wanted: its id and name. The newest start first, 1,000 at most. */
-export const listRunning = (db: Db): Promise<{ id: string; name: string }[]> =>
+/** How a running test is told where all are wanted; it may run on a label of its control's prompt. */
+export type Going = Readonly<{ id: string; name: string; controlId: string; overlayLabel: string | null }>
+
+/** The newest start first, 1,000 at most. */
+export const listRunning = (db: Db): Promise<Going[]> =>
   db
     .selectFrom('abTest')
-    .select(['id', 'name'])
+    .select(['id', 'name', 'controlId', sql<string | null>`design ->> 'overlayLabel'`.as('overlayLabel')])
     .where('status', '=', 'running')
     .orderBy('startedAt', 'desc')
     .orderBy('id', 'desc')

@@ -5,6 +5,7 @@ import { type AnyEndpoint, serve } from '../../../core/endpoint.ts'
 import { Unavailable } from '../../../core/problem.ts'
 import { FreeJson, Id, Nullable, Strict } from '../../../core/schemas.ts'
 import {
+  attributesInQuery,
   IncludeUnavailable,
   LabelNotFound,
   PromptArchived,
@@ -53,13 +54,6 @@ const servingErrors = [
   Unavailable,
 ]
 
-const attrPrefix = 'attr.'
-/** What a query says as `attr.<name>`: texts. */
-const attributesIn = (query: Readonly<Record<string, unknown>>): Attributes =>
-  Object.fromEntries(
-    Object.entries(query).flatMap(([name, value]) => (name.startsWith(attrPrefix) ? [[name.slice(attrPrefix.length), value]] : [])),
-  )
-
 type Wish = Readonly<{ id: string; unitId: string; attributes: Attributes; values: Values | undefined }>
 
 /** Who sees what, with the right to be served prompts. */
@@ -87,7 +81,7 @@ const assignRoute = (selecting: Selecting, assigning: Assigning): AnyEndpoint =>
     errors: [ABTestNotFound],
     handle: async ({ params, query }, ctx) => {
       const known = await selecting.known(params.id, ctx)
-      const assigned = await assigning.assign(known, query.unitId, attributesIn(query), ctx)
+      const assigned = await assigning.assign(known, query.unitId, attributesInQuery(query), ctx)
       return { status: 200, headers: assignHeaders, body: bodyOf(assigned) }
     },
   })
@@ -111,7 +105,7 @@ const selectRoutes = (answer: (wish: Wish, ctx: Ctx) => Promise<Answer>): AnyEnd
     reply: Selection,
     errors: servingErrors,
     handle: ({ params, query }, ctx) =>
-      answer({ id: params.id, unitId: query.unitId, attributes: attributesIn(query), values: valuesInQuery(query) }, ctx),
+      answer({ id: params.id, unitId: query.unitId, attributes: attributesInQuery(query), values: valuesInQuery(query) }, ctx),
   }),
   serve({
     name: 'abTests.selectByBody',

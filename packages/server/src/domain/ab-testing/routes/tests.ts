@@ -12,14 +12,14 @@ import type { TestParts } from '../commands/parts.ts'
 import { deleteTest, pauseTest, startTest } from '../commands/run-test.ts'
 import { DetectableEffect } from '../model/detectable.ts'
 import type { Experiment } from '../model/experiment.ts'
-import { ABTestFixed, ABTestInvalid, ABTestNotFound, ABTestState, NamespaceTaken } from '../model/failures.ts'
+import { ABTestFixed, ABTestInvalid, ABTestNotFound, ABTestState, LabelTaken, NamespaceTaken } from '../model/failures.ts'
 import { changeable, ExperimentView, Key, NewExperiment, readOnly, readOnlyFields, viewOf } from '../model/shapes.ts'
 import { getTest, listTests } from '../queries/tests.ts'
 
 const TestId = Strict({ id: Id })
 const etag = ({ revision }: { revision: number }) => String(revision)
 const [read, write] = ['abtests:read', 'abtests:write']
-const startErrors = [PromptNotFound, VersionNotFound, LabelNotFound, VersionRedacted, ABTestInvalid, NamespaceTaken]
+const startErrors = [PromptNotFound, VersionNotFound, LabelNotFound, VersionRedacted, ABTestInvalid, NamespaceTaken, LabelTaken]
 const changeErrors = [ABTestNotFound, ABTestState, PreconditionFailed]
 
 const Created = Type.Unsafe<Experiment & { minimumDetectableEffect: DetectableEffect | null }>(
@@ -136,10 +136,9 @@ const life = (parts: TestParts): AnyEndpoint[] => [
     body: Strict({
       winner: Type.Optional(Nullable(Key, { description: 'The variant that has won, if any' })),
       promoteTo: Type.Optional(
-        Type.String({
-          pattern: '^[a-z][a-z0-9._-]{0,63}$',
+        Nullable(Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$' }), {
           description:
-            'The label of the control’s prompt that is to stand on what the winner serves; a version of another prompt is copied there',
+            'The label of the control’s prompt that is to stand on what the winner serves; a version of another prompt is copied there. Without it the `overlayLabel`, if there is a winner; null: none',
         }),
       ),
       reason: Type.Optional(Type.String({ maxLength: 2_000, description: 'Why; kept with the decision' })),

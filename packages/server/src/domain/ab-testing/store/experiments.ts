@@ -78,4 +78,19 @@ export const experimentStore = (tx: Db) => ({
       .execute()
     return rows.flatMap(({ design }) => design.namespace ?? [])
   },
+
+  /** The other test, running or paused, that has a label of a prompt. Who asks holds that label until the transaction ends. */
+  async onLabel({ id, variants, overlayLabel }: Experiment): Promise<string | undefined> {
+    const { promptId } = variants[0]!
+    await sql`select pg_advisory_xact_lock(hashtextextended(${`ab label ${promptId} ${overlayLabel}`}, 0))`.execute(tx)
+    const row = await tx
+      .selectFrom('abTest')
+      .select('id')
+      .where('status', 'in', ['running', 'paused'])
+      .where('id', '<>', id)
+      .where('controlId', '=', promptId)
+      .where(sql<boolean>`design ->> 'overlayLabel' = ${overlayLabel}`)
+      .executeTakeFirst()
+    return row?.id
+  },
 })

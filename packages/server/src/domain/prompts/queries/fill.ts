@@ -8,15 +8,22 @@ import type { Served, Serving } from './serving.ts'
 /** Gives values by the variables that are declared. */
 export type Values = (declared: Parameters<typeof coerceTexts>[0]) => Readonly<Record<string, unknown>>
 
-const varPrefix = 'var.'
+type Query = Readonly<Record<string, unknown>>
+
+/** What a query says under a prefix, as texts. */
+const textsUnder = (prefix: string, query: Query): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(query).flatMap(([key, text]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), String(text)]] : [])),
+  )
 
 /** The values that a query gives as `var.<name>`; undefined: none. */
-export function valuesInQuery(query: Readonly<Record<string, unknown>>): Values | undefined {
-  const given = Object.entries(query).filter(([key]) => key.startsWith(varPrefix))
-  if (given.length === 0) return undefined
-  const texts = Object.fromEntries(given.map(([key, text]) => [key.slice(varPrefix.length), String(text)]))
-  return (declared) => coerceTexts(declared, texts)
+export function valuesInQuery(query: Query): Values | undefined {
+  const texts = textsUnder('var.', query)
+  return Object.keys(texts).length === 0 ? undefined : (declared) => coerceTexts(declared, texts)
 }
+
+/** What a query says of a unit as `attr.<name>`. */
+export const attributesInQuery = (query: Query): Readonly<Record<string, string>> => textsUnder('attr.', query)
 
 /** A served prompt filled with values. @throws VariablesInvalid (422), TemplateLimit (422) */
 export async function fillServed(store: Serving, { pointer, bytes }: Served, values: Values, ctx: Ctx): Promise<ServedPrompt> {

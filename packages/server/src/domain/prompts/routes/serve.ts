@@ -18,12 +18,13 @@ import {
   VersionNotFound,
   VersionRedacted,
 } from '../model/failures.ts'
+import type { Overlay, Reading } from '../model/overlay.ts'
 import { renderComposition } from '../model/render.ts'
 import { RenderedPrompt, renderedChecksum, ServedPrompt, sha256 } from '../model/served.ts'
-import type { Wanted } from '../model/serving-keys.ts'
+import { labelOf, type Wanted } from '../model/serving-keys.ts'
 import { Category, Name } from '../model/shapes.ts'
 import { countTokens } from '../model/tokens.ts'
-import { fillServed, type Values, valuesInQuery } from '../queries/fill.ts'
+import { attributesInQuery, fillServed, type Values, valuesInQuery } from '../queries/fill.ts'
 import { assertOne } from '../queries/prompts.ts'
 import { deprecationOf } from '../queries/served.ts'
 import type { Served, Serving } from '../queries/serving.ts'
@@ -46,10 +47,15 @@ const servingErrors = [
 ]
 const ServeQuery = Type.Object(
   { ...WhichVersion, unitId },
-  { additionalProperties: false, patternProperties: { '^var\\.': { type: 'string' } }, description: '`var.<name>` fills a variable' },
+  {
+    additionalProperties: false,
+    patternProperties: { '^var\\.': { type: 'string' }, '^attr\\.': { type: 'string' } },
+    description: '`var.<name>` fills a variable, `attr.<name>` is for the targeting of experiments',
+  },
 )
 
-export const serving = (store: Serving): AnyEndpoint[] => [
+/** @param overlay shows a unit its variant while a test runs on a label */
+export const serving = (store: Serving, overlay: Overlay): AnyEndpoint[] => [
   serve({
     name: 'prompts.serve',
     method: 'GET',
@@ -61,8 +67,10 @@ export const serving = (store: Serving): AnyEndpoint[] => [
     reply: ServedPrompt,
     errors: servingErrors,
     handle: ({ params, query }, ctx, headers) => {
-      const { label, version } = query as { label?: string; version?: number }
-      return answerServed(store, { ...params, label, version }, valuesInQuery(query), ctx, headers['if-none-match'])
+      const { label, version, unitId } = query as { label?: string; version?: number; unitId?: string }
+      const unit = unitId === undefined ? undefined : { unitId, attributes: attributesInQuery(query) }
+      const wish = { wanted: { ...params, label, version }, fill: valuesInQuery(query), unit, ifNoneMatch: headers['if-none-match'] }
+      return answerServed(store, overlay, wish, ctx)
     },
   }),
   serve({
@@ -83,8 +91,10 @@ export const serving = (store: Serving): AnyEndpoint[] => [
     bodyLimit: contentBody,
     reply: ServedPrompt,
     errors: servingErrors,
-    handle: ({ body: { variables: values, category, name, label, version } }, ctx) =>
-      answerServed(store, { category, name, label, version }, values && (() => values), ctx, undefined),
+    handle: ({ body: { variables: values, category, name, label, version, unitId, attributes = {} } }, ctx) => {
+      const unit = unitId === undefined ? undefined : { unitId, attributes }
+      return answerServed(store, overlay, { wanted: { category, name, label, version }, fill: values && (() => values), unit }, ctx)
+    },
   }),
   endpoint({
     name: 'prompts.render',
@@ -127,15 +137,22 @@ export const serving = (store: Serving): AnyEndpoint[] => [
   }),
 ]
 
-async function answerServed(
-  store: Serving,
-  wanted: Wanted,
-  fill: Values | undefined,
-  ctx: Ctx,
-  ifNoneMatch: string | undefined,
-): Promise<Answer> {
+type Wish = Readonly<{
+  wanted: Wanted
+  fill: Values | undefined
+  unit: Pick<Reading, 'unitId' | 'attributes'> | undefined
+  ifNoneMatch?: string | undefined
+}>
+
+async function answerServed(store: Serving, overlay: Overlay, { wanted, fill, unit, ifNoneMatch }: Wish, ctx: Ctx): Promise<Answer> {
   assertOne(wanted)
   const { served, staleMs } = await store.serve(wanted, ctx)
+  const label = labelOf(wanted)
+  if (unit && label !== undefined) {
+    const { id: promptId, version } = served.pointer
+    const overlaid = await overlay({ ...unit, promptId, version, label, values: fill }, ctx)
+    if (overlaid) return { status: 200, ...overlaid }
+  }
   store.used(ctx.workspaceId, served)
   const { headers, bytes: body, etag } = served
   const answer = fill ? await filled(store, served, fill, ctx, ifNoneMatch) : conditional({ status: 200, headers, body }, etag, ifNoneMatch)
