@@ -146,6 +146,11 @@ describe('a test as it is described', () => {
       [422, 'ab_test.invalid', '/metric/quantile'],
     ],
     [
+      'a quantile of ratings',
+      ([a, b]) => ({ promptAId: a, promptBId: b, metric: { primary: 'satisfaction', quantile: 0.9 } }),
+      [422, 'ab_test.invalid', '/metric/quantile'],
+    ],
+    [
       'promotion by itself to nowhere',
       ([a, b]) => ({ promptAId: a, promptBId: b, autoStop: 'promote' }),
       [422, 'ab_test.invalid', '/autoStop'],

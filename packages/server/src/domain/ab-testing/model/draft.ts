@@ -79,6 +79,9 @@ function filled(before: Filled, said: Designed): Filled {
   }
 }
 
+/** Metrics whose distribution is kept, and not only their sums. */
+const withQuantiles: readonly Metric[] = ['latencyMs', 'costUsd', 'tokens']
+
 /** @throws ABTestInvalid (422) for parts of a design that contradict each other */
 function assertSound({ variants, namespace, forced, metric, autoStop, overlayLabel }: Experiment): void {
   if (namespace && namespace.start >= namespace.end)
@@ -86,8 +89,8 @@ function assertSound({ variants, namespace, forced, metric, autoStop, overlayLab
   for (const [unit, key] of Object.entries(forced))
     if (!variants.some((variant) => variant.key === key))
       throw invalid('/forced', `The unit "${unit}" is forced to "${key}", which is no variant.`)
-  if (metric.quantile !== undefined && metric.primary === 'success')
-    throw invalid('/metric/quantile', 'Success is yes or no and has no quantile. Take another metric, or leave the quantile out.')
+  if (metric.quantile !== undefined && !withQuantiles.includes(metric.primary))
+    throw invalid('/metric/quantile', `Quantiles are kept of ${withQuantiles.join(', ')}. Take one of these, or leave the quantile out.`)
   if (autoStop === 'promote' && overlayLabel === null)
     throw invalid('/autoStop', 'To promote the winner by itself the test needs to know which label that gets: set overlayLabel.')
 }

@@ -29,9 +29,12 @@ export function effectBetween(a: Statistic, b: Statistic, differenceType: Differ
   if (differenceType === 'relative' && baseline === 0) return { effect: null, error: 'BASELINE_VARIATION_ZERO' }
   const difference = meanOf(treatment) - meanOf(control)
   const variance = differenceType === 'relative' ? relativeVariance(control, treatment) : absoluteVariance(control, treatment)
-  if (!(variance > 0)) return { effect: null, error: 'ZERO_NEGATIVE_VARIANCE' }
+  if (variance <= 0) return { effect: null, error: 'ZERO_NEGATIVE_VARIANCE' }
+  const estimate = differenceType === 'relative' ? difference / baseline : difference
+  // A baseline so small that a part of it is no number is as good as none.
+  if (!Number.isFinite(estimate) || !Number.isFinite(variance)) return { effect: null, error: 'BASELINE_VARIATION_ZERO' }
   const effect: Effect = {
-    estimate: differenceType === 'relative' ? difference / baseline : difference,
+    estimate,
     se: Math.sqrt(variance),
     df: welchDf(control, treatment),
     n: control.n + treatment.n,
@@ -74,8 +77,12 @@ function adjustedRelativeVariance(c: Cuped, t: Cuped): number {
   return (varianceOf(t) / t.n + control / c.n) / mean ** 2
 }
 
-/** Welch–Satterthwaite degrees of freedom from the arms' variances; those of the absolute difference, for a relative one too. */
+/**
+ * Welch–Satterthwaite degrees of freedom from the arms' variances; those of the absolute difference, for a relative one too.
+ * By each arm's share of the variance, since squares of small variances would leave the range of a double.
+ */
 function welchDf(c: Statistic, t: Statistic): number {
   const [vC, vT] = [varianceOf(c) / c.n, varianceOf(t) / t.n]
-  return (vC + vT) ** 2 / (vC ** 2 / (c.n - 1) + vT ** 2 / (t.n - 1))
+  const share = vC / (vC + vT)
+  return 1 / (share ** 2 / (c.n - 1) + (1 - share) ** 2 / (t.n - 1))
 }

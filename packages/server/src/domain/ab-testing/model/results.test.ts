@@ -230,6 +230,31 @@ test('whatever the figures are, an analysis answers with numbers that are number
       )
       expect(text).not.toContain('NaN')
     }),
-    { numRuns: 200 },
+    {
+      numRuns: 200,
+      // Small enough that their squares are 0.
+      examples: [
+        [
+          [
+            { n: 2, mean: 0, sd: 7e-160 },
+            { n: 2, mean: -0.014, sd: 0 },
+          ],
+          [
+            { n: 2, mean: -5e-324, sd: 0 },
+            { n: 3, mean: 0, sd: 7e-11 },
+          ],
+        ],
+        [
+          [
+            { n: 2, mean: 0, sd: 0 },
+            { n: 2, mean: -9e-15, sd: 9e-21 },
+          ],
+          [
+            { n: 2, mean: -5e-324, sd: 3.6e-147 },
+            { n: 3, mean: 0, sd: 0 },
+          ],
+        ],
+      ],
+    },
   )
 })
