@@ -26,7 +26,7 @@ const ofFramework: Readonly<Record<string, () => AppError>> = {
 }
 
 /** Any error as one of the declared kinds; what is not expected becomes a 500 that tells nothing. */
-export function asAppError(error: unknown): AppError {
+function asAppError(error: unknown): AppError {
   if (isAppError(error)) return error
   const { code = '', statusCode = 500 } = (error ?? {}) as { code?: string; statusCode?: number }
   const known = ofFramework[code]

@@ -1,5 +1,5 @@
 import type { Ctx } from '../../../core/context.ts'
-import type { Values } from '../queries/fill.ts'
+import type { Values } from './variables.ts'
 
 /** Who reads a label, and what the label says. */
 export type Reading = Readonly<{

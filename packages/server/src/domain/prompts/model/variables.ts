@@ -153,3 +153,6 @@ function jsonOr(text: string): unknown {
     return text
   }
 }
+
+/** Gives values by the variables that are declared. */
+export type Values = (declared: Parameters<typeof coerceTexts>[0]) => Readonly<Record<string, unknown>>

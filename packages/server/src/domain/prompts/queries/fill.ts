@@ -2,11 +2,8 @@ import type { Ctx } from '../../../core/context.ts'
 import { variablesOf } from '../model/composition.ts'
 import { renderComposition } from '../model/render.ts'
 import { renderedChecksum, type ServedPrompt } from '../model/served.ts'
-import { coerceTexts } from '../model/variables.ts'
+import { coerceTexts, type Values } from '../model/variables.ts'
 import type { Served, Serving } from './serving.ts'
-
-/** Gives values by the variables that are declared. */
-export type Values = (declared: Parameters<typeof coerceTexts>[0]) => Readonly<Record<string, unknown>>
 
 type Query = Readonly<Record<string, unknown>>
 
