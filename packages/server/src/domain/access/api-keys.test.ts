@@ -69,7 +69,7 @@ describe('a key made by the API', () => {
 
   test('cannot do what its maker cannot: by scopes, by role, by a role limited elsewhere', async () => {
     const t = app()
-    const maker = await aKey(t, { scopes: ['keys:write', 'prompts:read'] })
+    const maker = await aKey(t, { scopes: ['keys:write', 'prompts:read', 'analytics:write'] })
     const limited = await aRole(t, { permissions: ['prompts:read', 'prompts:write'], categories: ['a'] })
     const make = async (body: object): Promise<unknown> => verdict(await maker('POST', '/api-keys', { name: 'k', ...body }))
     expect(await make({ scopes: ['prompts:read'] })).toEqual([201])

@@ -78,7 +78,7 @@ function bestGiven(problem: Problem, leaderShare: number): { value: number; weig
       return left <= 0 ? Number.POSITIVE_INFINITY : Math.max(problem.minProb, variance / left)
     })
   const at = (t: number) => {
-    const weights = fill(least(t), rest)
+    const weights = within(fill(least(t), rest), rest, problem.minProb)
     const distance = weights.reduce((sum, w) => sum + (w - equal) ** 2, (leaderShare - equal) ** 2)
     return { value: t + regularisation * distance, weights }
   }
@@ -110,6 +110,18 @@ function fill(least: readonly number[], total: number): number[] {
   }
   const level = open === 0 ? 0 : left / open
   return least.map((w) => Math.max(w, level))
+}
+
+/**
+ * Shares that sum to `total` at most, none below the least. A challenger without variance needs a difference of two numbers
+ * that are nearly the same, and may get a little too much: that must not come from the leader, for whom it is dear.
+ */
+function within(shares: readonly number[], total: number, minProb: number): number[] {
+  const sum = shares.reduce((all, w) => all + w, 0)
+  const spare = shares.length * minProb
+  if (sum <= total || sum <= spare) return [...shares]
+  const factor = Math.max(0, total - spare) / (sum - spare)
+  return shares.map((w) => minProb + (w - minProb) * factor)
 }
 
 export type Stopping = Readonly<{

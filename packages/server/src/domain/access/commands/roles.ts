@@ -55,10 +55,11 @@ export const updateRole = ({ id, ifMatch, ...change }: Named & Omit<UpdateRole, 
     }
     if (JSON.stringify(wanted) === JSON.stringify(role)) return role
     assertWithin(ctx.actor, grantOfRole(wanted))
-    const next: Role = { ...wanted, updatedAt: ctx.now(), revision: role.revision + 1 }
+    const at = ctx.now()
+    const next: Role = { ...wanted, updatedAt: at, revision: role.revision + 1 }
     const renamed = next.name !== role.name
     if (renamed) await store.assertFree(next.name)
-    await store.save(next, ctx.now())
+    await store.save(next, at)
     if (renamed) await store.carryOver(role.name, next.name)
     await ctx.emit(tx, between(role, next, [roleUpdated(id, { name: next.name, ...(renamed && { previous: role.name }) })]))
     return next
