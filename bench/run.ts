@@ -34,6 +34,8 @@ import { assignRow } from './rows/22-assign.ts'
 import { assignHttpRow } from './rows/23-assign.ts'
 import { ingestRow } from './rows/24-ingest.ts'
 import { analyticsReadsRow } from './rows/25-analytics-reads.ts'
+import { steadyUseRow } from './rows/26-steady-use.ts'
+import { testResultsRow } from './rows/27-test-results.ts'
 
 const rows: readonly Row[] = [
   hotPathRow,
@@ -61,6 +63,8 @@ const rows: readonly Row[] = [
   assignHttpRow,
   ingestRow,
   analyticsReadsRow,
+  steadyUseRow,
+  testResultsRow,
 ]
 
 /** When and how this run measures. */

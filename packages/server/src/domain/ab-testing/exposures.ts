@@ -6,6 +6,8 @@ import { addExposures, type Exposure } from './store/exposures.ts'
 /** Notes who was served what, in the background: once for each unit and phase. Callers wait for nothing. */
 export type Exposures = Readonly<{
   note(exposure: Omit<Exposure, 'at'>): void
+  /** Whether an exposure was noted and is not written yet. */
+  isWaiting(exposure: Pick<Exposure, 'testId' | 'phase' | 'unitHash'>): boolean
   /** Write what was noted. @throws when it cannot be written just now; it is tried again with the next */
   flush(): Promise<void>
   stop(): Promise<void>
@@ -65,8 +67,9 @@ export function createExposures(
   }
 
   return {
+    isWaiting: (exposure) => waiting.has(keyOf(exposure)),
     note(exposure) {
-      const key = `${exposure.testId} ${exposure.phase} ${exposure.unitHash}`
+      const key = keyOf(exposure)
       if (remembered.has(key)) return
       if (waiting.size >= mostWaiting) {
         if (!isFull) log('too many exposures wait to be written: more are not noted for now', { waiting: waiting.size })
@@ -84,6 +87,8 @@ export function createExposures(
     },
   }
 }
+
+const keyOf = ({ testId, phase, unitHash }: Pick<Exposure, 'testId' | 'phase' | 'unitHash'>): string => `${testId} ${phase} ${unitHash}`
 
 /** The oldest entries of a map, at most so many. */
 function firstOf<K, V>(map: ReadonlyMap<K, V>, most: number): [K, V][] {

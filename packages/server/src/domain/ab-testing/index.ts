@@ -13,7 +13,7 @@ import { reweigh } from './commands/change-test.ts'
 import { endTest } from './commands/end-test.ts'
 import { lockRunning } from './commands/open.ts'
 import type { TestParts } from './commands/parts.ts'
-import { createExposures } from './exposures.ts'
+import { createExposures, type Exposures } from './exposures.ts'
 import { createTestMemory } from './memory.ts'
 import { experimentEvents } from './model/events.ts'
 import { ABTestNotFound } from './model/failures.ts'
@@ -69,11 +69,12 @@ export function createABTesting(parts: ABTestingParts): ABTesting {
     hashUnit,
     findTest,
     notFound: ABTestNotFound,
+    isExposing: (exposure) => exposures.isWaiting(exposure),
     life: { lock: lockRunning, end: endTest(parts), reweigh },
     acting,
     log,
   })
-  const exposures = createExposures(system, clock, log, outcomes.wake)
+  const exposures: Exposures = createExposures(system, clock, log, outcomes.wake)
   const selecting = createSelecting({ memory, assigning, store, exposures })
   return {
     module: defineModule({

@@ -6,7 +6,7 @@ import type { ListedEvent } from '../../core/events.ts'
 import type { Job } from '../../core/jobs.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import type { MeasuredUse } from '../analytics/index.ts'
-import { recordOutcomes } from './commands/record-outcomes.ts'
+import { type Recording, recordOutcomes } from './commands/record-outcomes.ts'
 import { type Watching, watchTest } from './commands/watch-test.ts'
 import { wantRecount } from './jobs/count.ts'
 import { createCounting } from './jobs/counting.ts'
@@ -25,6 +25,7 @@ export type OutcomeParts = Readonly<{
   /** A test that the caller may see, or may tell outcomes of. @throws ABTestNotFound (404) */
   findTest(input: { id: string }, ctx: Ctx, access: 'abtests:read' | 'analytics:write'): Promise<Experiment>
   notFound: ErrorKind
+  isExposing: Recording['isExposing']
   /** The life of tests, for what they decide by themselves. */
   life: Pick<Watching, 'lock' | 'end' | 'reweigh'>
   acting: Acting
@@ -50,7 +51,7 @@ export type Outcomes = Readonly<{
 }>
 
 /** What becomes of units that were served variants: taken, counted, told, and acted on. */
-export function createOutcomes({ system, hashUnit, findTest, notFound, life, acting, log }: OutcomeParts): Outcomes {
+export function createOutcomes({ system, hashUnit, findTest, notFound, isExposing, life, acting, log }: OutcomeParts): Outcomes {
   const counting = createCounting(system, (error) => log('outcomes of tests cannot be counted just now', { err: error }))
   const seen = (input: { id: string }, ctx: Ctx) => findTest(input, ctx, 'abtests:read')
   const watch = (running: Running) => watchTest(running, { ...life, ...acting, figures: figuresFor })
@@ -58,7 +59,12 @@ export function createOutcomes({ system, hashUnit, findTest, notFound, life, act
   return {
     endpoints: resultRoutes(
       {
-        record: recordOutcomes({ findTest: (id, ctx) => findTest({ id }, ctx, 'analytics:write'), hashUnit, told: counting.wake }),
+        record: recordOutcomes({
+          findTest: (id, ctx) => findTest({ id }, ctx, 'analytics:write'),
+          hashUnit,
+          isExposing,
+          told: counting.wake,
+        }),
         results: getResults(seen),
         power: getPower(seen),
       },

@@ -59,6 +59,8 @@ describe('a label on which a test runs', () => {
     expect(shown.headers.get('x-prompt-exposure')).toBe(
       (await t.owner('GET', `/optimization/ab-tests/${testId}/assign?unitId=${b}`)).body.exposureId,
     )
+    const told = await t.owner('POST', `/optimization/ab-tests/${testId}/results`, { unitId: b, success: true })
+    expect([told.status, told.body]).toEqual([202, { accepted: 1, duplicates: 0 }]) // also while its exposure is on its way
     expect((await read(b, '&var.who=Ada')).body.rendered).toBe('Hi Ada')
     const posted = await t.owner('POST', '/prompts/resolve', { category: 'overlay', name, unitId: b, variables: { who: 'Ada' } })
     expect([...facts(posted), posted.body.rendered]).toEqual([2, 'B', testId, 'Hi Ada'])

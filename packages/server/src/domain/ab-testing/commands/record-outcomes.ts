@@ -2,7 +2,7 @@ import type { Ctx } from '../../../core/context.ts'
 import { AppError, type FieldError, isAppError } from '../../../core/errors.ts'
 import { problemOf, RequestInvalid } from '../../../core/problem.ts'
 import { checkerOf } from '../../analytics/index.ts'
-import type { Experiment } from '../model/experiment.ts'
+import { currentPhase, type Experiment } from '../model/experiment.ts'
 import { readExposureId } from '../model/exposure-id.ts'
 import {
   ExposureUnknown,
@@ -25,6 +25,8 @@ export type Recording = Readonly<{
   findTest(id: string, ctx: Ctx): Promise<Experiment>
   /** The keyed hash of a unit of a workspace: 8 bytes in hex. */
   hashUnit(workspaceId: string, unitId: string): string
+  /** Whether an exposure of the unit in this phase is on its way into the database. */
+  isExposing(exposure: Readonly<{ testId: string; phase: number; unitHash: string }>): boolean
   /** After the commit: there is something to count. */
   told(): void
 }>
@@ -115,7 +117,9 @@ export const recordOutcomes =
     parts.told()
     const warnings = startWarnings()
     for (const { index, unknown } of stored.taken) for (const name of unknown) warnings.unknownField(index, name)
-    for (const { index, row } of stored.taken) if (!stored.exposed.has(row.unitHash)) warnings.unexposed(index)
+    const phase = currentPhase(test)?.n ?? 0
+    for (const { index, row } of stored.taken)
+      if (!stored.exposed.has(row.unitHash) && !parts.isExposing({ testId: id, phase, unitHash: row.unitHash })) warnings.unexposed(index)
     const told = warnings.told()
     errors.sort((a, b) => a.index - b.index)
     return {
