@@ -31,12 +31,13 @@ export function effectBetween(a: Statistic, b: Statistic, differenceType: Differ
   const variance = differenceType === 'relative' ? relativeVariance(control, treatment) : absoluteVariance(control, treatment)
   if (variance <= 0) return { effect: null, error: 'ZERO_NEGATIVE_VARIANCE' }
   const estimate = differenceType === 'relative' ? difference / baseline : difference
-  // A baseline so small that a part of it is no number is as good as none.
-  if (!Number.isFinite(estimate) || !Number.isFinite(variance)) return { effect: null, error: 'BASELINE_VARIATION_ZERO' }
+  // A baseline or a variance so small that a part of it is no number is as good as none.
+  const df = welchDf(control, treatment)
+  if (![estimate, variance, df].every(Number.isFinite)) return { effect: null, error: 'BASELINE_VARIATION_ZERO' }
   const effect: Effect = {
     estimate,
     se: Math.sqrt(variance),
-    df: welchDf(control, treatment),
+    df,
     n: control.n + treatment.n,
     baseline,
   }
