@@ -16,12 +16,12 @@ const days = 30
 const seriesCount = 20
 const atOnce = 100_000
 
-/** Events spread evenly over the days and series, with latencies as they are: log-normal. */
+/** Events spread evenly over the days and series, however few they are, with latencies as they are: log-normal. */
 async function addEvents({ query }: Installation, from: number, to: number, begin: number): Promise<void> {
   for (let at = from; at < to; at += atOnce)
     await query(
       `insert into usage_event (workspace_id, occurred_at, series, latency_us, cost_micros, input_tokens, output_tokens, flags, user_hash)
-       select $1, to_timestamp($2::bigint / 1000.0) + (n * 7919 % $3) * interval '1 millisecond', 1 + n % $4,
+       select $1, to_timestamp($2::bigint / 1000.0) + (n * 1601967997 % $3) * interval '1 millisecond', 1 + n % $4,
          exp(12 + 0.8 * sqrt(-2 * ln(1 - random())) * cos(6.2832 * random()))::bigint, (random() * 9000)::bigint, (random() * 4000)::int, (random() * 900)::int,
          case when n % 50 = 0 then 0 else 1 end, decode(lpad(to_hex(hashint8extended(n % 5000, 1)), 16, '0'), 'hex')
        from generate_series($5::bigint, $6::bigint - 1) n`,
@@ -81,7 +81,7 @@ const measureOf = (screen: Screen, events: number, ms: number, first: number): M
   rival: `at 10,000 ${figure(first, 'ms')}`,
   value: ms / first,
   shown: times(ms / first),
-  ...(screen === 'dashboard' && { bar: { atMost: 1.5 } }),
+  bar: { atMost: 1.5 },
 })
 
 export const analyticsReadsRow: Row = {

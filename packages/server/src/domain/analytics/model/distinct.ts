@@ -28,7 +28,8 @@ export function mergeDistinct(into: Distinct, from: Distinct): void {
 /** @returns about how many, >= 0 */
 export function estimate(distinct: Distinct): number {
   let [empty, sum] = [0, 0]
-  for (const rank of distinct) {
+  for (let register = 0; register < registers; register++) {
+    const rank = distinct[register]!
     if (rank === 0) empty++
     sum += powers[rank]!
   }

@@ -57,18 +57,15 @@ export function mergeSketch(into: Sketch, from: Sketch): void {
   for (let i = 0; i < counts.length; i++) sum[i + shift] = added(sum[i + shift]!, counts[i]!)
 }
 
-/** The value at each of some quantiles (0 to 1), within 1 %; null when there are no values. */
-export function quantiles(sketch: Sketch, wanted: readonly number[]): (number | null)[] {
-  const { low, counts } = sketch
+/** @param wanted quantiles (0 to 1), ascending @returns the value at each, within 1 %; null when there are no values */
+export function quantiles({ low, counts }: Sketch, wanted: readonly number[]): (number | null)[] {
   let count = 0
   for (let i = 0; i < counts.length; i++) count += counts[i]!
+  let [at, seen] = [-1, 0]
   return wanted.map((q) => {
-    let seen = 0
-    for (let i = 0; i < counts.length; i++) {
-      seen += counts[i]!
-      if (seen > q * (count - 1) && counts[i] !== 0) return middleOf(low + i)
-    }
-    return null
+    if (count === 0) return null
+    while (seen <= q * (count - 1)) seen += counts[++at]!
+    return middleOf(low + at)
   })
 }
 
