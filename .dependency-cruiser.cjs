@@ -45,7 +45,7 @@ module.exports = {
       {
         pathNot: [
           own('model'),
-          String.raw`${server}core/(errors|events|schemas|sent-back|json|problem|ids|access)\.ts$`,
+          String.raw`${server}core/(errors|events|intake|schemas|sent-back|json|problem|ids|access)\.ts$`,
           ports, // see the next rule
           pureLibraries,
           assignment,

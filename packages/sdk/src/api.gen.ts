@@ -10219,6 +10219,28 @@ export interface components {
             /** @description When it is over and has up to 100 items: what became of each */
             items?: components["schemas"]["BulkItem"][];
         };
+        EventsRecorded: {
+            /** @description Events that are stored now */
+            accepted: number;
+            /** @description Events whose eventId was taken before */
+            duplicates: number;
+            /** @description Events that were not taken */
+            errors?: {
+                index: number;
+                problem: components["schemas"]["Problem"];
+            }[];
+            /** @description What was taken otherwise than it was perhaps meant */
+            warnings?: {
+                /** @description field.unknown or model.unknown */
+                code: string;
+                /** @description What was met and what was done with it */
+                detail: string;
+                /** @description How many this is about */
+                count: number;
+                /** @description The first 10 of them */
+                indexes: number[];
+            }[];
+        };
         /** @description One event, or { items }. Unknown fields go to metadata */
         UsageEvents: {
             /** @description Made by the caller: the same one twice within 30 days counts once, whatever its time */
@@ -11605,7 +11627,7 @@ export interface components {
                 code: string;
                 /** @description What was met and what was done with it */
                 detail: string;
-                /** @description How many outcomes this is about */
+                /** @description How many this is about */
                 count: number;
                 /** @description The first 10 of them */
                 indexes: number[];
@@ -19409,28 +19431,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @description Events that are stored now */
-                        accepted: number;
-                        /** @description Events whose eventId was taken before */
-                        duplicates: number;
-                        /** @description Events that were not taken */
-                        errors?: {
-                            index: number;
-                            problem: components["schemas"]["Problem"];
-                        }[];
-                        /** @description What was taken otherwise than it was perhaps meant */
-                        warnings?: {
-                            /** @description field.unknown or model.unknown */
-                            code: string;
-                            /** @description What was met and what was done with it */
-                            detail: string;
-                            /** @description How many events this is about */
-                            count: number;
-                            /** @description The first 10 of them */
-                            indexes: number[];
-                        }[];
-                    };
+                    "application/json": components["schemas"]["EventsRecorded"];
                 };
             };
             /** @description measurement.prompt_unknown, measurement.version_unknown, measurement.label_unknown, measurement.time_out_of_range, measurement.unstorable */
@@ -19472,28 +19473,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @description Events that are stored now */
-                        accepted: number;
-                        /** @description Events whose eventId was taken before */
-                        duplicates: number;
-                        /** @description Events that were not taken */
-                        errors?: {
-                            index: number;
-                            problem: components["schemas"]["Problem"];
-                        }[];
-                        /** @description What was taken otherwise than it was perhaps meant */
-                        warnings?: {
-                            /** @description field.unknown or model.unknown */
-                            code: string;
-                            /** @description What was met and what was done with it */
-                            detail: string;
-                            /** @description How many events this is about */
-                            count: number;
-                            /** @description The first 10 of them */
-                            indexes: number[];
-                        }[];
-                    };
+                    "application/json": components["schemas"]["EventsRecorded"];
                 };
             };
             /** @description measurement.prompt_unknown, measurement.version_unknown, measurement.label_unknown, measurement.time_out_of_range, measurement.unstorable */

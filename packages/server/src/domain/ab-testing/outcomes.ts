@@ -3,13 +3,13 @@ import type { Ctx } from '../../core/context.ts'
 import type { AnyEndpoint } from '../../core/endpoint.ts'
 import type { ErrorKind } from '../../core/errors.ts'
 import type { ListedEvent } from '../../core/events.ts'
+import { createFold } from '../../core/fold.ts'
 import type { Job } from '../../core/jobs.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import type { MeasuredUse } from '../analytics/index.ts'
 import { type Recording, recordOutcomes } from './commands/record-outcomes.ts'
 import { type Watching, watchTest } from './commands/watch-test.ts'
-import { wantRecount } from './jobs/count.ts'
-import { createCounting } from './jobs/counting.ts'
+import { countPass, wantRecount } from './jobs/count.ts'
 import { followUsage } from './jobs/follow-usage.ts'
 import { watchJobs } from './jobs/watch.ts'
 import type { Experiment } from './model/experiment.ts'
@@ -52,7 +52,7 @@ export type Outcomes = Readonly<{
 
 /** What becomes of units that were served variants: taken, counted, told, and acted on. */
 export function createOutcomes({ system, hashUnit, findTest, notFound, isExposing, life, acting, log }: OutcomeParts): Outcomes {
-  const counting = createCounting(system, (error) => log('outcomes of tests cannot be counted just now', { err: error }))
+  const counting = createFold(system, countPass, (error) => log('outcomes of tests cannot be counted just now', { err: error }))
   const seen = (input: { id: string }, ctx: Ctx) => findTest(input, ctx, 'abtests:read')
   const watch = (running: Running) => watchTest(running, { ...life, ...acting, figures: figuresFor })
   const follow = followUsage(hashUnit)

@@ -140,7 +140,7 @@ describe('what was counted before a sketch was added', () => {
     await t.database.query(`update usage_rollup set output_sketch = '', score_sketch = ''`)
     await t.database.query(`update usage_fold set recount_before = 'infinity'`)
     for (let recounting = true; recounting; )
-      recounting = (await t.app.database.within('system', 'write', (db) => foldPass(db)))?.recounting ?? true
+      recounting = (await t.app.database.within('system', 'write', (db) => foldPass(db)))?.more ?? true
     expect(await drift(id)).toEqual(told)
     expect(await t.rollups()).toEqual(before)
   })

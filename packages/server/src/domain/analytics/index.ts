@@ -1,5 +1,6 @@
 import type { Ctx } from '../../core/context.ts'
 import type { Feed } from '../../core/feed/feed.ts'
+import { createFold } from '../../core/fold.ts'
 import { defineModule, type Module } from '../../core/module.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import type { UseDrift } from '../prompts/index.ts'
@@ -8,8 +9,7 @@ import { recordSatisfaction, recordUsage } from './commands/record.ts'
 import { recordSpans } from './commands/record-spans.ts'
 import { bytesOf, createIngest } from './ingest.ts'
 import { evaluatingAlerts } from './jobs/alerts.ts'
-import type { TellExperiments } from './jobs/fold.ts'
-import { createFolding } from './jobs/folding.ts'
+import { foldPass, type TellExperiments } from './jobs/fold.ts'
 import { purgeMeasurements } from './jobs/purge.ts'
 import { rebuild } from './jobs/rebuild.ts'
 import { alertEvents } from './model/alert.ts'
@@ -74,7 +74,11 @@ export function createAnalytics({
   runningTests,
   log,
 }: AnalyticsParts): Analytics {
-  const folding = createFolding(system, (error) => log('what was measured cannot be counted just now', { err: error }), tellExperiments)
+  const folding = createFold(
+    system,
+    (db) => foldPass(db, undefined, tellExperiments),
+    (error) => log('what was measured cannot be counted just now', { err: error }),
+  )
   const ingest = createIngest(system, clock, folding.wake)
   const prompts = createPromptMemory(feed)
   const wishes = createWishMemory(feed, secret)

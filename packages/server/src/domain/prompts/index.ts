@@ -35,20 +35,17 @@ export { hotPath } from './hot-path.ts'
 export { VersionDiff } from './model/diff.ts'
 export type { DriftInUse, DriftWindows, UseDrift } from './model/drift-in-use.ts'
 export {
-  IncludeUnavailable,
   LabelNotFound,
   LabelProtected,
   PolicyBlocked,
-  PromptArchived,
   PromptNotFound,
-  TemplateLimit,
-  VariablesInvalid,
   VersionNotFound,
   VersionRedacted,
 } from './model/failures.ts'
 export type { Gates, PolicyGate, ServedChange } from './model/gates.ts'
 export type { Overlay } from './model/overlay.ts'
 export { ServedPrompt } from './model/served.ts'
+export { servingErrors } from './model/serving-errors.ts'
 export { describeKey, promptTag } from './model/serving-keys.ts'
 export { BreakGlass, PromptItem, Tag } from './model/shapes.ts'
 export type { Standee } from './model/standing.ts'

@@ -1,6 +1,7 @@
 import type { Ctx } from '../../../core/context.ts'
-import { AppError, type FieldError, isAppError } from '../../../core/errors.ts'
-import { problemOf, RequestInvalid } from '../../../core/problem.ts'
+import { AppError, type FieldError } from '../../../core/errors.ts'
+import { type IntakeAnswer, startIntake, unknownField } from '../../../core/intake.ts'
+import { RequestInvalid } from '../../../core/problem.ts'
 import { checkerOf } from '../../analytics/index.ts'
 import { currentPhase, type Experiment } from '../model/experiment.ts'
 import { readExposureId } from '../model/exposure-id.ts'
@@ -10,9 +11,8 @@ import {
   OutcomeContradicts,
   type OutcomeRow,
   outcomeIdOf,
-  type Reported,
-  startWarnings,
   TestNotStarted,
+  unexposed,
   VariantUnknown,
   valuesOf,
 } from '../model/outcomes.ts'
@@ -91,43 +91,24 @@ const contradicts = (claimed: string, served: readonly string[]) =>
  */
 export const recordOutcomes =
   (parts: Recording) =>
-  async (id: string, body: Readonly<Record<string, unknown>>, ctx: Ctx): Promise<Reported> => {
+  async (id: string, body: Readonly<Record<string, unknown>>, ctx: Ctx): Promise<IntakeAnswer> => {
     const test = await parts.findTest(id, ctx)
     if (test.status === 'draft')
       throw new AppError(TestNotStarted, 'Nobody was served a variant of this test yet. Start it, then tell outcomes.')
-    const single = !Array.isArray(body.items)
-    const errors: NonNullable<Reported['errors']> = []
-    const attempt = <T>(index: number, work: () => T): T | undefined => {
-      try {
-        return work()
-      } catch (error) {
-        if (single || !isAppError(error)) throw error
-        errors.push({
-          index,
-          problem: problemOf(error, { instance: `/api/v1/optimization/ab-tests/${id}/results`, requestId: ctx.requestId }),
-        })
-        return undefined
-      }
-    }
-    const ready = (single ? [body] : (body.items as unknown[])).flatMap((value, index): Ready[] => {
-      const one = attempt(index, () => prepared(value, test, parts, ctx))
+    const intake = startIntake(body, `/api/v1/optimization/ab-tests/${id}/results`, ctx)
+    const ready = intake.values.flatMap((value, index): Ready[] => {
+      const one = intake.attempt(index, () => prepared(value, test, parts, ctx))
       return one ? [{ ...one, index }] : []
     })
-    const stored = await ctx.transact((tx) => storeOutcomes(tx, test.id, ready, ctx, (index, error) => attempt(index, () => raise(error))))
+    const refuse = (index: number, error: AppError) => intake.attempt(index, () => raise(error))
+    const { taken, duplicates, exposed } = await ctx.transact((tx) => storeOutcomes(tx, test.id, ready, ctx, refuse))
     parts.told()
-    const warnings = startWarnings()
-    for (const { index, unknown } of stored.taken) for (const name of unknown) warnings.unknownField(index, name)
     const phase = currentPhase(test)?.n ?? 0
-    for (const { index, row } of stored.taken)
-      if (!stored.exposed.has(row.unitHash) && !parts.isExposing({ testId: id, phase, unitHash: row.unitHash })) warnings.unexposed(index)
-    const told = warnings.told()
-    errors.sort((a, b) => a.index - b.index)
-    return {
-      accepted: stored.taken.length,
-      duplicates: stored.duplicates,
-      ...(errors.length > 0 && { errors }),
-      ...(told.length > 0 && { warnings: told }),
+    for (const { index, unknown, row } of taken) {
+      for (const name of unknown) intake.warn(index, unknownField(name))
+      if (!exposed.has(row.unitHash) && !parts.isExposing({ testId: id, phase, unitHash: row.unitHash })) intake.warn(index, unexposed)
     }
+    return intake.answer(taken.length, duplicates)
   }
 
 function raise(error: AppError): never {

@@ -1,16 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
+import { endOfPiece, type Folded } from '../../../core/fold.ts'
 import { countOutcomes, forgetCounts } from '../store/counting.ts'
-
-/** Outcomes in one transaction. */
-const rowsAtOnce = 20_000
-
-export type Counted = Readonly<{
-  /** There is more to do at once. */
-  more: boolean
-  /** All of transactions before this one is counted. */
-  horizon: bigint
-}>
 
 type State = Readonly<{ horizon: string; countedBy: string | null; settled: string }>
 
@@ -20,7 +11,7 @@ type State = Readonly<{ horizon: string; countedBy: string | null; settled: stri
  * @param db across workspaces
  * @returns undefined while another instance is at it
  */
-export async function countPass(db: Db): Promise<Counted | undefined> {
+export async function countPass(db: Db): Promise<Folded | undefined> {
   const { rows } = await sql<State>`
     select horizon::text, counted_by::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled from ab_fold for update skip locked`.execute(
     db,
@@ -28,7 +19,7 @@ export async function countPass(db: Db): Promise<Counted | undefined> {
   const state = rows[0]
   if (!state) return undefined
   if (state.countedBy === null) return recount(db, state.settled)
-  const upTo = await limitOf(db, state)
+  const upTo = await endOfPiece(db, sql.table('ab_outcome'), state)
   const some = await hasAny(db, state.horizon, upTo)
   if (some) await countOutcomes(db, state.horizon, upTo)
   const far = BigInt(upTo) - BigInt(state.horizon) > 10_000n
@@ -43,19 +34,8 @@ async function hasAny(db: Db, from: string, upTo: string): Promise<boolean> {
   return rows[0]!.any
 }
 
-/** Up to which transaction, itself not counted, one pass goes: whole transactions, so many outcomes together. */
-async function limitOf(db: Db, { horizon, settled }: State): Promise<string> {
-  const { rows } = await sql<{ xid: string }>`
-    select xid::text from ab_outcome where xid >= ${horizon}::xid8 and xid < ${settled}::xid8 order by ab_outcome.xid offset ${rowsAtOnce} limit 1`.execute(
-    db,
-  )
-  const xid = rows[0]?.xid
-  if (xid === undefined) return settled
-  return xid === horizon ? String(BigInt(xid) + 1n) : xid
-}
-
 /** Count all outcomes that there are anew: at the beginning, and after a restore. */
-async function recount(db: Db, settled: string): Promise<Counted> {
+async function recount(db: Db, settled: string): Promise<Folded> {
   await forgetCounts(db)
   await countOutcomes(db, '0', settled)
   await sql`update ab_fold set horizon = ${settled}::xid8, counted_by = pg_current_xact_id()`.execute(db)
@@ -64,9 +44,3 @@ async function recount(db: Db, settled: string): Promise<Counted> {
 
 /** Have the next pass count everything anew. @param db across workspaces */
 export const wantRecount = (db: Db) => sql`update ab_fold set counted_by = null`.execute(db)
-
-/** No transaction that has been given a number so far has this one or a later one. */
-export async function newestTransaction(db: Db): Promise<bigint> {
-  const { rows } = await sql<{ xid: string }>`select pg_snapshot_xmax(pg_current_snapshot())::text as xid`.execute(db)
-  return BigInt(rows[0]!.xid)
-}

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import { errorKind } from '../../../core/errors.ts'
-import { Problem } from '../../../core/problem.ts'
+import { IntakeAnswer } from '../../../core/intake.ts'
 import { ShortText, Strict } from '../../../core/schemas.ts'
 import { binOf } from './bins.ts'
 import type { Metric } from './experiment.ts'
@@ -78,44 +78,9 @@ export const binIn = ({ values }: OutcomeRow, metric: Metric): number | null => 
 /** A hash of test and `eventId`, in the form of a UUID without its hyphens. */
 export const outcomeIdOf = (testId: string, eventId: string): string => hash('sha256', `${testId}\n${eventId}`).slice(0, 32)
 
-const Warning = Strict({
-  code: Type.String({ description: 'field.unknown or unit.unexposed' }),
-  detail: Type.String({ description: 'What was met and what was done with it' }),
-  count: Type.Integer({ minimum: 1, description: 'How many outcomes this is about' }),
-  indexes: Type.Array(Type.Integer(), { description: 'The first 10 of them' }),
-})
-export const Reported = Strict(
-  {
-    accepted: Type.Integer({ minimum: 0, description: 'Outcomes that are stored now' }),
-    duplicates: Type.Integer({ minimum: 0, description: 'Outcomes whose eventId was taken before' }),
-    errors: Type.Optional(Type.Array(Strict({ index: Type.Integer(), problem: Problem }), { description: 'Outcomes that were not taken' })),
-    warnings: Type.Optional(Type.Array(Warning, { description: 'What was taken otherwise than it was perhaps meant' })),
-  },
-  { $id: 'OutcomesReported' },
-)
-export type Reported = Static<typeof Reported>
+export const Reported = IntakeAnswer('Outcomes', 'field.unknown or unit.unexposed', 'OutcomesReported')
 
-const [mostWarnings, mostIndexes] = [100, 10]
-
-/** Warnings of many outcomes: the same one once, with the outcomes that it is about. */
-export function startWarnings() {
-  const warnings = new Map<string, Static<typeof Warning>>()
-  const add = (index: number, code: string, detail: string) => {
-    const warning = warnings.get(detail)
-    if (warning) {
-      warning.count++
-      if (warning.indexes.length < mostIndexes) warning.indexes.push(index)
-    } else if (warnings.size < mostWarnings) warnings.set(detail, { code, detail, count: 1, indexes: [index] })
-  }
-  return {
-    unknownField: (index: number, name: string) =>
-      add(index, 'field.unknown', `The field "${name.slice(0, 200)}" is not known here and was kept in metadata. Check its spelling.`),
-    unexposed: (index: number) =>
-      add(
-        index,
-        'unit.unexposed',
-        'No exposure of this unit is known so far: the outcome counts for no variant until one is. Use select, which logs it.',
-      ),
-    told: () => [...warnings.values()],
-  }
+export const unexposed = {
+  code: 'unit.unexposed',
+  detail: 'No exposure of this unit is known so far: the outcome counts for no variant until one is. Use select, which logs it.',
 }

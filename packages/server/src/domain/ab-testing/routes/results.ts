@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import type { Ctx } from '../../../core/context.ts'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
 import type { ErrorKind } from '../../../core/errors.ts'
+import type { IntakeAnswer } from '../../../core/intake.ts'
 import { Id, Strict } from '../../../core/schemas.ts'
 import { ExposureUnknown, Outcome, OutcomeContradicts, Reported, TestNotStarted, VariantUnknown } from '../model/outcomes.ts'
 import { PowerReport, Results } from '../model/report.ts'
@@ -29,7 +30,7 @@ const Outcomes = Type.Object(
 )
 
 export type ResultHandlers = Readonly<{
-  record(id: string, body: Readonly<{ [name: string]: unknown }>, ctx: Ctx): Promise<Reported>
+  record(id: string, body: Readonly<{ [name: string]: unknown }>, ctx: Ctx): Promise<IntakeAnswer>
   results(input: { id: string }, ctx: Ctx): Promise<Results>
   power(input: { id: string }, ctx: Ctx): Promise<PowerReport>
 }>

@@ -2,22 +2,8 @@ import { Type } from 'typebox'
 import type { Answer } from '../../../core/answer.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { type AnyEndpoint, serve } from '../../../core/endpoint.ts'
-import { Unavailable } from '../../../core/problem.ts'
 import { FreeJson, Id, Nullable, Strict } from '../../../core/schemas.ts'
-import {
-  attributesInQuery,
-  IncludeUnavailable,
-  LabelNotFound,
-  PromptArchived,
-  PromptNotFound,
-  ServedPrompt,
-  TemplateLimit,
-  type Values,
-  VariablesInvalid,
-  VersionNotFound,
-  VersionRedacted,
-  valuesInQuery,
-} from '../../prompts/index.ts'
+import { attributesInQuery, ServedPrompt, servingErrors, type Values, valuesInQuery } from '../../prompts/index.ts'
 import { type Assigning, type Attributes, assignHeaders, bodyOf } from '../assigning.ts'
 import { ABTestNotFound } from '../model/failures.ts'
 import { Key } from '../model/shapes.ts'
@@ -40,19 +26,6 @@ const assignment = {
 }
 const Assignment = Strict(assignment, { $id: 'Assignment' })
 const Selection = Strict({ ...assignment, prompt: ServedPrompt }, { $id: 'Selection' })
-
-const servingErrors = [
-  ABTestNotFound,
-  PromptNotFound,
-  LabelNotFound,
-  VersionNotFound,
-  PromptArchived,
-  VersionRedacted,
-  IncludeUnavailable,
-  VariablesInvalid,
-  TemplateLimit,
-  Unavailable,
-]
 
 type Wish = Readonly<{ id: string; unitId: string; attributes: Attributes; values: Values | undefined }>
 
@@ -103,7 +76,7 @@ const selectRoutes = (answer: (wish: Wish, ctx: Ctx) => Promise<Answer>): AnyEnd
       },
     ),
     reply: Selection,
-    errors: servingErrors,
+    errors: [ABTestNotFound, ...servingErrors],
     handle: ({ params, query }, ctx) =>
       answer({ id: params.id, unitId: query.unitId, attributes: attributesInQuery(query), values: valuesInQuery(query) }, ctx),
   }),
@@ -121,7 +94,7 @@ const selectRoutes = (answer: (wish: Wish, ctx: Ctx) => Promise<Answer>): AnyEnd
       variables: Type.Optional(FreeJson('Values by name; the prompt then has `rendered`')),
     }),
     reply: Selection,
-    errors: servingErrors,
+    errors: [ABTestNotFound, ...servingErrors],
     handle: ({ params, body: { unitId, attributes = {}, variables } }, ctx) =>
       answer({ id: params.id, unitId, attributes, values: variables && (() => variables) }, ctx),
   }),

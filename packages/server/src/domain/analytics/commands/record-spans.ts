@@ -1,7 +1,7 @@
 import type { Ctx } from '../../../core/context.ts'
+import type { IntakeAnswer } from '../../../core/intake.ts'
 import type { Span } from '../model/otlp.ts'
 import { mapSpan } from '../model/otlp-mapping.ts'
-import type { Recorded } from '../model/recorded.ts'
 
 export type SpanCounts = {
   /** Uses that are stored now. */
@@ -24,7 +24,7 @@ const atOnce = 1_000
  * @param recordUsage takes uses @throws what it throws; what was taken before is a duplicate when all is sent again
  */
 export const recordSpans =
-  (recordUsage: (body: Readonly<Record<string, unknown>>, ctx: Ctx) => Promise<Recorded>) =>
+  (recordUsage: (body: Readonly<Record<string, unknown>>, ctx: Ctx) => Promise<IntakeAnswer>) =>
   async (spans: Iterable<Span>, ctx: Ctx): Promise<SpanCounts> => {
     const counts: SpanCounts = { accepted: 0, duplicates: 0, ignored: 0, rejected: 0, reasons: new Map() }
     const reject = (reason: string) => {

@@ -1,7 +1,7 @@
 import { may, sees } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
-import { AppError, isAppError } from '../../../core/errors.ts'
-import { problemOf } from '../../../core/problem.ts'
+import { AppError } from '../../../core/errors.ts'
+import { type IntakeAnswer, startIntake, unknownField } from '../../../core/intake.ts'
 import { MeasurementUnstorable } from '../model/failures.ts'
 import type { Measurement, Satisfaction, UsageEvent } from '../model/measurement.ts'
 import {
@@ -15,7 +15,7 @@ import {
   takenSatisfaction,
   takenUsage,
 } from '../model/preparing.ts'
-import { type Recorded, startWarnings } from '../model/recorded.ts'
+import { unknownModel } from '../model/recorded.ts'
 
 type Named = Readonly<{ promptId?: string | undefined; category?: string | undefined; name?: string | undefined }>
 type Said = Named & Readonly<{ version?: number; label?: string }>
@@ -52,46 +52,29 @@ const visible = (prompt: KnownPrompt | undefined, { actor }: Ctx): KnownPrompt |
 const record =
   <E extends Said>({ path, take, prepare }: Kind<E>) =>
   ({ findPrompts, terms, store }: Recording) =>
-  async (body: Readonly<Record<string, unknown>>, ctx: Ctx): Promise<Recorded> => {
-    const single = !Array.isArray(body.items)
-    const values = single ? [body] : (body.items as unknown[])
-    const errors: NonNullable<Recorded['errors']> = []
-    const warnings = startWarnings()
-    const attempt = <T>(index: number, work: () => T): T | undefined => {
-      try {
-        return work()
-      } catch (error) {
-        if (single || !isAppError(error)) throw error
-        errors.push({ index, problem: problemOf(error, { instance: path, requestId: ctx.requestId }) })
-        return undefined
-      }
-    }
-    const taken = values.map((value, index) => ({ index, one: attempt(index, () => take(value)) })).filter(({ one }) => one !== undefined)
+  async (body: Readonly<Record<string, unknown>>, ctx: Ctx): Promise<IntakeAnswer> => {
+    const intake = startIntake(body, path, ctx)
+    const taken = intake.values
+      .map((value, index) => ({ index, one: intake.attempt(index, () => take(value)) }))
+      .filter(({ one }) => one !== undefined)
     const events = taken.map(({ one }) => one!.event)
     const known = await terms(ctx)
     const prompts = await findPrompts(events, (prompt, i) => hasAll(events[i]!, prompt), ctx)
     const ready: { index: number; measurement: Measurement }[] = []
     for (const [i, { index, one }] of taken.entries()) {
-      const prepared = attempt(index, () => prepare(one!, assertKnown(visible(prompts[i], ctx), events[i]!), known))
+      const prepared = intake.attempt(index, () => prepare(one!, assertKnown(visible(prompts[i], ctx), events[i]!), known))
       if (!prepared) continue
       ready.push({ index, measurement: prepared.measurement })
-      for (const name of Object.keys(one!.unknown ?? {})) warnings.unknownField(index, name)
-      if (prepared.unpriced) warnings.unknownModel(index, prepared.measurement.dimensions)
+      for (const name of Object.keys(one!.unknown ?? {})) intake.warn(index, unknownField(name))
+      if (prepared.unpriced) intake.warn(index, unknownModel(prepared.measurement.dimensions))
     }
     const outcomes = await store(
       ctx.workspaceId,
       ready.map(({ measurement }) => measurement),
     )
-    for (const [i, { index }] of ready.entries()) if (outcomes[i] === 'unstorable') attempt(index, () => refuse())
+    for (const [i, { index }] of ready.entries()) if (outcomes[i] === 'unstorable') intake.attempt(index, refuse)
     const count = (outcome: string) => outcomes.filter((one) => one === outcome).length
-    const told = warnings.told()
-    errors.sort((a, b) => a.index - b.index)
-    return {
-      accepted: count('stored'),
-      duplicates: count('duplicate'),
-      ...(errors.length > 0 && { errors }),
-      ...(told.length > 0 && { warnings: told }),
-    }
+    return intake.answer(count('stored'), count('duplicate'))
   }
 
 function refuse(): never {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
+import { endOfPiece, type Folded } from '../../../core/fold.ts'
 import { mostSeriesPerHour, spread, startCounting } from '../model/rollup.ts'
 import { seriesIn } from '../store/admission.ts'
 import { experimentUses, type MeasuredUse } from '../store/experiment-uses.ts'
@@ -7,19 +8,6 @@ import { rawRows } from '../store/raw-rows.ts'
 import { addRollups } from '../store/rollups.ts'
 import { addUsers } from '../store/users.ts'
 import { countAgain, countNextAgain, openedDays } from './rebuild.ts'
-
-/** Raw rows in one transaction of the fold. */
-const rowsAtOnce = 20_000
-
-export type Folded = Readonly<{
-  rows: number
-  /** There is more to do at once. */
-  more: boolean
-  /** Days that were counted before a sum or sketch was added are being counted again. */
-  recounting: boolean
-  /** All of transactions before this one is counted. */
-  horizon: bigint
-}>
 
 /** Is told, in the transaction that counts them, of uses that were part of an A/B test: each once. */
 export type TellExperiments = (db: Db, uses: readonly MeasuredUse[]) => Promise<void>
@@ -37,7 +25,7 @@ export async function foldPass(
   db: Db,
   limits = { seriesPerHour: mostSeriesPerHour },
   tell: TellExperiments = async () => undefined,
-): Promise<Folded | undefined> {
+): Promise<(Folded & { rows: number }) | undefined> {
   const { rows } = await sql<State>`
     select horizon::text, counted_by::text, recount_before::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled from usage_fold for update skip locked`.execute(
     db,
@@ -45,7 +33,7 @@ export async function foldPass(
   const state = rows[0]
   if (!state) return undefined
   if (state.countedBy === null) return restored(db, state)
-  const upTo = await limitOf(db, state)
+  const upTo = await endOfPiece(db, sql.table('usage_event'), state)
   const counting = startCounting()
   let read = 0
   for await (const piece of rawRows(db, sql`xid >= ${state.horizon}::xid8 and xid < ${upTo}::xid8`)) {
@@ -60,10 +48,10 @@ export async function foldPass(
     if (uses.length > 0) await tell(db, uses)
   }
   if (upTo !== state.horizon && (read > 0 || upTo !== state.settled || isFar(state))) await moveHorizon(db, upTo)
-  const more = upTo !== state.settled
-  // What is new goes before.
-  const recounting = state.recountBefore !== null && (more || (await countNextAgain(db, state.recountBefore, upTo, Date.now())))
-  return { rows: read, more, recounting, horizon: BigInt(upTo) }
+  const fresh = upTo !== state.settled
+  // Days that were counted before a sum or sketch was added are counted again; what is new goes before.
+  const more = fresh || (state.recountBefore !== null && (await countNextAgain(db, state.recountBefore, upTo, Date.now())))
+  return { rows: read, more, horizon: BigInt(upTo) }
 }
 
 /** Where nothing was measured the horizon is moved now and then, so that no write is made for nothing. */
@@ -71,26 +59,9 @@ const isFar = ({ horizon, settled }: State): boolean => BigInt(settled) - BigInt
 
 const moveHorizon = (db: Db, upTo: string) => sql`update usage_fold set horizon = ${upTo}::xid8`.execute(db)
 
-/** Up to which transaction, itself not counted, one pass goes: whole transactions, so many rows together. */
-async function limitOf(db: Db, { horizon, settled }: State): Promise<string> {
-  const { rows } = await sql<{ xid: string }>`
-    select xid::text from usage_event where xid >= ${horizon}::xid8 and xid < ${settled}::xid8 order by usage_event.xid offset ${rowsAtOnce} limit 1`.execute(
-    db,
-  )
-  const xid = rows[0]?.xid
-  if (xid === undefined) return settled
-  return xid === horizon ? String(BigInt(xid) + 1n) : xid
-}
-
 /** After a restore all days whose raw rows are there are counted anew. */
-async function restored(db: Db, { settled }: State): Promise<Folded> {
+async function restored(db: Db, { settled }: State): Promise<Folded & { rows: number }> {
   await countAgain(db, await openedDays(db), settled, Date.now())
   await sql`update usage_fold set horizon = ${settled}::xid8, counted_by = pg_current_xact_id(), recount_before = null`.execute(db)
-  return { rows: 0, more: false, recounting: false, horizon: BigInt(settled) }
-}
-
-/** No transaction that has been given a number so far has this one or a later one. */
-export async function newestTransaction(db: Db): Promise<bigint> {
-  const { rows } = await sql<{ xid: string }>`select pg_snapshot_xmax(pg_current_snapshot())::text as xid`.execute(db)
-  return BigInt(rows[0]!.xid)
+  return { rows: 0, more: false, horizon: BigInt(settled) }
 }

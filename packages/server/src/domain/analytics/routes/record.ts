@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Ctx } from '../../../core/context.ts'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
+import type { IntakeAnswer } from '../../../core/intake.ts'
 import { LabelUnknown, MeasurementUnstorable, PromptUnknown, TimeOutOfRange, VersionUnknown } from '../model/failures.ts'
 import { Satisfaction, UsageEvent } from '../model/measurement.ts'
 import { Recorded } from '../model/recorded.ts'
@@ -32,7 +33,7 @@ const oneOrMany = (event: typeof UsageEvent | typeof Satisfaction, $id: string) 
     { $id, description: 'One event, or { items }. Unknown fields go to metadata' },
   )
 
-export type Record = (body: Readonly<{ [name: string]: unknown }>, ctx: Ctx) => Promise<Recorded>
+export type Record = (body: Readonly<{ [name: string]: unknown }>, ctx: Ctx) => Promise<IntakeAnswer>
 
 export const recording = ({ usage, satisfaction }: { usage: Record; satisfaction: Record }): AnyEndpoint[] => [
   endpoint({

@@ -4,23 +4,14 @@ import type { Ctx } from '../../../core/context.ts'
 import { type AnyEndpoint, endpoint, serve } from '../../../core/endpoint.ts'
 import { AppError, isAppError } from '../../../core/errors.ts'
 import { noneMatch } from '../../../core/http/headers.ts'
-import { Problem, problemOf, RequestInvalid, Unavailable } from '../../../core/problem.ts'
+import { Problem, problemOf, RequestInvalid } from '../../../core/problem.ts'
 import { FreeJson, Id, Nullable, Strict } from '../../../core/schemas.ts'
 import { manifestOf } from '../model/composition.ts'
 import { plainText } from '../model/content.ts'
-import {
-  IncludeUnavailable,
-  LabelNotFound,
-  PromptArchived,
-  PromptNotFound,
-  TemplateLimit,
-  VariablesInvalid,
-  VersionNotFound,
-  VersionRedacted,
-} from '../model/failures.ts'
 import type { Overlay, Reading } from '../model/overlay.ts'
 import { renderComposition } from '../model/render.ts'
 import { RenderedPrompt, renderedChecksum, ServedPrompt, sha256 } from '../model/served.ts'
+import { servingErrors } from '../model/serving-errors.ts'
 import { labelOf, type Wanted } from '../model/serving-keys.ts'
 import { Category, Name } from '../model/shapes.ts'
 import { countTokens } from '../model/tokens.ts'
@@ -35,17 +26,6 @@ const unitId = Type.Optional(
   Type.String({ maxLength: 200, description: 'Takes part in an experiment that runs on the label, if there is one' }),
 )
 const variables = Type.Optional(FreeJson('Values by name; the answer then has `rendered`'))
-const servingErrors = [
-  PromptNotFound,
-  LabelNotFound,
-  VersionNotFound,
-  PromptArchived,
-  VersionRedacted,
-  IncludeUnavailable,
-  VariablesInvalid,
-  TemplateLimit,
-  Unavailable,
-]
 const ServeQuery = Type.Object(
   { ...WhichVersion, unitId },
   {
