@@ -33,6 +33,7 @@ const series = createSeriesBook((work, mode) => app.database.within('system', mo
 record = recordUsage({
   findPrompts: createPromptMemory(app.feed).find,
   terms: createWishMemory(app.feed, Buffer.from('rival')).terms,
+  startedTests: async () => new Set(),
   async store(workspaceId, measurements) {
     const ids = await series.numbersOf(measurements.map(({ dimensions }) => ({ workspaceId, dimensions })))
     const rows = measurements.map(({ dimensions: _, ...row }, i) => ({ ...row, workspaceId, series: ids[i]! }))

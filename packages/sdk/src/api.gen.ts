@@ -1634,7 +1634,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One prompt: what was measured of it by time and by version */
+        /** One prompt: what was measured of it by time and by version, how its use drifts, and what to expect */
         get: operations["analytics.prompt"];
         put?: never;
         post?: never;
@@ -10231,7 +10231,7 @@ export interface components {
             }[];
             /** @description What was taken otherwise than it was perhaps meant */
             warnings?: {
-                /** @description field.unknown or model.unknown */
+                /** @description field.unknown, model.unknown, prompt.differs or experiment.unknown */
                 code: string;
                 /** @description What was met and what was done with it */
                 detail: string;
@@ -10386,6 +10386,72 @@ export interface components {
             ratings: number;
             /** @description Different users, about (standard error 2.3 %) */
             users: number;
+        };
+        Prediction: {
+            /** @description UUIDv7 */
+            promptId: string;
+            /** @description The version that was asked for; null: all of them */
+            version: number | null;
+            /** @description false: fewer than 20 uses in the last 90 days, and nothing is predicted */
+            enough: boolean;
+            /** @description Uses in the last 90 days */
+            requests: number;
+            observed: number | null;
+            predicted: {
+                /** @description Expected of the next uses: what was measured, shrunk to what is usual */
+                successRate: number;
+                /** @description Of the 95 % interval */
+                low: number;
+                /** @description Of the 95 % interval */
+                high: number;
+            } | null;
+            prior: {
+                /**
+                 * @description Whose other prompts say what is usual: 3 at least
+                 * @enum {unknown}
+                 */
+                of: "category" | "workspace" | "nothing";
+                /** @description What is usual */
+                successRate: number;
+                /** @description As many uses it stands for */
+                strength: number;
+                /** @description Prompts that it is made of */
+                prompts: number;
+            };
+            /** @description null: fewer than 10 prompts have measured versions, or this version is not known */
+            fromFeatures: {
+                /** @description What a logistic model of the prompts’ features expects, without looking at how this prompt did */
+                successRate: number;
+                /** @description The greatest first. They go together with success; they need not cause it */
+                effects: {
+                    /** @description Of the prompt or its use */
+                    feature: string;
+                    /** @description On the log-odds of success, against a prompt that is average in it */
+                    effect: number;
+                }[];
+            } | null;
+            calibration: {
+                /** @description Versions with a model that were measured 20 times at least, of which each prompt was left out in turn */
+                rows: number;
+                /** @description Mean squared error of the feature model for single uses; 0 is best */
+                brier: number;
+                /** @description The same for telling everybody the mean: the model is of use when it is below this */
+                baseBrier: number;
+                bins: {
+                    /** @description Predicted from */
+                    from: number;
+                    /** @description to */
+                    to: number;
+                    /** @description Uses */
+                    uses: number;
+                    /** @description Mean prediction */
+                    predicted: number;
+                    /** @description What came true */
+                    observed: number;
+                }[];
+            } | null;
+            /** @description In words */
+            text: string;
         };
         PriceOverride: {
             /** @description As events name it; of any provider without it */
@@ -10546,72 +10612,6 @@ export interface components {
             satisfaction?: number | null;
             /** @description What has to be so, in words */
             assumption: string;
-        };
-        Prediction: {
-            /** @description UUIDv7 */
-            promptId: string;
-            /** @description The version that was asked for; null: all of them */
-            version: number | null;
-            /** @description false: fewer than 20 uses in the last 90 days, and nothing is predicted */
-            enough: boolean;
-            /** @description Uses in the last 90 days */
-            requests: number;
-            observed: number | null;
-            predicted: {
-                /** @description Expected of the next uses: what was measured, shrunk to what is usual */
-                successRate: number;
-                /** @description Of the 95 % interval */
-                low: number;
-                /** @description Of the 95 % interval */
-                high: number;
-            } | null;
-            prior: {
-                /**
-                 * @description Whose other prompts say what is usual: 3 at least
-                 * @enum {unknown}
-                 */
-                of: "category" | "workspace" | "nothing";
-                /** @description What is usual */
-                successRate: number;
-                /** @description As many uses it stands for */
-                strength: number;
-                /** @description Prompts that it is made of */
-                prompts: number;
-            };
-            /** @description null: fewer than 10 prompts have measured versions, or this version is not known */
-            fromFeatures: {
-                /** @description What a logistic model of the prompts’ features expects, without looking at how this prompt did */
-                successRate: number;
-                /** @description The greatest first. They go together with success; they need not cause it */
-                effects: {
-                    /** @description Of the prompt or its use */
-                    feature: string;
-                    /** @description On the log-odds of success, against a prompt that is average in it */
-                    effect: number;
-                }[];
-            } | null;
-            calibration: {
-                /** @description Versions with a model that were measured 20 times at least, of which each prompt was left out in turn */
-                rows: number;
-                /** @description Mean squared error of the feature model for single uses; 0 is best */
-                brier: number;
-                /** @description The same for telling everybody the mean: the model is of use when it is below this */
-                baseBrier: number;
-                bins: {
-                    /** @description Predicted from */
-                    from: number;
-                    /** @description to */
-                    to: number;
-                    /** @description Uses */
-                    uses: number;
-                    /** @description Mean prediction */
-                    predicted: number;
-                    /** @description What came true */
-                    observed: number;
-                }[];
-            } | null;
-            /** @description In words */
-            text: string;
         };
         Relationship: {
             /** @description UUIDv7 */
@@ -19323,7 +19323,7 @@ export interface operations {
                 to?: string;
                 /** @description UTC; hours up to 3 days, days up to 92, else months unless told; at most 1,000 */
                 interval?: "hour" | "day" | "month";
-                /** @description What to tell apart, prompt without it; `user` by keyed hash, `hour` of the day (UTC) */
+                /** @description What to tell apart, prompt without it; `user` by keyed hash, about a second behind, `hour` of the day (UTC) */
                 groupBy?: "prompt" | "version" | "label" | "provider" | "model" | "service" | "variant" | "operation" | "user" | "hour";
                 /** @description UUIDv7 */
                 promptId?: string;
@@ -20057,6 +20057,8 @@ export interface operations {
                             version: number | null;
                             totals: components["schemas"]["UsageReport"];
                         }[];
+                        drift?: components["schemas"]["DriftInUse"];
+                        forecast: components["schemas"]["Prediction"];
                     };
                 };
             };

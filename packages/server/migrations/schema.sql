@@ -1391,6 +1391,7 @@ create table usage_user (
   errors bigint not null,
   tokens bigint not null,
   cost_micros bigint not null,
+  output_tokens bigint default 0 not null,
   constraint usage_user_pkey PRIMARY KEY (workspace_id, at, user_hash)
 );
 alter table usage_user enable row level security;

@@ -178,9 +178,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     secret: derived('analytics'),
     contextIn: (workspaceId) =>
       runtime.contextFor({ id: 'alerts', workspaceId, permissions: new Set(['*']), instanceAdmin: false }, { requestId: 'alerts' }),
-    tellExperiments: (db, uses) => abTesting.outcomes.follow(db, uses),
-    forgetUnit: (db, workspaceId, hash) => abTesting.forgetUnit(db, workspaceId, hash),
-    runningTests: (ctx) => abTesting.runningTests(ctx),
+    tests: {
+      follow: (db, uses) => abTesting.outcomes.follow(db, uses),
+      forgetUnit: (db, workspaceId, hash) => abTesting.forgetUnit(db, workspaceId, hash),
+      running: (ctx) => abTesting.runningTests(ctx),
+      started: (testIds, ctx) => abTesting.startedTests(testIds, ctx),
+    },
     log: note,
   })
   const abTesting: ABTesting = createABTesting({

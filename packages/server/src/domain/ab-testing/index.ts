@@ -25,6 +25,7 @@ import { ofrep } from './routes/ofrep.ts'
 import { servingTests } from './routes/serving.ts'
 import { tests } from './routes/tests.ts'
 import { createSelecting } from './selecting.ts'
+import { createStartedTests } from './started-tests.ts'
 import { forgetUnit } from './store/erasure.ts'
 
 export type ABTestingParts = Omit<TestParts, 'expressions'> &
@@ -54,6 +55,8 @@ export type ABTesting = Readonly<{
   forgetUnit(db: Db, workspaceId: string, unitHash: string): Promise<number>
   /** The running tests that the caller may see, the newest first, 50 at most. */
   runningTests(ctx: Ctx): Promise<{ id: string; name: string; startedAt: string | null }[]>
+  /** Which of these the caller's workspace has, and has started. */
+  startedTests(testIds: readonly string[], ctx: Ctx): Promise<ReadonlySet<string>>
   outcomes: Pick<Outcomes, 'follow' | 'recount' | 'watch'>
   start(): void
   stop(): Promise<void>
@@ -100,6 +103,7 @@ export function createABTesting(parts: ABTestingParts): ABTesting {
       const { items } = await listTests({ status: 'running' }, ctx)
       return items.map(({ id, name, startedAt }) => ({ id, name, startedAt }))
     },
+    startedTests: createStartedTests(memory),
     outcomes,
     start: outcomes.start,
     async stop() {

@@ -5,7 +5,7 @@ import { defineModule, type Module } from '../../core/module.ts'
 import type { AcrossWorkspaces } from '../../core/runtime.ts'
 import type { UseDrift } from '../prompts/index.ts'
 import { erasePerson, type ForgetUnit } from './commands/erase-person.ts'
-import { recordSatisfaction, recordUsage } from './commands/record.ts'
+import { recordSatisfaction, recordUsage, type StartedTests } from './commands/record.ts'
 import { recordSpans } from './commands/record-spans.ts'
 import { bytesOf, createIngest } from './ingest.ts'
 import { evaluatingAlerts } from './jobs/alerts.ts'
@@ -31,6 +31,17 @@ import { createWishMemory } from './wish-memory.ts'
 export { checkerOf } from './model/checking.ts'
 export type { MeasuredUse } from './store/experiment-uses.ts'
 
+/** A/B tests, of which uses may be a part. */
+export type MeasuredTests = Readonly<{
+  /** Told of uses that were part of a test, each once, in the transaction that counts them. */
+  follow: TellExperiments
+  /** Takes a user, by its keyed hash, out of all tests. */
+  forgetUnit: ForgetUnit
+  /** Those that run, as far as the caller may see them. */
+  running: RunningTests
+  started: StartedTests
+}>
+
 export type AnalyticsParts = Readonly<{
   system: AcrossWorkspaces
   feed: Feed
@@ -39,12 +50,7 @@ export type AnalyticsParts = Readonly<{
   secret: Uint8Array
   /** Acts in a workspace for the service itself. */
   contextIn(workspaceId: string): Ctx
-  /** Told of uses that were part of an A/B test, each once, in the transaction that counts them. */
-  tellExperiments?: TellExperiments
-  /** Takes a user, by its keyed hash, out of what else knows it. */
-  forgetUnit?: ForgetUnit
-  /** Tests of prompts that run, as far as the caller may see them. */
-  runningTests?: RunningTests
+  tests: MeasuredTests
   log(message: string, details?: object): void
 }>
 
@@ -63,20 +69,10 @@ export type Analytics = Readonly<{
 }>
 
 /** Measurements: what is told of the use of prompts, and what is counted of it. */
-export function createAnalytics({
-  system,
-  feed,
-  clock,
-  secret,
-  contextIn,
-  tellExperiments,
-  forgetUnit,
-  runningTests,
-  log,
-}: AnalyticsParts): Analytics {
+export function createAnalytics({ system, feed, clock, secret, contextIn, tests, log }: AnalyticsParts): Analytics {
   const folding = createFold(
     system,
-    (db) => foldPass(db, undefined, tellExperiments),
+    (db) => foldPass(db, undefined, tests.follow),
     (error) => log('what was measured cannot be counted just now', { err: error }),
   )
   const ingest = createIngest(system, clock, folding.wake)
@@ -85,6 +81,7 @@ export function createAnalytics({
   const parts = {
     findPrompts: prompts.find,
     terms: wishes.terms,
+    startedTests: tests.started,
     store: (workspaceId: string, measurements: Parameters<typeof bytesOf>[0]) =>
       ingest.add(
         measurements.map((measurement) => ({ workspaceId, measurement })),
@@ -97,13 +94,13 @@ export function createAnalytics({
       name: 'analytics',
       endpoints: [
         ...recording({ usage, satisfaction: recordSatisfaction(parts) }),
-        ...reports(runningTests ?? (async () => [])),
+        ...reports(tests.running),
         ...settings,
         ...alerts,
         ...trends,
         ...costs,
         ...prediction,
-        ...singleEvents(erasePerson(wishes.hashUser, forgetUnit ?? (async () => 0))),
+        ...singleEvents(erasePerson(wishes.hashUser, tests.forgetUnit)),
       ],
       wire: otlp(recordSpans(usage)),
       jobs: [purgeMeasurements, evaluatingAlerts(contextIn)],

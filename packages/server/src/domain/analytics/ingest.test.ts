@@ -45,6 +45,31 @@ describe('telling of uses', () => {
     expect([foreign.status, foreign.body.code]).toEqual([422, 'measurement.prompt_unknown'])
   })
 
+  test('what is named twice and differently is counted by promptId, with a warning', async () => {
+    const right = await t.tell(t.event({ category: 'measured', name: 'one' }), t.event({ category: 'measured' }))
+    expect(right.body).toEqual({ accepted: 2, duplicates: 0 })
+    const { body } = await t.tell(t.event({ category: 'measured', name: 'two' }), t.event({ category: 'elsewhere' }))
+    expect(body).toMatchObject({ accepted: 2, warnings: [{ code: 'prompt.differs', count: 2, indexes: [0, 1] }] })
+    expect(body.warnings[0].detail).toContain('is measured/one, and was counted as such')
+  })
+
+  test('a use that names a test which is not there, or has not started, is told so', async () => {
+    const variants = [1, 2].map((version) => ({ key: `v${version}`, promptId: t.promptId, version, weight: 1 }))
+    const draft = await t.owner('POST', '/optimization/ab-tests', { name: 'draft', variants })
+    const running = await t.owner('POST', '/optimization/ab-tests', { name: 'running', variants, start: true })
+    const stranger = await t.stranger()
+    const theirs = (await stranger('POST', '/prompts', { content: 'x' })).body.id
+    const used = (testId: string) => t.event({ experiment: { testId, unitId: 'u' } })
+    const { body } = await t.tell(used(running.body.id), used(draft.body.id), used('no-id'), used(running.body.id))
+    expect(body.accepted).toBe(4)
+    expect(body.warnings.map(({ code, indexes }: { code: string; indexes: number[] }) => [code, indexes])).toEqual([
+      ['experiment.unknown', [1]],
+      ['experiment.unknown', [2]],
+    ])
+    const foreign = { ...used(running.body.id), promptId: theirs, version: undefined }
+    expect((await stranger('POST', '/analytics/usage', foreign)).body.warnings).toMatchObject([{ code: 'experiment.unknown' }])
+  })
+
   test('of many each is taken or refused by itself, and says why', async () => {
     const nowhere = '01900000-0000-7000-8000-000000000000'
     const { status, body } = await t.tell(

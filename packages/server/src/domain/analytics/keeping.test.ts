@@ -73,9 +73,12 @@ test('an export that makes no sense is refused', async () => {
 })
 
 test('an erased person is in no event and no sum, and what was counted of prompts stays', async () => {
+  // A use may know her as a test's unit alone.
+  const use = { promptId: t.promptId, provider: 'openai', model: 'gpt-4o', inputTokens: 1, outputTokens: 1, latencyMs: 1, success: true }
+  await t.tell({ ...use, experiment: { testId: 'elsewhere', unitId: 'eve' } })
   const before = (await t.owner('GET', '/analytics/dashboard')).body.totals
   const { status, body } = await t.owner('DELETE', '/analytics/data-subjects/eve')
-  expect([status, body.events, body.days]).toEqual([200, 3, 2])
+  expect([status, body.events, body.days]).toEqual([200, 4, 2])
   const text = (await lines(`?from=${ago(30)}`)).join()
   expect([text.includes('eve'), text.includes('Good'), text.includes('bob')]).toEqual([false, false, true])
   expect((await t.owner('GET', '/analytics/dashboard')).body.totals).toEqual(before)

@@ -100,6 +100,9 @@ describe.each(['before it is counted', 'after it is counted'])('%s', (when) => {
       const users = await keys('groupBy=user')
       expect(users.map(([, n]: [string, number]) => n)).toEqual([3, 1, 1, 1])
       expect(users[0][0]).toMatch(/^[0-9a-f]{16}$/)
+      const { items } = await get('usage?groupBy=user')
+      const sum = (name: string) => items.reduce((all: number, item: Record<string, number>) => all + item[name]!, 0)
+      expect([sum('inputTokens'), sum('outputTokens')]).toEqual([6_000, 600])
     }
   })
 
@@ -118,6 +121,8 @@ describe.each(['before it is counted', 'after it is counted'])('%s', (when) => {
       [2, 1],
       [1, 6],
     ])
+    expect(body.drift).toMatchObject({ verdict: 'not_enough_data', recent: {}, baseline: {} })
+    expect(body.forecast).toMatchObject({ promptId: t.promptId, enough: false, requests: 7, predicted: null })
   })
 
   test('the summary stands beside the days before it', async () => {

@@ -33,7 +33,7 @@ export { changeByMove, setStanding } from './commands/set-standing.ts'
 export { changeByPlan, findVersion, lockSubject, noteApprovals, type Subject } from './commands/subject.ts'
 export { hotPath } from './hot-path.ts'
 export { VersionDiff } from './model/diff.ts'
-export type { DriftInUse, DriftWindows, UseDrift } from './model/drift-in-use.ts'
+export { DriftInUse, type DriftWindows, driftWindows, type UseDrift } from './model/drift-in-use.ts'
 export {
   LabelNotFound,
   LabelProtected,

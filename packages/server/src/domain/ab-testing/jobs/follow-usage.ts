@@ -1,9 +1,9 @@
 import type { Db } from '../../../core/db.ts'
+import { isId } from '../../../core/ids.ts'
 import type { MeasuredUse } from '../../analytics/index.ts'
 import { type OutcomeRow, valuesOf } from '../model/outcomes.ts'
 import { insertOutcomes, knownTests } from '../store/outcomes.ts'
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const atOnce = 5_000
 
 /**
@@ -14,7 +14,7 @@ const atOnce = 5_000
 export const followUsage =
   (hashUnit: (workspaceId: string, unitId: string) => string) =>
   async (db: Db, uses: readonly MeasuredUse[]): Promise<void> => {
-    const named = uses.filter(({ testId, unitId }) => uuid.test(testId) && unitId !== '')
+    const named = uses.filter(({ testId, unitId }) => isId(testId) && unitId !== '')
     const known = await knownTests(
       db,
       named.map(({ testId }) => testId),

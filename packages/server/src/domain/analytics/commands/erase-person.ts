@@ -17,7 +17,7 @@ export const erasePerson =
   async (userId: string, ctx: Ctx): Promise<Erased> => {
     const hash = hashUser(ctx.workspaceId, userId)
     const erased = await ctx.system(async (db) => ({
-      ...(await eraseUser(db, ctx.workspaceId, hash)),
+      ...(await eraseUser(db, ctx.workspaceId, { userId, hash })),
       tests: await forgetUnit(db, ctx.workspaceId, hash),
     }))
     await ctx.transact((tx) => ctx.emit(tx, [personErased(ctx.workspaceId, { events: erased.events })]))

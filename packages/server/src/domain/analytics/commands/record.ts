@@ -15,10 +15,13 @@ import {
   takenSatisfaction,
   takenUsage,
 } from '../model/preparing.ts'
-import { unknownModel } from '../model/recorded.ts'
+import { promptDiffers, unknownExperiment, unknownModel } from '../model/recorded.ts'
 
 type Named = Readonly<{ promptId?: string | undefined; category?: string | undefined; name?: string | undefined }>
-type Said = Named & Readonly<{ version?: number; label?: string }>
+type Said = Named & Readonly<{ version?: number; label?: string; experiment?: Readonly<{ testId: string }> }>
+
+/** Which of these A/B tests there are in the caller's workspace, and have started. */
+export type StartedTests = (testIds: readonly string[], ctx: Ctx) => Promise<ReadonlySet<string>>
 
 /** What recording needs beside its input. */
 export type Recording = Readonly<{
@@ -28,6 +31,7 @@ export type Recording = Readonly<{
     ctx: Ctx,
   ): Promise<(KnownPrompt | undefined)[]>
   terms(ctx: Ctx): Promise<Terms>
+  startedTests: StartedTests
   /** After the commit: what became of each. @throws Overloaded, Unavailable (503) */
   store(workspaceId: string, measurements: readonly Measurement[]): Promise<('stored' | 'duplicate' | 'unstorable')[]>
 }>
@@ -51,7 +55,7 @@ const visible = (prompt: KnownPrompt | undefined, { actor }: Ctx): KnownPrompt |
 /** Of many values each is taken or refused by itself; what is wrong with a single one is thrown. */
 const record =
   <E extends Said>({ path, take, prepare }: Kind<E>) =>
-  ({ findPrompts, terms, store }: Recording) =>
+  ({ findPrompts, terms, startedTests, store }: Recording) =>
   async (body: Readonly<Record<string, unknown>>, ctx: Ctx): Promise<IntakeAnswer> => {
     const intake = startIntake(body, path, ctx)
     const taken = intake.values
@@ -61,13 +65,26 @@ const record =
     const known = await terms(ctx)
     const prompts = await findPrompts(events, (prompt, i) => hasAll(events[i]!, prompt), ctx)
     const ready: { index: number; measurement: Measurement }[] = []
+    const named: { index: number; testId: string }[] = []
     for (const [i, { index, one }] of taken.entries()) {
       const prepared = intake.attempt(index, () => prepare(one!, assertKnown(visible(prompts[i], ctx), events[i]!), known))
       if (!prepared) continue
       ready.push({ index, measurement: prepared.measurement })
       for (const name of Object.keys(one!.unknown ?? {})) intake.warn(index, unknownField(name))
       if (prepared.unpriced) intake.warn(index, unknownModel(prepared.measurement.dimensions))
+      const differs = promptDiffers(events[i]!, prompts[i]!)
+      if (differs) intake.warn(index, differs)
+      const { testId } = events[i]!.experiment ?? {}
+      if (testId !== undefined) named.push({ index, testId })
     }
+    const started =
+      named.length === 0
+        ? undefined
+        : await startedTests(
+            named.map(({ testId }) => testId),
+            ctx,
+          )
+    for (const { index, testId } of named) if (!started?.has(testId)) intake.warn(index, unknownExperiment(testId))
     const outcomes = await store(
       ctx.workspaceId,
       ready.map(({ measurement }) => measurement),

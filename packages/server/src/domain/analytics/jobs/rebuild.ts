@@ -68,7 +68,9 @@ async function countDay(db: Db, day: number, horizon: string, workspaces: readon
   await sql`delete from usage_rollup where grain in (0, 1) and ${within(sql`at`)}`.execute(db)
   await putRollups(db, spread(hours, series, ['hour', 'day']))
   // Who had sums of his own has them again: they are counted from nothing, and who has no use left goes.
-  await sql`update usage_user set requests = 0, errors = 0, tokens = 0, cost_micros = 0 where ${within(sql`at`)}`.execute(db)
+  await sql`update usage_user set requests = 0, errors = 0, tokens = 0, output_tokens = 0, cost_micros = 0 where ${within(sql`at`)}`.execute(
+    db,
+  )
   await addUsers(db, counting.users())
   await sql`delete from usage_user where requests = 0 and ${within(sql`at`)}`.execute(db)
   return read

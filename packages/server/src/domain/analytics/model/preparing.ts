@@ -7,7 +7,7 @@ import { aheadMs, dayMs, flag, type Measurement, Satisfaction, UsageEvent } from
 import type { Pricing } from './prices.ts'
 
 /** What has to be known of a prompt to take an event of it. */
-export type KnownPrompt = Readonly<{ id: string; category: string; version: number; labels: readonly string[] }>
+export type KnownPrompt = Readonly<{ id: string; category: string; name: string; version: number; labels: readonly string[] }>
 
 /** How a workspace wants its events. */
 export type Terms = Readonly<{

@@ -29,7 +29,7 @@ export type RawRow = Counted & Readonly<{ workspaceId: string; series: number }>
 export type Place = Readonly<{ workspaceId: string; grain: Grain; at: number; series: number }>
 export type Placed = Place & Readonly<{ tally: Tally }>
 
-export type UserSums = { requests: number; errors: number; tokens: number; costMicros: number }
+export type UserSums = { requests: number; errors: number; tokens: number; outputTokens: number; costMicros: number }
 export type UserPlace = Readonly<{ workspaceId: string; at: number; userHash: string }>
 export type PlacedUser = UserPlace & Readonly<{ sums: UserSums }>
 
@@ -70,13 +70,14 @@ function countUser(users: Map<string, PlacedUser>, row: RawRow, userHash: string
   const key = `${row.workspaceId} ${at} ${userHash}`
   let user = users.get(key)
   if (!user) {
-    user = { workspaceId: row.workspaceId, at, userHash, sums: { requests: 0, errors: 0, tokens: 0, costMicros: 0 } }
+    user = { workspaceId: row.workspaceId, at, userHash, sums: { requests: 0, errors: 0, tokens: 0, outputTokens: 0, costMicros: 0 } }
     users.set(key, user)
   }
   addUse(user.sums, {
     requests: 1,
     errors: row.flags & flag.success ? 0 : 1,
     tokens: row.inputTokens + row.outputTokens,
+    outputTokens: row.outputTokens,
     costMicros: row.costMicros ?? 0,
   })
 }
@@ -85,6 +86,7 @@ export function addUse(into: UserSums, from: UserSums): void {
   into.requests = added(into.requests, from.requests)
   into.errors = added(into.errors, from.errors)
   into.tokens = added(into.tokens, from.tokens)
+  into.outputTokens = added(into.outputTokens, from.outputTokens)
   into.costMicros = added(into.costMicros, from.costMicros)
 }
 

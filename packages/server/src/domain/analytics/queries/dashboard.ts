@@ -1,7 +1,5 @@
 import type { Ctx } from '../../../core/context.ts'
-import { AppError } from '../../../core/errors.ts'
 import { pageSize } from '../../../core/page.ts'
-import { PromptNotFound, promptFacts } from '../../prompts/index.ts'
 import { type Grouping, groupOf } from '../model/groups.ts'
 import { type Asked, iso, type Range, rangeOf, tooMuch } from '../model/range.ts'
 import { type Report, reportOf } from '../model/report.ts'
@@ -17,7 +15,7 @@ export type GroupSeries = Group & { totals: Report; points: Timed[] }
 /** Groups that one answer tells apart. */
 const mostGroups = 50
 
-const sumOf = (tallies: readonly Tally[]): Tally => {
+export const sumOf = (tallies: readonly Tally[]): Tally => {
   if (tallies.length === 1) return tallies[0]!
   const sum = emptyTally()
   for (const tally of tallies) mergeTally(sum, tally)
@@ -25,7 +23,7 @@ const sumOf = (tallies: readonly Tally[]): Tally => {
 }
 
 /** Points as they go by, and all of them together. */
-function byTime(found: readonly Point[]): { totals: Report; points: Timed[] } {
+export function byTime(found: readonly Point[]): { totals: Report; points: Timed[] } {
   const times = [...Map.groupBy(found, ({ at }) => at)]
     .sort(([a], [b]) => a - b)
     .map(([at, atOnce]) => ({ at: iso(at), tally: sumOf(atOnce.map(({ tally }) => tally)) }))
@@ -36,7 +34,7 @@ function byTime(found: readonly Point[]): { totals: Report; points: Timed[] } {
 }
 
 /** The points of a range, each with its group where it is asked for. @throws QuestionInvalid (422) */
-async function read(range: Range, filter: Dimension, groupBy: Grouping | undefined, ctx: Ctx) {
+export async function pointsOf(range: Range, filter: Dimension, groupBy: Grouping | undefined, ctx: Ctx) {
   const wanted = { ...filter, from: range.from, to: range.to }
   return ctx.read(async (db) => {
     const found = await points(db, range.interval, wanted, scopeOf(wanted, groupBy !== undefined, ctx))
@@ -62,7 +60,7 @@ export async function getDashboard(
   ctx: Ctx,
 ) {
   const range = rangeOf({ from, to, interval }, Date.parse(ctx.now()))
-  const { found, groups } = await read(range, filter, groupBy, ctx)
+  const { found, groups } = await pointsOf(range, filter, groupBy, ctx)
   const requestsOf = (own: readonly Point[]) => own.reduce((sum, { tally }) => sum + tally.requests, 0)
   const told = [...groups.values()].sort((a, b) => requestsOf(b.points) - requestsOf(a.points))
   return {
@@ -87,7 +85,7 @@ export async function getPerformance(
 ) {
   const range = rangeOf({ from, to }, Date.parse(ctx.now()))
   const earlier = { ...range, from: range.from - (range.to - range.from), to: range.from }
-  const [present, past] = await Promise.all([read(range, filter, groupBy, ctx), read(earlier, filter, groupBy, ctx)])
+  const [present, past] = await Promise.all([pointsOf(range, filter, groupBy, ctx), pointsOf(earlier, filter, groupBy, ctx)])
   const total = (own: readonly Point[] | undefined) => reportOf(sumOf((own ?? []).map(({ tally }) => tally)))
   const items = [...present.groups.values()]
     .map(({ group, points: own }) => {
@@ -107,24 +105,3 @@ const trendOf = (now: Report, before: Report) => ({
   costPerRequest: relative(now.costPerRequestUsd.mean, before.costPerRequestUsd.mean),
   satisfaction: relative(now.satisfaction, before.satisfaction),
 })
-
-/** One prompt: all of it, by time, and by version. */
-export async function getPromptUse({ promptId, from, to, interval }: Asked & { promptId: string }, ctx: Ctx) {
-  const range = rangeOf({ from, to, interval }, Date.parse(ctx.now()), 30)
-  const [prompt] = await ctx.read((db) => promptFacts(db, [promptId]))
-  if (!prompt) throw new AppError(PromptNotFound, `There is no prompt ${promptId}.`)
-  const { found, groups } = await read(range, { promptId }, 'version', ctx)
-  return {
-    promptId,
-    from: iso(range.from),
-    to: iso(range.to),
-    interval: range.interval,
-    ...byTime(found),
-    versions: [...groups.values()]
-      .map(({ group, points: own }) => ({
-        version: Number(group.key.split('@')[1]) || null,
-        totals: reportOf(sumOf(own.map(({ tally }) => tally))),
-      }))
-      .sort((a, b) => (b.version ?? 0) - (a.version ?? 0)),
-  }
-}

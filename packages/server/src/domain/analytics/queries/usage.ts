@@ -71,7 +71,7 @@ const sumOf = (tallies: readonly Tally[]): Tally => {
   return sum
 }
 
-type UserRow = { hash: string; requests: number; errors: number; tokens: number; costMicros: number }
+type UserRow = { hash: string; requests: number; errors: number; tokens: number; outputTokens: number; costMicros: number }
 
 /** By keyed hash, which is what the workspace knows a user by. What users do is of the whole workspace: who sees a part of it is not told. */
 async function users({ from, to }: { from: number; to: number }, filter: Dimension, limit: number | undefined, ctx: Ctx) {
@@ -83,15 +83,15 @@ async function users({ from, to }: { from: number; to: number }, filter: Dimensi
   const { rows } = await ctx.read((db) =>
     sql<UserRow & { groups: number }>`
       select encode(user_hash, 'hex') as hash, sum(requests)::bigint as requests, sum(errors)::bigint as errors, sum(tokens)::bigint as tokens,
-        sum(cost_micros)::bigint as cost_micros, count(*) over ()::int as groups
+        sum(output_tokens)::bigint as output_tokens, sum(cost_micros)::bigint as cost_micros, count(*) over ()::int as groups
       from usage_user where at >= ${timeOf(from)} and at < ${timeOf(to)} group by user_hash order by 2 desc, 1 limit ${pageSize(limit)}`.execute(
       db,
     ),
   )
-  const items = rows.map(({ hash, requests, errors, tokens, costMicros }) => ({
+  const items = rows.map(({ hash, requests, errors, tokens, outputTokens, costMicros }) => ({
     key: hash === '' ? '__other__' : hash,
     name: null,
-    ...useOf({ ...emptyTally(), requests, errors, inputTokens: tokens, costMicros }),
+    ...useOf({ ...emptyTally(), requests, errors, inputTokens: tokens - outputTokens, outputTokens, costMicros }),
     meanLatencyMs: null,
   }))
   return { items, groupCount: rows[0]?.groups ?? 0 }
@@ -162,7 +162,7 @@ async function summaryOf({ days = 30 }: { days?: number | undefined }, ctx: Ctx)
         category: shares(known, ({ category }) => [category]),
         tag: shares(known, ({ tags }) => tags),
         status: shares(known, ({ status }) => [status]),
-        model: shares(models, ({ model }) => [model]),
+        model: shares(models, ({ model }) => (model === '' ? [] : [model])),
       },
     }
   })

@@ -1,11 +1,13 @@
 import { Type } from 'typebox'
 import { type AnyEndpoint, endpoint } from '../../../core/endpoint.ts'
 import { Id, Nullable, PageQuery, Strict, Timestamp } from '../../../core/schemas.ts'
-import { PromptNotFound } from '../../prompts/index.ts'
+import { DriftInUse, PromptNotFound } from '../../prompts/index.ts'
 import { QuestionInvalid } from '../model/failures.ts'
 import { GroupBy, groupFields, groupings } from '../model/groups.ts'
+import { Prediction } from '../model/prediction.ts'
 import { Report, Use } from '../model/report.ts'
-import { getDashboard, getPerformance, getPromptUse } from '../queries/dashboard.ts'
+import { getDashboard, getPerformance } from '../queries/dashboard.ts'
+import { getPromptUse } from '../queries/prompt-use.ts'
 import { getSummary, getUsage, type RunningTests } from '../queries/usage.ts'
 
 const text = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 400, description }))
@@ -114,7 +116,7 @@ export const reports = (runningTests: RunningTests): AnyEndpoint[] => [
       interval,
       groupBy: Type.Optional(
         Type.Enum([...groupings, 'user', 'hour'], {
-          description: 'What to tell apart, prompt without it; `user` by keyed hash, `hour` of the day (UTC)',
+          description: 'What to tell apart, prompt without it; `user` by keyed hash, about a second behind, `hour` of the day (UTC)',
         }),
       ),
       ...filters,
@@ -144,7 +146,7 @@ export const reports = (runningTests: RunningTests): AnyEndpoint[] => [
     method: 'GET',
     path: '/analytics/prompts/:id',
     access,
-    summary: 'One prompt: what was measured of it by time and by version',
+    summary: 'One prompt: what was measured of it by time and by version, how its use drifts, and what to expect',
     params: Strict({ id: Id }),
     query: Strict({ ...times, interval }),
     reply: Strict({
@@ -154,6 +156,8 @@ export const reports = (runningTests: RunningTests): AnyEndpoint[] => [
       totals: Report,
       points,
       versions: Type.Array(Strict({ version: Nullable(Type.Integer(), { description: 'null: it was not said' }), totals: Report })),
+      drift: Type.Optional(DriftInUse),
+      forecast: Prediction,
     }),
     errors: [PromptNotFound, QuestionInvalid],
     handle: ({ params, query }, ctx) => getPromptUse({ promptId: params.id, ...query }, ctx),

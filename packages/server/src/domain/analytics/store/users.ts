@@ -45,11 +45,13 @@ async function countUsers(db: Db, workspaceId: string, at: number): Promise<numb
 async function save(db: Db, users: readonly PlacedUser[]): Promise<void> {
   const sum = (name: keyof PlacedUser['sums']) => numbers(users.map(({ sums }) => sums[name]))
   await sql`
-    insert into usage_user as u (workspace_id, at, user_hash, requests, errors, tokens, cost_micros)
-    select w, to_timestamp(at / 1000.0), decode(h, 'hex'), r, e, t, c
+    insert into usage_user as u (workspace_id, at, user_hash, requests, errors, tokens, output_tokens, cost_micros)
+    select w, to_timestamp(at / 1000.0), decode(h, 'hex'), r, e, t, o, c
     from unnest(${numbers(users.map(({ workspaceId }) => workspaceId))}::uuid[], ${numbers(users.map(({ at }) => at))}::bigint[],
       ${texts(users.map(({ userHash }) => userHash))}::text[], ${sum('requests')}::bigint[], ${sum('errors')}::bigint[], ${sum('tokens')}::bigint[],
-      ${sum('costMicros')}::bigint[]) as n (w, at, h, r, e, t, c)
+      ${sum('outputTokens')}::bigint[], ${sum('costMicros')}::bigint[]) as n (w, at, h, r, e, t, o, c)
     on conflict (workspace_id, at, user_hash) do update set requests = u.requests + excluded.requests, errors = u.errors + excluded.errors,
-      tokens = u.tokens + excluded.tokens, cost_micros = u.cost_micros + excluded.cost_micros`.execute(db)
+      tokens = u.tokens + excluded.tokens, output_tokens = u.output_tokens + excluded.output_tokens, cost_micros = u.cost_micros + excluded.cost_micros`.execute(
+    db,
+  )
 }
