@@ -11108,7 +11108,7 @@ export interface components {
             winner: string | null;
             /** @description As whoever decided put it */
             reason: string | null;
-            /** @description Null where a person decided */
+            /** @description Null in tests that were ended before it was kept */
             evidence: {
                 [key: string]: unknown;
             } | null;
@@ -11118,11 +11118,11 @@ export interface components {
             by: string;
         };
         DetectableEffect: {
-            /** @description The smallest change of the rate of success, as a part of it, that is found with a power of 0.8 */
+            /** @description The smallest change of the primary metric for the better, as a part of it, that is found with a power of 0.8 */
             relative: number;
-            /** @description The same as a difference of rates */
+            /** @description The same in the unit of the metric */
             absolute: number;
-            /** @description The rate of success of the control’s prompt */
+            /** @description Its mean in the uses of the control’s prompt */
             baseline: number;
             /** @description What the smallest arm would have had of that traffic */
             perVariant: number;
@@ -11225,7 +11225,7 @@ export interface components {
                  */
                 primary: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                 /**
-                 * @description Which is better
+                 * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                  * @enum {unknown}
                  */
                 direction: "higher" | "lower";
@@ -11240,7 +11240,7 @@ export interface components {
                  */
                 metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                 /**
-                 * @description Which is better
+                 * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                  * @enum {unknown}
                  */
                 direction: "higher" | "lower";
@@ -11253,7 +11253,7 @@ export interface components {
                  */
                 metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                 /**
-                 * @description Which is better
+                 * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                  * @enum {unknown}
                  */
                 direction: "higher" | "lower";
@@ -11349,7 +11349,7 @@ export interface components {
                  */
                 primary: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                 /**
-                 * @description Which is better
+                 * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                  * @enum {unknown}
                  */
                 direction?: "higher" | "lower";
@@ -11364,10 +11364,10 @@ export interface components {
                  */
                 metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                 /**
-                 * @description Which is better
+                 * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                  * @enum {unknown}
                  */
-                direction: "higher" | "lower";
+                direction?: "higher" | "lower";
             }[];
             /** @description What must not become worse */
             guardrails?: {
@@ -11377,10 +11377,10 @@ export interface components {
                  */
                 metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                 /**
-                 * @description Which is better
+                 * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                  * @enum {unknown}
                  */
-                direction: "higher" | "lower";
+                direction?: "higher" | "lower";
                 /** @description Relative: 0.1 is a tenth worse */
                 maxRegression: number;
             }[];
@@ -11511,7 +11511,7 @@ export interface components {
                  */
                 primary: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                 /**
-                 * @description Which is better
+                 * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                  * @enum {unknown}
                  */
                 direction: "higher" | "lower";
@@ -11526,7 +11526,7 @@ export interface components {
                  */
                 metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                 /**
-                 * @description Which is better
+                 * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                  * @enum {unknown}
                  */
                 direction: "higher" | "lower";
@@ -11539,7 +11539,7 @@ export interface components {
                  */
                 metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                 /**
-                 * @description Which is better
+                 * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                  * @enum {unknown}
                  */
                 direction: "higher" | "lower";
@@ -11906,7 +11906,7 @@ export interface components {
             }[];
             /** @description Relative; found with power 0.8 with the units so far; null: none is large enough */
             minimumDetectableEffect: number | null;
-            /** @description Of all variants, since the start */
+            /** @description Of all variants, since the start; null in the first hour */
             unitsPerDay: number | null;
         };
         SampleSize: {
@@ -22658,12 +22658,12 @@ export interface operations {
                 "application/json": {
                     /** @description For people; OpenFeature asks by it too */
                     name?: string;
-                    /** @description The first is the control. Without version and label: production, or else the newest version */
+                    /** @description All of them, in their order. One without promptId stays as it is but for what is said, such as its weight */
                     variants?: {
                         /** @description Names a variant within its test */
                         key: string;
                         /** @description The prompt that it serves */
-                        promptId: string;
+                        promptId?: string;
                         version?: number | null;
                         label?: string | null;
                         /** @description Its part of the traffic, in any unit; told as a part of 1 */
@@ -22704,7 +22704,7 @@ export interface operations {
                          */
                         primary: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                         /**
-                         * @description Which is better
+                         * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                          * @enum {unknown}
                          */
                         direction?: "higher" | "lower";
@@ -22719,10 +22719,10 @@ export interface operations {
                          */
                         metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                         /**
-                         * @description Which is better
+                         * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                          * @enum {unknown}
                          */
-                        direction: "higher" | "lower";
+                        direction?: "higher" | "lower";
                     }[];
                     /** @description What must not become worse */
                     guardrails?: {
@@ -22732,10 +22732,10 @@ export interface operations {
                          */
                         metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
                         /**
-                         * @description Which is better
+                         * @description Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others
                          * @enum {unknown}
                          */
-                        direction: "higher" | "lower";
+                        direction?: "higher" | "lower";
                         /** @description Relative: 0.1 is a tenth worse */
                         maxRegression: number;
                     }[];

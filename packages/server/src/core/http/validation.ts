@@ -52,6 +52,12 @@ function explain(error: ErrorObject): string {
       return `The field "${error.params.missingProperty}" is needed.`
     case 'enum':
       return `It must be one of: ${(error.params.allowedValues as unknown[]).join(', ')}.`
+    case 'const':
+      return `It must be ${JSON.stringify(error.params.allowedValue)}.`
+    case 'format':
+      return error.params.format === 'date-time'
+        ? 'It must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z.'
+        : `It ${error.message}.`
     default:
       return `It ${error.message ?? 'is not valid'}.`
   }

@@ -19,6 +19,7 @@ import { experimentEvents } from './model/events.ts'
 import { ABTestNotFound } from './model/failures.ts'
 import { createOutcomes, type Outcomes } from './outcomes.ts'
 import { createOverlay } from './overlay.ts'
+import { figuresFor } from './queries/results.ts'
 import { findTest, listTests } from './queries/tests.ts'
 import { figures } from './routes/figures.ts'
 import { ofrep } from './routes/ofrep.ts'
@@ -28,7 +29,7 @@ import { createSelecting } from './selecting.ts'
 import { createStartedTests } from './started-tests.ts'
 import { forgetUnit } from './store/erasure.ts'
 
-export type ABTestingParts = Omit<TestParts, 'expressions'> &
+export type ABTestingParts = Omit<TestParts, 'expressions' | 'figures'> &
   Readonly<{
     system: AcrossWorkspaces
     feed: Feed
@@ -63,8 +64,9 @@ export type ABTesting = Readonly<{
 }>
 
 /** Experiments with prompts: their life, who sees which variant, and the statistics on figures of one's own. */
-export function createABTesting(parts: ABTestingParts): ABTesting {
-  const { system, feed, clock, expressions, store, hashUnit, acting, log } = parts
+export function createABTesting(given: ABTestingParts): ABTesting {
+  const { system, feed, clock, expressions, store, hashUnit, acting, log } = given
+  const parts: TestParts = { ...given, figures: figuresFor }
   const memory = createTestMemory(feed)
   const assigning = createAssigning({ memory, expressions, hashUnit })
   const outcomes = createOutcomes({

@@ -43,7 +43,14 @@ describe('a test as it is described', () => {
   test('tells the effect that the traffic seen so far would show', async () => {
     const [a, b] = await arms(t, 'Busy', 'Idle')
     const events = Array.from({ length: 1000 }, (_, i) => ({
-      ...{ promptId: a, provider: 'openai', model: 'gpt-4o', inputTokens: 1, outputTokens: 1, latencyMs: 1 },
+      ...{
+        promptId: a,
+        provider: 'openai',
+        model: 'gpt-4o',
+        inputTokens: 1,
+        outputTokens: 1,
+        latencyMs: [100, 100, 100, 200, 200, 200, 400, 400, 400, 800][i % 10],
+      },
       success: i % 5 > 0,
     }))
     expect((await t.owner('POST', '/analytics/usage', { items: events })).status).toBeLessThan(300)
@@ -51,6 +58,18 @@ describe('a test as it is described', () => {
     expect(body.minimumDetectableEffect).toMatchObject({ baseline: 0.8, perVariant: 500, days: 28 })
     expect(body.minimumDetectableEffect.absolute).toBeCloseTo(0.8 * body.minimumDetectableEffect.relative, 9)
     expect(body.minimumDetectableEffect.absolute).toBeGreaterThan(0.05)
+    const of = async (metric: object) => (await create({ name: 'busy', promptAId: a, promptBId: b, metric })).body.minimumDetectableEffect
+    // 300 uses each of 100, 200 and 400 ms, and 100 of 800: mean 290, variance 43,900.
+    const latency = await of({ primary: 'latencyMs' })
+    expect(latency).toMatchObject({ perVariant: 500, days: 28 })
+    expect(latency.baseline / 290).toBeCloseTo(1, 1)
+    // The same spread by half of the mean would show half as much; here s = (1.96 + 0.84)² × 43,900 / (500 × 290²) before it is widened.
+    expect(latency.relative).toBeGreaterThan(Math.sqrt((2 * 7.849 * 43_900) / (500 * 290 ** 2)))
+    expect(latency.relative).toBeLessThan(2 * Math.sqrt((2 * 7.849 * 43_900) / (500 * 290 ** 2)))
+    expect(await of({ primary: 'latencyMs', quantile: 0.9 })).toBeNull()
+    expect(await of({ primary: 'tokens' })).toBeNull() // they do not vary
+    expect(await of({ primary: 'score' })).toBeNull() // no use tells it
+    expect(await of({ primary: 'satisfaction' })).toBeNull() // nobody rated it
   })
 
   test.each<[string, (ids: string[]) => object, unknown[]]>([
@@ -225,6 +244,51 @@ describe('the life of a test', () => {
     if (status === 'archived') expect(refusal(await act(id, 'start'))).toEqual([422, 'ab_test.invalid', '/variants/1/promptId'])
     await t.owner('DELETE', `/prompts/${b}`)
     expect(refusal(await act(id, 'start'))).toEqual([404, 'prompt.not_found', undefined])
+  })
+
+  test('weights are changed by their keys alone; a variant that is not there yet needs its prompt', async () => {
+    const { id, variants } = await aRunningTest(t)
+    const short = [1, 3].map((weight, i) => ({ key: variants[i].key, weight }))
+    expect((await put(id, { variants: short })).body.phases.at(-1)).toMatchObject({ n: 2, weights: [0.25, 0.75] })
+    expect(refusal(await put(id, { variants: [short[0], { key: 'new', weight: 1 }] }))).toEqual([
+      422,
+      'ab_test.invalid',
+      '/variants/1/promptId',
+    ])
+    const [a, b] = await arms(t, 'One', 'Two')
+    const draft = (
+      await create({
+        name: 'by key',
+        variants: [
+          { key: 'x', promptId: a, label: 'production' },
+          { key: 'y', promptId: b, version: 1 },
+        ],
+      })
+    ).body
+    const { body } = await put(draft.id, {
+      variants: [
+        { key: 'x', version: 1 },
+        { key: 'y', weight: 0.25 },
+      ],
+    })
+    expect(body.variants).toEqual([
+      { key: 'x', promptId: a, version: 1, label: null, weight: 2 / 3 },
+      { key: 'y', promptId: b, version: 1, label: null, weight: 1 / 3 },
+    ])
+  })
+
+  test('a guardrail knows which side of its metric is better', async () => {
+    const [a, b] = await arms(t, 'One', 'Two')
+    const guardrails = [
+      { metric: 'latencyMs', maxRegression: 0.1 },
+      { metric: 'score', maxRegression: 0.1 },
+    ]
+    const { body } = await create({ name: 'guarded', promptAId: a, promptBId: b, guardrails, secondary: [{ metric: 'costUsd' }] })
+    expect([...body.guardrails, ...body.secondary].map(({ direction }: { direction: string }) => direction)).toEqual([
+      'lower',
+      'higher',
+      'lower',
+    ])
   })
 
   test('a draft is changed in everything, by what was read and edited, and can be thrown away', async () => {

@@ -38,6 +38,22 @@ const clear = { A: { n: 1_000, successes: 800 }, B: { n: 1_000, successes: 900 }
 const rules = { autoStop: 'end', minimumSampleSize: 100, minimumDays: 0 }
 
 describe('a running test that is looked at', () => {
+  test('that a person ends keeps what it showed then, whatever comes later', async () => {
+    const id = await t.started()
+    await outcomes(id, { A: { n: 50, successes: 40 }, B: { n: 60, successes: 50 } })
+    const { status, body } = await t.owner('POST', `/optimization/ab-tests/${id}/end`, { winner: 'A', reason: 'We need the traffic' })
+    expect([status, body.decision.action, body.decision.reason]).toEqual([200, 'end', 'We need the traffic'])
+    expect(body.decision.evidence).toMatchObject({
+      units: [50, 60],
+      comparisons: [{ variant: 'B', role: 'primary', verdict: 'open' }],
+      guardrails: [],
+      sampleRatio: expect.closeTo(0.3404, 3), // chi-squared of 50 and 60 against 55 each
+    })
+    await t.owner('POST', `/optimization/ab-tests/${id}/results`, { unitId: 'late', success: true })
+    await t.settle()
+    expect((await read(id)).decision).toEqual(body.decision)
+  })
+
   test('ends with the winner that is settled, which stays whatever comes later', async () => {
     const id = await t.started(rules)
     await outcomes(id, clear)

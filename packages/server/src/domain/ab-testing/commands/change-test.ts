@@ -2,18 +2,18 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Ctx } from '../../../core/context.ts'
 import { assertIfMatch } from '../../../core/http/headers.ts'
 import { assertSentBack } from '../../../core/sent-back.ts'
-import { changedDraft } from '../model/draft.ts'
+import { changedDraft, completed } from '../model/draft.ts'
 import { testUpdated } from '../model/events.ts'
 import type { Experiment } from '../model/experiment.ts'
 import { assertIn, changedRunning, sharedOut } from '../model/life.ts'
-import { type ChangeExperiment, readOnly } from '../model/shapes.ts'
+import { type ChangedVariants, type ChangeExperiment, readOnly } from '../model/shapes.ts'
 import { aboutOf, keep, openTest, phaseTold } from './open.ts'
 import { checkTargeting, type TestParts } from './parts.ts'
 import { assertPrompts } from './pin.ts'
 
 export type ChangeTest = Readonly<{
   id: string
-  body: ChangeExperiment & Readonly<Record<string, unknown>>
+  body: Omit<ChangeExperiment, 'variants'> & Readonly<{ variants?: ChangedVariants; [name: string]: unknown }>
   ifMatch?: readonly string[] | undefined
 }>
 
@@ -33,6 +33,7 @@ export const changeTest =
       const change = Object.fromEntries(
         Object.entries(body).filter(([name]) => !(readOnly as readonly string[]).includes(name)),
       ) as ChangeExperiment
+      if (body.variants) change.variants = completed(test.variants, body.variants)
       const next = test.status === 'draft' ? changedDraft(test, change) : changedRunning(test, change, ctx.now())
       const fields = (Object.keys(next) as (keyof Experiment)[]).filter(
         (name) => name !== 'phases' && name !== 'ranges' && !isDeepStrictEqual(next[name], test[name]),

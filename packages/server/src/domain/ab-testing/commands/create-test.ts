@@ -31,5 +31,6 @@ export const createTest =
       await ctx.emit(tx, between(null, draft, [testCreated(draft.id, about)]))
       return input.start ? startWithin(tx, ctx, { test: draft, about }) : draft
     })
-    return { ...test, minimumDetectableEffect: detectable(test, await parts.traffic(control(test).promptId, ctx)) }
+    const traffic = await parts.traffic(control(test).promptId, test.metric.primary, ctx)
+    return { ...test, minimumDetectableEffect: traffic ? detectable(test, traffic) : null }
   }

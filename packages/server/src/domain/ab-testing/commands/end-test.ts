@@ -4,10 +4,12 @@ import { AppError } from '../../../core/errors.ts'
 import { assertIfMatch } from '../../../core/http/headers.ts'
 import { joined } from '../../../core/joined.ts'
 import { findVersion } from '../../prompts/index.ts'
+import { evidenceOf } from '../model/decisions.ts'
 import { testEnded } from '../model/events.ts'
 import { control, type Experiment } from '../model/experiment.ts'
 import { ABTestState, invalid } from '../model/failures.ts'
 import { assertIn, ended } from '../model/life.ts'
+import { analysed } from '../model/results.ts'
 import { keep, openTest } from './open.ts'
 import type { TestParts } from './parts.ts'
 
@@ -17,7 +19,7 @@ export type EndTest = Readonly<{
   /** The label of the control's prompt that comes to stand on what the winner serves; the test's own label where nothing is said, null for none. */
   promoteTo?: string | null | undefined
   reason?: string | undefined
-  /** The analysis that the decision rests on; none where a person decides. */
+  /** The analysis that the decision rests on; where a person decides, it is made now. */
   evidence?: Readonly<Record<string, unknown>> | undefined
   /** What was decided, where that is not `end` or `promote`, such as `guardrail`. */
   action?: string | undefined
@@ -30,7 +32,7 @@ export type EndTest = Readonly<{
  * @throws ABTestNotFound (404), ABTestState (409) for a draft and for one that has ended, ABTestInvalid (422); and what moving a label throws
  */
 export const endTest =
-  (parts: Pick<TestParts, 'setLabel' | 'changePrompt'>) =>
+  (parts: Pick<TestParts, 'setLabel' | 'changePrompt' | 'figures'>) =>
   ({ id, winner = null, promoteTo: asked, reason, evidence, action, ifMatch }: EndTest, ctx: Ctx): Promise<Experiment> =>
     ctx.transact(async (tx) => {
       const { test, about } = await openTest(tx, ctx, id)
@@ -44,7 +46,7 @@ export const endTest =
         action: action ?? (promoteTo === null ? 'end' : 'promote'),
         winner,
         reason: reason ?? null,
-        evidence: evidence ?? null,
+        evidence: evidence ?? evidenceOf(analysed(test, await parts.figures(tx, test))),
         at: ctx.now(),
         by: ctx.actor.id,
       }

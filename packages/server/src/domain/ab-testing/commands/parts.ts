@@ -1,15 +1,20 @@
 import type { Ctx } from '../../../core/context.ts'
+import type { Db } from '../../../core/db.ts'
 import type { Expressions } from '../../../core/expressions.ts'
 import type { changePrompt, setLabel } from '../../prompts/index.ts'
+import type { Experiment, Metric } from '../model/experiment.ts'
+import type { Figures } from '../model/results.ts'
 
-/** What was measured of a prompt lately. `successes` of `requests`, in the `days` before now. */
-export type Traffic = Readonly<{ requests: number; successes: number; days: number }>
+/** What uses of a prompt showed of a metric in the `days` before now, in the units of results. */
+export type Traffic = Readonly<{ uses: number; mean: number; variance: number; days: number }>
 
 /** What the commands of tests need of others. */
 export type TestParts = Readonly<{
   expressions: Pick<Expressions, 'check'>
-  /** The traffic of a prompt, as far as the caller may see it. */
-  traffic(promptId: string, ctx: Ctx): Promise<Traffic>
+  /** The traffic of a prompt, as far as the caller may see it; undefined for a metric that uses do not tell. */
+  traffic(promptId: string, metric: Metric, ctx: Ctx): Promise<Traffic | undefined>
+  /** What a test has shown so far. */
+  figures(db: Db, test: Experiment): Promise<Figures>
   /** The commands of prompts, through all gates. */
   setLabel: ReturnType<typeof setLabel>
   changePrompt: ReturnType<typeof changePrompt>

@@ -8,7 +8,7 @@ import { type Ending, endingOf, newWeights } from '../model/decisions.ts'
 import type { Experiment } from '../model/experiment.ts'
 import { type Analysed, analysed, armsOf, type Figures } from '../model/results.ts'
 import { guardrailCrossed, sampleRatioAlarmed, testDecided, weightsFollowed } from '../model/watch-events.ts'
-import { crossing } from '../model/wording.ts'
+import { crossing, sentence } from '../model/wording.ts'
 import { noteAlarm, type Running } from '../store/watch.ts'
 
 export type EndBy = Readonly<{
@@ -113,7 +113,7 @@ async function endIt(
         metric: rail.metric,
         maxRegression: rail.maxRegression,
         regression: rail.regression ?? 0,
-        reason: `${crossing(rail)}.`,
+        reason: sentence(crossing(rail)),
       }),
     ),
     testDecided(id, { ...about, cause, winner, promoted, reason }),

@@ -21,7 +21,7 @@ describe('a test ends by itself', () => {
     })
     expect(ending(anExperiment({ autoStop: 'promote' }), clear)).toMatchObject({ winner: 'B', promote: true })
     expect(ending(anExperiment(), clear)!.reason).toMatch(
-      /^B has a 10 % higher rate of success than A \(surely between \+.* % and \+.* %\)\.$/,
+      /^The rate of success of B is 10 % higher than that of A \(surely between \+.* % and \+.* %\)\.$/,
     )
   })
 
@@ -69,7 +69,7 @@ describe('a test ends by itself', () => {
     const found = ending(one, figuresOf({ A: arm(0.8, 800), B: arm(0.9, 1_000) }))
     expect(found).toMatchObject({ cause: 'guardrail', winner: 'A', promote: false })
     expect(found!.reason).toMatch(
-      /^B makes the latency worse by more than the 5 % that are allowed \(surely by at least \d+ %\)\. A goes on for everybody\.$/,
+      /^The latency of B is worse by more than the 5 % that are allowed \(surely by at least \d+ %\)\. Everybody gets A again\.$/,
     )
     expect(ending(one, figuresOf({ A: arm(0.8, 800), B: arm(0.9, 830) }))).toBeNull() // 4 % worse is allowed
     expect(ending(one, figuresOf({ A: { latencyMs: measured(20, 800, 10) }, B: { latencyMs: measured(20, 2_000, 10) } }))).toBeNull() // a handful of units

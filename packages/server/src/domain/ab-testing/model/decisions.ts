@@ -2,7 +2,7 @@ import { gaussianRanks, mayReweigh, thompsonWeights } from './best-arm.ts'
 import { control, currentPhase, type Experiment } from './experiment.ts'
 import { type Analysed, type ArmEstimate, type Comparison, levelOf } from './results.ts'
 import { type Arm, allocation, leaderOf, type Stopping, stopping } from './track-and-stop.ts'
-import { crossing, differenceIn, nameOf } from './wording.ts'
+import { crossing, differenceIn, nameOf, sentence } from './wording.ts'
 
 export type Action = 'start' | 'continue' | 'investigate' | 'stop' | 'ship' | 'keep_control' | 'done'
 
@@ -72,7 +72,7 @@ function byLikelihood(test: Test, estimates: readonly ArmEstimate[]): Settled | 
   return {
     winner,
     by: 'likelihood_ratio',
-    text: `${winner} is the best in ${nameOf(test.metric.primary, test.metric.quantile)} of ${others + 1} variants; the evidence (${found.glr.toPrecision(3)}) is above the limit (${found.threshold.toPrecision(3)}).`,
+    text: `Of ${others + 1} variants ${winner} is the best in ${nameOf(test.metric.primary, test.metric.quantile)}; the evidence (${found.glr.toPrecision(3)}) is above the limit (${found.threshold.toPrecision(3)}).`,
     evidence: { glr: found.glr, threshold: found.threshold, delta: test.statistics.alpha, arms: estimates },
   }
 }
@@ -84,8 +84,6 @@ function likelihood(test: Test, estimates: readonly ArmEstimate[]): { leader: nu
   const others = arms.filter((_, i) => i !== leader)
   return { leader, others: others.length, found: stopping(arms[leader]!, others, { epsilon: 0, optimize }, test.statistics.alpha) }
 }
-
-const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}.`
 
 /** Arms that get traffic now: the others need no minimum. */
 const served = (test: Test): boolean[] => {
@@ -122,7 +120,7 @@ export function endingOf(test: Test, found: Analysed, arms: readonly ArmEstimate
       cause: 'guardrail',
       winner: base,
       promote: false,
-      reason: `${sentence(crossing(crossed[0]))} ${base} goes on for everybody.`,
+      reason: `${sentence(crossing(crossed[0]))} Everybody gets ${base} again.`,
       evidence: { guardrails: crossed },
     }
   const expired = test.maxDays !== null && daysOf(test, now) >= test.maxDays
@@ -141,14 +139,18 @@ export function endingOf(test: Test, found: Analysed, arms: readonly ArmEstimate
     cause: 'max_days',
     winner: null,
     promote: false,
-    reason: `It ran for the ${test.maxDays} days that were asked for, and no variant is settled to be better than the others. ${base} goes on.`,
-    evidence: {
-      units: found.units,
-      comparisons: found.comparisons.filter(({ role }) => role === 'primary'),
-      sampleRatio: found.sampleRatio.pValue,
-    },
+    reason: `It ran for the ${test.maxDays} days that were asked for, and no variant is settled to be better than the others. Everybody gets ${base} again.`,
+    evidence: evidenceOf(found),
   }
 }
+
+/** What a test showed when it was ended for another reason than what it showed. */
+export const evidenceOf = ({ units, comparisons, guardrails, sampleRatio }: Analysed): Ending['evidence'] => ({
+  units,
+  comparisons: comparisons.filter(({ role }) => role === 'primary'),
+  guardrails,
+  sampleRatio: sampleRatio.pValue,
+})
 
 /** What somebody who looks now should do. A decision that was made stays, whatever came later. */
 export function recommendationOf(test: Test, found: Analysed, arms: readonly ArmEstimate[], now: string): Recommendation {

@@ -1,7 +1,7 @@
 import { rangesOf } from '@prompt-store/assignment'
 import type { Direction, Experiment, Metric, Variant } from './experiment.ts'
 import { invalid } from './failures.ts'
-import type { ChangeExperiment, NewExperiment } from './shapes.ts'
+import type { ChangedVariants, ChangeExperiment, NewExperiment } from './shapes.ts'
 
 type Given = NonNullable<NewExperiment['variants']>
 /** Weights as parts of 1. @throws ABTestInvalid (422) when all are 0 */
@@ -22,6 +22,17 @@ function variantsOf(given: Given): Variant[] {
   const weights = normalised(given.map(({ weight = 1 }) => weight))
   return given.map(({ key, promptId, version = null, label = null }, i) => ({ key, promptId, version, label, weight: weights[i]! }))
 }
+
+/** Variants as they are sent to be changed, in full. @throws ABTestInvalid (422) for a new one without a prompt */
+export const completed = (before: readonly Variant[], sent: ChangedVariants): Given =>
+  sent.map(({ promptId, ...said }, i) => {
+    if (promptId !== undefined) return { ...said, promptId }
+    const own = before.find(({ key }) => key === said.key)
+    if (!own) throw invalid(`/variants/${i}/promptId`, `There is no variant "${said.key}" yet. Say which prompt it serves: promptId.`)
+    const serves =
+      said.version != null || said.label != null ? {} : { version: own.version, label: own.version === null ? own.label : null }
+    return { weight: own.weight, ...said, promptId: own.promptId, ...serves }
+  })
 
 /** The variants of either form. @throws ABTestInvalid (422) when it is neither, or both */
 function formOf({ variants, promptAId, promptBId, trafficSplit }: NewExperiment): Variant[] {
@@ -71,10 +82,16 @@ function filled(before: Filled, said: Designed): Filled {
     Object.keys(before).flatMap((name) => (said[name as keyof Designed] === undefined ? [] : [[name, said[name as keyof Designed]]])),
   )
   const next = { ...before, ...(given as Partial<Filled>) }
-  const { metric, statistics } = said
+  const { metric, secondary, guardrails, statistics } = said
+  const directed = <A extends { metric: Metric; direction?: Direction }>(aim: A) => ({
+    ...aim,
+    direction: aim.direction ?? betterSide(aim.metric),
+  })
   return {
     ...next,
     ...(metric && { metric: { ...metric, direction: metric.direction ?? betterSide(metric.primary) } }),
+    ...(secondary && { secondary: secondary.map(directed) }),
+    ...(guardrails && { guardrails: guardrails.map(directed) }),
     ...(statistics && { statistics: { ...before.statistics, ...statistics, sequential: true } }),
   }
 }

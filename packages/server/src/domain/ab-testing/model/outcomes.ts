@@ -9,10 +9,12 @@ import { metrics } from './summaries.ts'
 
 const longText = (description: string) => Type.String({ minLength: 1, maxLength: 500, description })
 
+const UnitId = Type.String({ minLength: 1, maxLength: 1_000, description: 'The unit that was assigned; either this or `exposureId`' })
+
 /** What became of a unit that was served a variant. */
 export const Outcome = Strict(
   {
-    unitId: Type.Optional(longText('The unit that was assigned; either this or `exposureId`')),
+    unitId: Type.Optional(UnitId),
     exposureId: Type.Optional(longText('As `assign` and `select` give it, in the place of `unitId`')),
     variant: Type.Optional(
       ShortText('The variant that was served. What counts is what the unit was exposed to; if this contradicts it, it is a problem'),

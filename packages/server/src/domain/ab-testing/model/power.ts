@@ -25,6 +25,6 @@ export function powerOf(test: Experiment, figures: Figures, now: string): PowerR
     minimumDetectableEffect: usable
       ? minimumRelativeEffect(baseline, perArm, 0.8, design, direction === 'lower' ? 'decrease' : 'increase')
       : null,
-    unitsPerDay: days > 0 ? units.reduce((sum, n) => sum + n, 0) / days : null,
+    unitsPerDay: days >= 1 / 24 ? units.reduce((sum, n) => sum + n, 0) / days : null,
   }
 }

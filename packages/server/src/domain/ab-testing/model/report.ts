@@ -193,7 +193,7 @@ export const PowerReport = Strict(
     minimumDetectableEffect: Nullable(Type.Number(), {
       description: 'Relative; found with power 0.8 with the units so far; null: none is large enough',
     }),
-    unitsPerDay: Nullable(Type.Number(), { description: 'Of all variants, since the start' }),
+    unitsPerDay: Nullable(Type.Number(), { description: 'Of all variants, since the start; null in the first hour' }),
   },
   { $id: 'ABTestPower' },
 )

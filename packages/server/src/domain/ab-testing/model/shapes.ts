@@ -12,8 +12,14 @@ const Weight = Type.Number({ minimum: 0, maximum: 1e9, description: 'Its part of
 const Part = (description: string) => Type.Number({ minimum: 0, maximum: 1, description })
 const Bucket = Type.Integer({ minimum: 0, maximum: 10_000, description: 'Of the 10,000 buckets of the namespace' })
 const Metric = Type.Enum(['success', 'score', 'latencyMs', 'costUsd', 'tokens', 'satisfaction'], { description: 'A field of the results' })
-const Direction = Type.Enum(['higher', 'lower'], { description: 'Which is better' })
-const Aim = Strict({ metric: Metric, direction: Direction })
+const Direction = Type.Enum(['higher', 'lower'], {
+  description: 'Which is better; unless told, lower for latencyMs, costUsd and tokens, and higher for the others',
+})
+const Aim = { metric: Metric, direction: Type.Optional(Direction) }
+const Rail = {
+  ...Aim,
+  maxRegression: Type.Number({ minimum: 0, maximum: 10, description: 'Relative: 0.1 is a tenth worse' }),
+}
 const Slot = Strict(
   { name: ShortText('Tests of one namespace share its units out among them'), start: Bucket, end: Bucket },
   { description: 'The part [start, end) that the test holds; no two running tests may overlap' },
@@ -45,15 +51,8 @@ const said = {
     },
     { description: 'What decides' },
   ),
-  secondary: Type.Array(Aim, { maxItems: 20, description: 'What is looked at beside it' }),
-  guardrails: Type.Array(
-    Strict({
-      metric: Metric,
-      direction: Direction,
-      maxRegression: Type.Number({ minimum: 0, maximum: 10, description: 'Relative: 0.1 is a tenth worse' }),
-    }),
-    { maxItems: 20, description: 'What must not become worse' },
-  ),
+  secondary: Type.Array(Strict(Aim), { maxItems: 20, description: 'What is looked at beside it' }),
+  guardrails: Type.Array(Strict(Rail), { maxItems: 20, description: 'What must not become worse' }),
   allocation: Type.Enum(['fixed', 'thompson', 'track_and_stop'], { description: 'Who shares the traffic out as the test goes on' }),
   statistics: Strict(
     {
@@ -88,16 +87,22 @@ const optional = <P extends TProperties>(fields: P) =>
   }
 
 const Name = ShortText('For people; OpenFeature asks by it too')
-const Variants = Type.Array(
-  Strict({
-    key: Key,
-    promptId: Type.String({ ...Id, description: 'The prompt that it serves' }),
-    version: Type.Optional(Nullable(Version)),
-    label: Type.Optional(Nullable(Label)),
-    weight: Type.Optional(Weight),
-  }),
-  { minItems: 2, maxItems: 10, description: 'The first is the control. Without version and label: production, or else the newest version' },
-)
+const variant = {
+  key: Key,
+  promptId: Type.String({ ...Id, description: 'The prompt that it serves' }),
+  version: Type.Optional(Nullable(Version)),
+  label: Type.Optional(Nullable(Label)),
+  weight: Type.Optional(Weight),
+}
+const howMany = { minItems: 2, maxItems: 10 }
+const Variants = Type.Array(Strict(variant), {
+  ...howMany,
+  description: 'The first is the control. Without version and label: production, or else the newest version',
+})
+const ChangedVariants = Type.Array(Strict({ ...variant, promptId: Type.Optional(variant.promptId) }), {
+  ...howMany,
+  description: 'All of them, in their order. One without promptId stays as it is but for what is said, such as its weight',
+})
 
 export const NewExperiment = Strict(
   {
@@ -112,7 +117,8 @@ export const NewExperiment = Strict(
   { $id: 'NewABTest' },
 )
 export type NewExperiment = Static<typeof NewExperiment>
-export const changeable = { name: Type.Optional(Name), variants: Type.Optional(Variants), ...optional(said) }
+export const changeable = { name: Type.Optional(Name), variants: Type.Optional(ChangedVariants), ...optional(said) }
+export type ChangedVariants = Static<typeof ChangedVariants>
 export type ChangeExperiment = Partial<Omit<NewExperiment, 'promptAId' | 'promptBId' | 'trafficSplit' | 'start'>>
 
 const Range = Strict({
@@ -125,7 +131,9 @@ const Decision = Strict(
     action: Type.String({ description: 'What was decided, such as end or promote' }),
     winner: Nullable(Key),
     reason: Nullable(Type.String(), { description: 'As whoever decided put it' }),
-    evidence: Nullable(FreeJson('The analysis that it rests on'), { description: 'Null where a person decided' }),
+    evidence: Nullable(FreeJson('The figures that it rests on, or that there were when a person decided'), {
+      description: 'Null in tests that were ended before it was kept',
+    }),
     at: Timestamp,
     by: Type.String({ description: 'Who decided' }),
   },
@@ -163,6 +171,8 @@ export const viewOf = Strict(
       description: 'The first is the control',
     }),
     ...said,
+    secondary: Type.Array(Strict({ ...Aim, direction: Direction }), { description: 'What is looked at beside it' }),
+    guardrails: Type.Array(Strict({ ...Rail, direction: Direction }), { description: 'What must not become worse' }),
     metric: Strict({
       primary: Metric,
       direction: Direction,

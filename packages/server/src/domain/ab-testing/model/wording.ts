@@ -22,12 +22,15 @@ const figure = (value: number): string => String(Number(value.toPrecision(3)))
 /** By how much a variant differs from the control, with what is sure of it. */
 export function differenceIn({ variant, metric, lift, difference }: Comparison, control: string): string {
   if (lift)
-    return `${variant} has a ${percent(lift.estimate)} ${lift.estimate < 0 ? 'lower' : 'higher'} ${names[metric]} than ${control} (surely ${within(lift.alwaysValid)})`
-  if (!difference) return `${variant} says nothing yet about ${names[metric]}`
+    return `the ${names[metric]} of ${variant} is ${percent(lift.estimate)} ${lift.estimate < 0 ? 'lower' : 'higher'} than that of ${control} (surely ${within(lift.alwaysValid)})`
+  if (!difference) return `nothing is known yet of the ${names[metric]} of ${variant}`
   const { estimate, alwaysValid } = difference
   return `the ${names[metric]} of ${variant} is ${figure(Math.abs(estimate))} ${estimate < 0 ? 'lower' : 'higher'} than that of ${control} (surely between ${figure(alwaysValid.lower)} and ${figure(alwaysValid.upper)})`
 }
 
 /** A guardrail that was crossed. */
 export const crossing = (rail: Readonly<{ variant: string; metric: Metric; maxRegression: number; lower: number | null }>): string =>
-  `${rail.variant} makes the ${names[rail.metric]} worse by more than the ${percent(rail.maxRegression)} that are allowed (surely by at least ${percent(rail.lower ?? 0)})`
+  `the ${names[rail.metric]} of ${rail.variant} is worse by more than the ${percent(rail.maxRegression)} that are allowed (surely by at least ${percent(rail.lower ?? 0)})`
+
+/** Of a text that begins with a word of ours: the key of a variant stays as it is written. */
+export const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}.`

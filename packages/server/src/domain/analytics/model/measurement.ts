@@ -46,7 +46,7 @@ export const UsageEvent = Strict(
       Strict(
         {
           testId: ShortText('The test'),
-          unitId: longText('The unit that was assigned'),
+          unitId: Type.String({ minLength: 1, maxLength: 1_000, description: 'The unit that was assigned' }),
           variant: Type.Optional(ShortText('The variant that was served')),
         },
         { description: 'The A/B test that it was part of' },

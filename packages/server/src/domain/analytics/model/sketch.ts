@@ -69,6 +69,20 @@ export function quantiles({ low, counts }: Sketch, wanted: readonly number[]): (
   })
 }
 
+/** How many values there are, their mean and their variance (of the population), within the width of the bins. */
+export function momentsOf({ low, counts }: Sketch): { count: number; mean: number; variance: number } {
+  let [count, mean, squares] = [0, 0, 0]
+  for (let i = 0; i < counts.length; i++) {
+    const n = counts[i]!
+    if (n === 0) continue
+    const distance = middleOf(low + i) - mean
+    count += n
+    mean += (distance * n) / count
+    squares += distance * n * (middleOf(low + i) - mean)
+  }
+  return { count, mean, variance: count === 0 ? 0 : squares / count }
+}
+
 /** Always the same bytes for the same bins: differences of bins and counts, in order, as LEB128. */
 export function encodeSketch({ low, counts }: Sketch): Buffer {
   const bytes: number[] = []

@@ -23,8 +23,8 @@ export async function getDriftInUse(
   const middle = end - recentDays * dayMs
   const begin = middle - baselineDays * dayMs
   return ctx.read(async (db) => {
-    const recent = await sumOf(db, promptId, middle, end, ctx)
-    const baseline = await sumOf(db, promptId, begin, middle, ctx)
+    const recent = await sumOfPrompt(db, promptId, middle, end, ctx)
+    const baseline = await sumOfPrompt(db, promptId, begin, middle, ctx)
     return {
       recent: { from: iso(middle), to: iso(end) },
       baseline: { from: iso(begin), to: iso(middle) },
@@ -34,7 +34,7 @@ export async function getDriftInUse(
 }
 
 /** All use of a prompt from one day to another; halves of the time where that is too much for one read. */
-async function sumOf(db: Db, promptId: string, from: number, to: number, ctx: Ctx): Promise<Tally> {
+export async function sumOfPrompt(db: Db, promptId: string, from: number, to: number, ctx: Ctx): Promise<Tally> {
   const filter = { promptId, from, to }
   const found = await points(db, 'day', filter, scopeOf(filter, false, ctx))
   const sum = emptyTally()
@@ -43,7 +43,8 @@ async function sumOf(db: Db, promptId: string, from: number, to: number, ctx: Ct
     const days = (to - from) / dayMs
     if (days <= 1) throw tooMuch()
     const half = from + Math.floor(days / 2) * dayMs
-    for (const [start, end] of [[from, half] as const, [half, to] as const]) mergeTally(sum, await sumOf(db, promptId, start, end, ctx))
+    for (const [start, end] of [[from, half] as const, [half, to] as const])
+      mergeTally(sum, await sumOfPrompt(db, promptId, start, end, ctx))
   }
   return sum
 }

@@ -23,7 +23,7 @@ import type { Served, Serving } from '../queries/serving.ts'
 import { contentBody, PromptId, WhichVersion } from './schemas.ts'
 
 const unitId = Type.Optional(
-  Type.String({ maxLength: 200, description: 'Takes part in an experiment that runs on the label, if there is one' }),
+  Type.String({ maxLength: 1_000, description: 'Takes part in an experiment that runs on the label, if there is one' }),
 )
 const variables = Type.Optional(FreeJson('Values by name; the answer then has `rendered`'))
 const ServeQuery = Type.Object(
