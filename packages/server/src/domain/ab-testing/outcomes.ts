@@ -70,7 +70,12 @@ export function createOutcomes({ system, hashUnit, findTest, notFound, isExposin
       },
       notFound,
     ),
-    jobs: watchJobs({ settle: counting.settle, watch }),
+    jobs: watchJobs({
+      settle: counting.settle,
+      watch,
+      failed: ({ workspaceId, id }, err) =>
+        log('a test could not be looked at; the next minute tries again', { workspaceId, testId: id, err }),
+    }),
     events: watchEvents,
     async follow(db, uses) {
       await follow(db, uses)

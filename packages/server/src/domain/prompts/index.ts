@@ -36,6 +36,7 @@ export { VersionDiff } from './model/diff.ts'
 export type { DriftInUse, DriftWindows, UseDrift } from './model/drift-in-use.ts'
 export {
   IncludeUnavailable,
+  LabelMoved,
   LabelNotFound,
   LabelProtected,
   PolicyBlocked,

@@ -11,10 +11,12 @@ export type Watch = Readonly<{
   settle(): Promise<void>
   /** Look at one test, and act. */
   watch(running: Running): Promise<void>
+  /** One could not be looked at. */
+  failed(running: Running, error: unknown): void
 }>
 
 /** The schedule of tests: each minute, once per cluster, every running test is looked at; what fails does not hold up the others. */
-export const watchJobs = ({ settle, watch }: Watch): Job[] => [
+export const watchJobs = ({ settle, watch, failed }: Watch): Job[] => [
   job({
     name: 'ab_testing.watch_tests',
     payload: Type.Object({}),
@@ -22,7 +24,7 @@ export const watchJobs = ({ settle, watch }: Watch): Job[] => [
     schedule: '* * * * *',
     async run(_payload, ctx, { signal }) {
       await settle()
-      await watchAll(ctx, watch, signal)
+      await watchAll(ctx, { watch, failed }, signal)
     },
   }),
   job({
@@ -37,13 +39,16 @@ export const watchJobs = ({ settle, watch }: Watch): Job[] => [
   }),
 ]
 
-async function watchAll(ctx: Ctx, watch: Watch['watch'], signal: AbortSignal): Promise<void> {
+async function watchAll(ctx: Ctx, { watch, failed }: Pick<Watch, 'watch' | 'failed'>, signal: AbortSignal): Promise<void> {
   const failures: unknown[] = []
   for (let last: Running | undefined; ; ) {
     const page: Running[] = await ctx.system((db) => runningTests(db, last, atOnce), 'read')
     for (const running of page) {
       signal.throwIfAborted()
-      await watch(running).catch((error) => failures.push(error))
+      await watch(running).catch((error) => {
+        failed(running, error)
+        failures.push(error)
+      })
     }
     last = page.at(-1)
     if (page.length < atOnce) break
