@@ -29,7 +29,7 @@ import {
   createPresence,
   ensureDefaultWorkspace,
 } from './domain/access/index.ts'
-import { type Analytics, createAnalytics, trafficOf } from './domain/analytics/index.ts'
+import { type Analytics, createAnalytics, daysKept, trafficOf } from './domain/analytics/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { bulk } from './domain/bulk/index.ts'
 import { caching } from './domain/caching/index.ts'
@@ -194,6 +194,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     setLabel: setLabel(gates),
     changePrompt: changePrompt(gates),
     acting,
+    daysKept,
     log: note,
   })
   const modules: Module[] = [

@@ -1,7 +1,6 @@
 import { Type } from 'typebox'
 import type { Ctx } from '../../../core/context.ts'
 import { type Job, job } from '../../../core/jobs.ts'
-import { forgetIds } from '../store/outcomes.ts'
 import { type Running, runningTests } from '../store/watch.ts'
 
 const atOnce = 200
@@ -25,16 +24,6 @@ export const watchJobs = ({ settle, watch, failed }: Watch): Job[] => [
     async run(_payload, ctx, { signal }) {
       await settle()
       await watchAll(ctx, { watch, failed }, signal)
-    },
-  }),
-  job({
-    name: 'ab_testing.forget_outcome_ids',
-    payload: Type.Object({}),
-    retries: 3,
-    expireInSeconds: 3_600,
-    schedule: '29 2 * * *',
-    async run(_payload, ctx) {
-      while (await ctx.system((db) => forgetIds(db, ctx.now().slice(0, 10))));
     },
   }),
 ]
