@@ -91,6 +91,7 @@ test('what is not counted yet is not purged, neither is anything while all is to
 })
 
 test('a recount adds what came since the last count to a test whose outcomes were purged', async () => {
+  await keep(40)
   const id = await t.started()
   await uses(id, 'first')
   now += 60 * dayMs
@@ -107,6 +108,7 @@ test('a recount adds what came since the last count to a test whose outcomes wer
 })
 
 test('a person is erased from a test whose outcomes were purged, and its figures stay', async () => {
+  await keep(40)
   const id = await t.started()
   await uses(id, 'guest')
   now += 60 * dayMs
@@ -126,6 +128,7 @@ test('a person is erased from a test whose outcomes were purged, and its figures
 })
 
 test('after a restore, where no transaction is known, such a test keeps what is counted of it and goes on', async () => {
+  await keep(40)
   const [purged, whole] = [await t.started(), await t.started()]
   await uses(purged, 'first')
   now += 60 * dayMs
