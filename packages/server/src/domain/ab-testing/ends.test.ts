@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLog } from '../../infrastructure/telemetry/log.ts'
 import { aKeyWith } from '../access/testing/rights-kit.ts'
+import { aUnitThat } from './testing/arms.ts'
 import { startTested, type Tested } from './testing/test-kit.ts'
 import { aTestOnProduction, type Made, type Mishap, mishaps, outcomesOf, runWatch } from './testing/unhappy-ends.ts'
 
@@ -46,6 +47,29 @@ const obstacles: Case[] = [
 const named = obstacles.map((one) => [`${one.of}’s ${one.elsewhere ? '' : 'only '}prompt or label was ${one.mishap}`, one] as const)
 const befall = (made: Made, { of, mishap }: Pick<Case, 'of' | 'mishap'>) =>
   mishaps[mishap](t, of === 'winner' ? made.winnerId : made.controlId)
+
+describe('under way, readers of the label and callers of select', () => {
+  test.each<[Mishap, label: unknown[], chosen: unknown[]]>([
+    ['deleted', ['prompt.not_found', 'prompt.not_found'], ['prompt.not_found', 'Good day']],
+    ['archived', ['prompt.archived', 'prompt.archived'], ['Hello', 'Good day']],
+    ['moved', ['moved', 'moved'], ['Hello', 'Good day']],
+    ['taken away', ['label.not_found', 'label.not_found'], ['Hello', 'Good day']],
+    ['given a new version', ['Hello', 'Good day'], ['Hello', 'Good day']],
+  ])('obey when the control’s prompt or its label is %s', async (mishap, label, chosen) => {
+    const made = await aTestOnProduction(t, { elsewhere: true })
+    const units = [
+      await aUnitThat(t, made.id, ({ variant }) => variant === 'A'),
+      await aUnitThat(t, made.id, ({ variant }) => variant === 'B'),
+    ]
+    await mishaps[mishap](t, made.controlId)
+    for (const [i, unit] of units.entries()) {
+      const { body } = await t.owner('GET', `/prompts/search/${encodeURIComponent(made.category)}/control?unitId=${unit}`)
+      expect(body.code ?? (String(body.content).startsWith('Other') ? 'moved' : body.content)).toBe(label[i])
+      const selected = (await t.owner('GET', `/ab-tests/${made.id}/select?unitId=${unit}`)).body
+      expect(selected.code ?? selected.prompt.content).toBe(chosen[i])
+    }
+  })
+})
 
 describe('a person who ends a test to promote its winner', () => {
   test.each(named)('is refused, and nothing is done, when the %s; without promoting it ends', async (_, one) => {
