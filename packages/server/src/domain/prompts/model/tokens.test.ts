@@ -1,11 +1,11 @@
-import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
-import { countTokens } from './tokens.ts'
+import { loadedAfter } from '../../../testing/loaded-by.ts'
 
-const isLoaded = () => Object.keys(createRequire(import.meta.url).cache).some((file) => file.includes('gpt-tokenizer'))
-
-test('the encoding is loaded when tokens are first counted, and not before', () => {
-  expect(isLoaded()).toBe(false)
-  expect([countTokens(''), isLoaded()]).toEqual([0, false])
-  expect([countTokens('Hello world'), isLoaded()]).toEqual([2, true])
+test('the encoding is loaded when tokens are first counted, and not before', async () => {
+  const steps = [
+    `const { countTokens } = await import('${new URL('tokens.ts', import.meta.url)}')`,
+    `countTokens('')`,
+    `if (countTokens('Hello world') !== 2) throw new Error('counted otherwise')`,
+  ]
+  expect(await loadedAfter('gpt-tokenizer', steps)).toEqual([false, false, true])
 })
