@@ -23110,7 +23110,7 @@ export interface operations {
                 "application/json": {
                     /** @description The variant that has won, if any */
                     winner?: string | null;
-                    /** @description The label of the control’s prompt that is to stand on what the winner serves; a version of another prompt is copied there. Without it the `overlayLabel`, if there is a winner; null: none */
+                    /** @description The label of the control’s prompt that is to stand on what the winner serves; a version of another prompt is copied there. Without it the `overlayLabel`, if there is a winner, unless somebody has moved it meanwhile (409); null: none */
                     promoteTo?: string | null;
                     /** @description Why; kept with the decision */
                     reason?: string;
@@ -23145,7 +23145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description ab_test.state, lifecycle.policy_blocked */
+            /** @description ab_test.state, ab_test.promotion_hindered, label.moved, lifecycle.policy_blocked */
             409: {
                 headers: {
                     [name: string]: unknown;

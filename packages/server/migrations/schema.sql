@@ -140,6 +140,7 @@ create table ab_outcome (
   tokens_bin smallint,
   metadata jsonb
 );
+CREATE INDEX ab_outcome_by_at ON public.ab_outcome USING brin (at);
 CREATE INDEX ab_outcome_by_unit ON public.ab_outcome USING btree (workspace_id, test_id, unit_hash);
 CREATE INDEX ab_outcome_by_xid ON public.ab_outcome USING btree (xid);
 alter table ab_outcome enable row level security;
@@ -216,6 +217,7 @@ create table ab_tally (
   earlier bigint not null,
   unexposed bigint not null,
   contradicting bigint not null,
+  purged_before date,
   constraint ab_tally_pkey PRIMARY KEY (workspace_id, test_id)
 );
 alter table ab_tally enable row level security;

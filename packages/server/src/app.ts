@@ -20,7 +20,7 @@ import { createShedding } from './core/limits/shedding.ts'
 import { eventTypesOf, type Module } from './core/module.ts'
 import { cursorCodec } from './core/page.ts'
 import { type AcrossWorkspaces, createRuntime, type Runtime } from './core/runtime.ts'
-import { type ABTesting, createABTesting } from './domain/ab-testing/index.ts'
+import { type ABTesting, createABTesting, testsThatServe } from './domain/ab-testing/index.ts'
 import {
   type Authenticator,
   access,
@@ -29,7 +29,7 @@ import {
   createPresence,
   ensureDefaultWorkspace,
 } from './domain/access/index.ts'
-import { type Analytics, createAnalytics, trafficOf } from './domain/analytics/index.ts'
+import { type Analytics, createAnalytics, daysKept, trafficOf } from './domain/analytics/index.ts'
 import { type Audit, createAudit } from './domain/audit/index.ts'
 import { bulk } from './domain/bulk/index.ts'
 import { caching } from './domain/caching/index.ts'
@@ -170,7 +170,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const presence = createPresence({ hasBootstrapKey: options.bootstrapApiKey !== undefined, isOpen: authenticator.isOpen })
   const acting: Acting = { presence: (ids, there) => acrossWorkspaces((db) => presence(db, ids, there), 'read'), contextFor }
   const policies = createPolicies({ feed, presence })
-  const gates = { labels: createLabelGate(feed), policies: policies.gate }
+  const gates = { labels: createLabelGate(feed), policies: policies.gate, uses: testsThatServe }
   const analytics = createAnalytics({
     system: acrossWorkspaces,
     feed,
@@ -197,6 +197,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     setLabel: setLabel(gates),
     changePrompt: changePrompt(gates),
     acting,
+    daysKept,
     log: note,
   })
   const modules: Module[] = [

@@ -14,6 +14,7 @@ import { endTest } from './commands/end-test.ts'
 import { lockRunning } from './commands/open.ts'
 import type { TestParts } from './commands/parts.ts'
 import { createExposures, type Exposures } from './exposures.ts'
+import type { DaysKept } from './jobs/purge.ts'
 import { createTestMemory } from './memory.ts'
 import { experimentEvents } from './model/events.ts'
 import { ABTestNotFound } from './model/failures.ts'
@@ -29,6 +30,8 @@ import { createSelecting } from './selecting.ts'
 import { createStartedTests } from './started-tests.ts'
 import { forgetUnit } from './store/erasure.ts'
 
+export { testsThatServe } from './queries/needed-by.ts'
+
 export type ABTestingParts = Omit<TestParts, 'expressions' | 'figures'> &
   Readonly<{
     system: AcrossWorkspaces
@@ -41,6 +44,8 @@ export type ABTestingParts = Omit<TestParts, 'expressions' | 'figures'> &
     hashUnit(workspaceId: string, unitId: string): string
     /** Whom tests that end by themselves move a label for. */
     acting: Acting
+    /** For how many days each workspace keeps single events. */
+    daysKept: DaysKept
     log(message: string, details?: object): void
   }>
 
@@ -65,7 +70,7 @@ export type ABTesting = Readonly<{
 
 /** Experiments with prompts: their life, who sees which variant, and the statistics on figures of one's own. */
 export function createABTesting(given: ABTestingParts): ABTesting {
-  const { system, feed, clock, expressions, store, hashUnit, acting, log } = given
+  const { system, feed, clock, expressions, store, hashUnit, acting, daysKept, log } = given
   const parts: TestParts = { ...given, figures: figuresFor }
   const memory = createTestMemory(feed)
   const assigning = createAssigning({ memory, expressions, hashUnit })
@@ -77,6 +82,7 @@ export function createABTesting(given: ABTestingParts): ABTesting {
     isExposing: (exposure) => exposures.isWaiting(exposure),
     life: { lock: lockRunning, end: endTest(parts), reweigh },
     acting,
+    daysKept,
     log,
   })
   const exposures: Exposures = createExposures(system, clock, log, outcomes.wake)

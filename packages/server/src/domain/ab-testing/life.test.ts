@@ -239,9 +239,10 @@ describe('the life of a test', () => {
   test('an archived prompt cannot be started with; nor can one that was deleted since', async () => {
     const [a, b] = await arms(t, 'One', 'Two')
     const { id } = (await create({ name: 'gone', promptAId: a, promptBId: b })).body
-    for (const status of ['deprecated', 'archived']) await t.owner('PUT', `/prompts/${b}/lifecycle`, { status, reason: 'Old' })
-    const { status } = (await t.owner('GET', `/prompts/${b}`)).body
-    if (status === 'archived') expect(refusal(await act(id, 'start'))).toEqual([422, 'ab_test.invalid', '/variants/1/promptId'])
+    expect((await t.owner('PUT', `/prompts/${b}/lifecycle`, { status: 'archived', reason: 'Old' })).status).toBe(200)
+    const refused = await act(id, 'start')
+    expect(refusal(refused)).toEqual([422, 'ab_test.invalid', '/variants/1/promptId'])
+    expect(refused.body.errors[0].detail).toContain('is archived. Bring it back, or take another prompt.')
     await t.owner('DELETE', `/prompts/${b}`)
     expect(refusal(await act(id, 'start'))).toEqual([404, 'prompt.not_found', undefined])
   })
@@ -275,6 +276,23 @@ describe('the life of a test', () => {
       { key: 'x', promptId: a, version: 1, label: null, weight: 2 / 3 },
       { key: 'y', promptId: b, version: 1, label: null, weight: 1 / 3 },
     ])
+  })
+
+  test('a prompt that it serves is not deleted under it, unless somebody insists; after its end it may go', async () => {
+    const { id, variants } = await aRunningTest(t, { name: 'needs both' })
+    const [a, b] = variants.map(({ promptId }: { promptId: string }) => `/prompts/${promptId}`)
+    const refused = await t.owner('DELETE', b)
+    expect([refused.status, refused.body.code, refused.body.servedBy]).toEqual([
+      409,
+      'prompt.in_use',
+      ['the running A/B test "needs both"'],
+    ])
+    await act(id, 'pause')
+    const blind = await (await t.as('prompts:read', 'prompts:write'))('DELETE', a)
+    expect([blind.status, blind.body.servedBy]).toEqual([409, ['the paused A/B test']])
+    expect((await t.owner('DELETE', `${b}?force=true`)).status).toBe(204)
+    await t.owner('POST', `/optimization/ab-tests/${id}/end`, {})
+    expect((await t.owner('DELETE', a)).status).toBe(204)
   })
 
   test('a guardrail knows which side of its metric is better', async () => {

@@ -93,11 +93,11 @@ describe('all flags at once', () => {
       const etag = headers.get('etag')!
       const same = await ask({ 'if-none-match': etag })
       expect([same.status, same.text, same.headers.get('etag')]).toEqual([304, '', etag])
-      await own.owner('DELETE', `/prompts/${first.variants[0].promptId}`)
+      await own.owner('DELETE', `/prompts/${first.variants[0].promptId}?force=true`)
       await own.owner('POST', `/optimization/ab-tests/${namesake.id}/end`, {})
       const next = await ask({ 'if-none-match': etag })
       expect([next.status, next.body.flags.map(({ key }: { key: string }) => key)]).toEqual([200, ['two', 'one']])
-      await own.owner('DELETE', `/prompts/${first.variants[1].promptId}`)
+      await own.owner('DELETE', `/prompts/${first.variants[1].promptId}?force=true`)
       expect((await ask()).body.flags[1]).toEqual({ key: 'one', errorCode: 'GENERAL', errorDetails: expect.any(String) })
       await own.app.abTesting.settle()
       expect(await own.database.query('select 1 from ab_exposure')).toEqual([])

@@ -11,6 +11,7 @@ import { type Recording, recordOutcomes } from './commands/record-outcomes.ts'
 import { type Watching, watchTest } from './commands/watch-test.ts'
 import { countPass, wantRecount } from './jobs/count.ts'
 import { followUsage } from './jobs/follow-usage.ts'
+import { type DaysKept, purgeJobs } from './jobs/purge.ts'
 import { watchJobs } from './jobs/watch.ts'
 import type { Experiment } from './model/experiment.ts'
 import { watchEvents } from './model/watch-events.ts'
@@ -29,6 +30,7 @@ export type OutcomeParts = Readonly<{
   /** The life of tests, for what they decide by themselves. */
   life: Pick<Watching, 'lock' | 'end' | 'reweigh'>
   acting: Acting
+  daysKept: DaysKept
   log(message: string, details?: object): void
 }>
 
@@ -51,7 +53,7 @@ export type Outcomes = Readonly<{
 }>
 
 /** What becomes of units that were served variants: taken, counted, told, and acted on. */
-export function createOutcomes({ system, hashUnit, findTest, notFound, isExposing, life, acting, log }: OutcomeParts): Outcomes {
+export function createOutcomes({ system, hashUnit, findTest, notFound, isExposing, life, acting, daysKept, log }: OutcomeParts): Outcomes {
   const counting = createFold(system, countPass, (error) => log('outcomes of tests cannot be counted just now', { err: error }))
   const seen = (input: { id: string }, ctx: Ctx) => findTest(input, ctx, 'abtests:read')
   const watch = (running: Running) => watchTest(running, { ...life, ...acting, figures: figuresFor })
@@ -70,7 +72,15 @@ export function createOutcomes({ system, hashUnit, findTest, notFound, isExposin
       },
       notFound,
     ),
-    jobs: watchJobs({ settle: counting.settle, watch }),
+    jobs: [
+      ...watchJobs({
+        settle: counting.settle,
+        watch,
+        failed: ({ workspaceId, id }, err) =>
+          log('a test could not be looked at; the next minute tries again', { workspaceId, testId: id, err }),
+      }),
+      ...purgeJobs(daysKept),
+    ],
     events: watchEvents,
     async follow(db, uses) {
       await follow(db, uses)

@@ -123,7 +123,7 @@ describe('a label on which a test runs', () => {
     const unit = await aUnitThat(t, body.id, ({ variant }) => variant === 'B')
     const read = () => t.owner('POST', '/prompts/resolve', { category: 'overlay', name: `overlaid ${counter - 1}`, unitId: unit })
     expect((await read()).body).toMatchObject({ id: other, content: 'Elsewhere' })
-    await t.owner('DELETE', `/prompts/${other}`)
+    await t.owner('DELETE', `/prompts/${other}?force=true`)
     expect([(await read()).body.id, (await read()).headers.get('x-prompt-test')]).toEqual([id, null])
     expect(await exposed(body.id)).toEqual([{ variant: 'B' }])
   })

@@ -1,6 +1,6 @@
 import { assign } from '@prompt-store/assignment'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTestApp, type TestApp } from '../../testing/index.ts'
+import { cloneDatabase, startTestApp, type TestApp } from '../../testing/index.ts'
 import { readExposureId } from './model/exposure-id.ts'
 import { aRunningTest, arms, aUnitThat } from './testing/arms.ts'
 
@@ -24,7 +24,7 @@ const exposures = async (id: string) => {
 const units = ['user-1', 'user-2', '用户-1', '😊', 'userØ', 'a b+c&d=e%', "it's", 'x'.repeat(900)]
 
 describe('GET …/assign', () => {
-  test('says what the SDK computes from the resource, for ids in every script, also after a restart', async () => {
+  test('says what the SDK computes from the resource, for ids in every script, on every instance', async () => {
     const made = await aRunningTest(t, {
       coverage: 0.7,
       trafficSplit: 0.3,
@@ -104,6 +104,38 @@ describe('GET …/assign', () => {
   })
 })
 
+test('after a stop and a start on the same database units see what they saw, whatever they are called; a sticky one too', async () => {
+  const database = await cloneDatabase()
+  const before = await startTestApp({ database })
+  const [plain, sticky] = [await aRunningTest(before, { coverage: 0.8 }), await aRunningTest(before, { sticky: true })]
+  const seen = (app: TestApp, what: 'assign' | 'select') =>
+    Promise.all(
+      [plain, sticky].flatMap(({ id }) =>
+        [...units, '客户-1 😊', '👩‍🚀', 'ユーザー', ...Array.from({ length: 20 }, (_, i) => `사용자 ${i}`)].map(async (unit) => {
+          const path = what === 'assign' ? `/optimization/ab-tests/${id}/assign` : `/ab-tests/${id}/select`
+          const { testId, variant, version, enrolled, reason, exposureId } = (
+            await app.owner('GET', `${path}?unitId=${encodeURIComponent(unit)}`)
+          ).body
+          return { testId, variant, version, enrolled, reason, exposureId }
+        }),
+      ),
+    )
+  const first = await seen(before, 'select')
+  expect(new Set(first.map(({ variant, reason }) => `${variant} ${reason}`))).toEqual(new Set(['A assigned', 'B assigned', 'A coverage']))
+  await before.owner('PUT', `/ab-tests/${sticky.id}`, { coverage: 0 })
+  await before.stop() // the exposures that are on their way are written
+  const again = await startTestApp({ database })
+  try {
+    for (const what of ['assign', 'select'] as const)
+      expect((await seen(again, what)).map(({ exposureId: _, ...rest }) => rest)).toEqual(first.map(({ exposureId: _, ...rest }) => rest))
+    const ofPlain = (all: typeof first) => all.filter(({ testId }) => testId === plain.id)
+    expect(ofPlain(await seen(again, 'assign'))).toEqual(ofPlain(first))
+  } finally {
+    await again.stop()
+    await database.drop()
+  }
+})
+
 describe('a sticky test', () => {
   test('keeps who has seen a variant there, whatever becomes of weights and coverage', async () => {
     const made = await aRunningTest(t, { sticky: true })
@@ -163,33 +195,48 @@ describe('…/select', () => {
     expect(row?.hash).toMatch(/^[0-9a-f]{16}$/)
   })
 
-  test('wrong values are refused, and nobody was exposed to what they were not served', async () => {
+  const needed = [422, 'variables.invalid', '/variables/who', '"who" (string) is needed.']
+  const wrong = [422, 'variables.invalid', '/variables/who', '"who" must be of type string.']
+  const mismatch = (pointer: string, what: string) => [400, 'request.invalid', pointer, what]
+  test.each<[string, object | string, unknown[]]>([
+    ['no value', { unitId: 'u', variables: {} }, needed],
+    ['null', { unitId: 'u', variables: { who: null } }, needed],
+    ['a number', { unitId: 'u', variables: { who: 3 } }, wrong],
+    ['an object', { unitId: 'u', variables: { who: { a: 1 } } }, wrong],
+    ['a list of values', { unitId: 'u', variables: [] }, mismatch('/variables', 'It must be object.')],
+    ['no unit', { variables: {} }, mismatch('/unitId', 'The field "unitId" is needed.')],
+    ['a unit that is no text', { unitId: 3, variables: {} }, mismatch('/unitId', 'It must be string.')],
+    ['another variable’s value in the query', '&var.whom=y', needed],
+    ['two values in the query', '&var.who=a&var.who=b', mismatch('?var.who', 'It must be string.')],
+    ['two units in the query', '&unitId=v', mismatch('?unitId', 'It must be string.')],
+  ])('%s is refused, and nobody was exposed to what they were not served', async (_, sent, expected) => {
     const made = await aRunningTest(t)
-    const refused = await t.owner('POST', `/ab-tests/${made.id}/select`, { unitId: 'u', variables: {} })
-    if (refused.status !== 200) expect(await exposures(made.id)).toEqual([])
-    expect((await t.owner('POST', `/ab-tests/${made.id}/select`, { variables: {} })).status).toBe(400)
+    const refused = typeof sent === 'string' ? await select(made.id, 'u', sent) : await t.owner('POST', `/ab-tests/${made.id}/select`, sent)
+    const [error] = refused.body.errors
+    expect([refused.status, refused.body.code, error.pointer, error.detail]).toEqual(expected)
+    expect(await exposures(made.id)).toEqual([])
   })
 })
 
 describe('what becomes of a variant’s prompt under a running test', () => {
-  const undo = { deleted: (id: string) => t.owner('POST', `/prompts/${id}/restore`), archived: undefined }
+  const move = (id: string, status: string) => t.owner('PUT', `/prompts/${id}/lifecycle`, { status, reason: 'Old' })
+  const undo = {
+    deleted: (id: string) => t.owner('POST', `/prompts/${id}/restore`),
+    archived: (id: string) => move(id, 'draft'),
+  }
   test.each(['deleted', 'archived'] as const)('%s: its units see the control, visibly, and are not noted', async (what) => {
     const made = await aRunningTest(t, { trafficSplit: 1 })
     const [{ promptId: control }, { promptId }] = made.variants
     expect((await assigned(made.id, 'u')).body.variant).toBe('B')
-    if (what === 'deleted') await t.owner('DELETE', `/prompts/${promptId}`)
-    else await t.database.query(`update prompt set status = 'archived' where id = $1`, [promptId])
-    if (what === 'archived') await t.owner('PUT', `/prompts/${promptId}`, { description: 'told to the feed' })
+    const done = await (what === 'deleted' ? t.owner('DELETE', `/prompts/${promptId}?force=true`) : move(promptId, 'archived'))
+    expect(done.status).toBe(what === 'deleted' ? 204 : 200)
     const instead = { variant: 'A', promptId: control, enrolled: false, reason: 'unavailable', exposureId: null }
     expect((await assigned(made.id, 'u')).body).toMatchObject(instead)
     const selected = await select(made.id, 'u')
     expect(selected.body).toMatchObject({ ...instead, prompt: { content: 'Hello {{who}}' } })
     expect(await exposures(made.id)).toEqual([])
-    const back = undo[what]
-    if (back) {
-      await back(promptId)
-      expect((await select(made.id, 'u')).body).toMatchObject({ variant: 'B', enrolled: true, prompt: { content: 'Hi {{who}}' } })
-    }
+    await undo[what](promptId)
+    expect((await select(made.id, 'u')).body).toMatchObject({ variant: 'B', enrolled: true, prompt: { content: 'Hi {{who}}' } })
   })
 
   test('re-versioned: the pinned version is served still', async () => {
@@ -202,7 +249,7 @@ describe('what becomes of a variant’s prompt under a running test', () => {
 
   test('the control deleted: a variant is served, the control is 404', async () => {
     const made = await aRunningTest(t, { trafficSplit: 1 })
-    await t.owner('DELETE', `/prompts/${made.variants[0].promptId}`)
+    await t.owner('DELETE', `/prompts/${made.variants[0].promptId}?force=true`)
     expect((await select(made.id, 'u')).body.variant).toBe('B')
     await t.owner('POST', `/ab-tests/${made.id}/pause`)
     const gone = await select(made.id, 'u')

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTested, type Tested } from './testing/test-kit.ts'
+import { startTested, type Tested, workspaceId } from './testing/test-kit.ts'
+import { outcomesOf } from './testing/unhappy-ends.ts'
 
 let t: Tested
 beforeAll(async () => {
@@ -7,26 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => t.stop())
 
-const workspaceId = '00000000-0000-7000-8000-000000000001'
-type Rate = Readonly<{ n: number; successes: number; latencyMs?: number }>
-
-/** Units that were exposed and have an outcome each, as if they had come one by one. */
-async function outcomes(testId: string, arms: Readonly<Record<string, Rate>>): Promise<void> {
-  for (const [variant, { n, successes, latencyMs }] of Object.entries(arms)) {
-    const units = `decode(lpad(to_hex(hashtextextended($2 || i, 7)), 16, '0'), 'hex')`
-    await t.database.query(
-      `insert into ab_exposure (workspace_id, test_id, unit_hash, phase, variant, checksum, first_at)
-       select $4, $1, ${units}, 1, $2, 'c', now() - interval '1 hour' from generate_series(1, $3::int) i`,
-      [testId, variant, n, workspaceId],
-    )
-    await t.database.query(
-      `insert into ab_outcome (workspace_id, test_id, unit_hash, at, claimed, success, latency_us)
-       select $5, $1, ${units}, now(), '', (i <= $4::int)::int, $6::float8 * 1000 + i % 100 * 1000 from generate_series(1, $3::int) i`,
-      [testId, variant, n, successes, workspaceId, latencyMs ?? null],
-    )
-  }
-  await t.settle()
-}
+const outcomes = (testId: string, arms: Parameters<typeof outcomesOf>[2]) => outcomesOf(t, testId, arms)
 const watch = (id: string) => t.app.abTesting.outcomes.watch({ workspaceId, id, createdBy: 'nobody' })
 const read = async (id: string) => (await t.owner('GET', `/ab-tests/${id}`)).body
 const events = (id: string) =>

@@ -107,6 +107,23 @@ test('it fires with what was measured, is told once, and clears when it is back'
   ])
 })
 
+test('the summary tells of the rules that fire, and of no other', async () => {
+  const open = async () => (await t.owner('GET', '/analytics/summary')).body.openAlerts
+  await put(rule(), rule({ name: 'too few', minimumEvents: 100 }))
+  await look()
+  expect(await open()).toEqual([])
+  await slow(3)
+  await look()
+  const [fired] = await list()
+  const firedAt = iso(now)
+  now += minute
+  expect(await open()).toEqual([{ id: fired.id, name: 'slow', metric: 'latencyP95Ms', since: firedAt }])
+  now += 3 * 3_600_000
+  await slow(4, { latencyMs: 100 })
+  await look()
+  expect(await open()).toEqual([])
+})
+
 test('it waits for as long as the rule says, and looks only at what the rule is about', async () => {
   await put(
     rule({ forMinutes: 3 }),

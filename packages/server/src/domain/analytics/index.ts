@@ -30,6 +30,7 @@ import { createWishMemory } from './wish-memory.ts'
 
 export { checkerOf } from './model/checking.ts'
 export type { MeasuredUse } from './store/experiment-uses.ts'
+export { daysKept } from './store/settings.ts'
 
 /** A/B tests, of which uses may be a part. */
 export type MeasuredTests = Readonly<{

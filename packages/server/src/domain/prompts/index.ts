@@ -35,6 +35,7 @@ export { hotPath } from './hot-path.ts'
 export { VersionDiff } from './model/diff.ts'
 export { DriftInUse, type DriftWindows, driftWindows, type UseDrift } from './model/drift-in-use.ts'
 export {
+  LabelMoved,
   LabelNotFound,
   LabelProtected,
   PolicyBlocked,

@@ -9,8 +9,9 @@ import { testEnded } from '../model/events.ts'
 import { control, type Experiment } from '../model/experiment.ts'
 import { ABTestState, invalid } from '../model/failures.ts'
 import { assertIn, ended } from '../model/life.ts'
+import { promotable } from '../model/promotion.ts'
 import { analysed } from '../model/results.ts'
-import { keep, openTest } from './open.ts'
+import { keep, openTest, promptsOf } from './open.ts'
 import type { TestParts } from './parts.ts'
 
 export type EndTest = Readonly<{
@@ -23,17 +24,19 @@ export type EndTest = Readonly<{
   evidence?: Readonly<Record<string, unknown>> | undefined
   /** What was decided, where that is not `end` or `promote`, such as `guardrail`. */
   action?: string | undefined
+  /** Whom the label is moved for, where that is not who ends the test. */
+  promoteAs?: Ctx | undefined
   ifMatch?: readonly string[] | undefined
 }>
 
 /**
  * End a test for good, and with `promoteTo` let the winner be served: by the same gate as any label move. Who has decided,
  * and why, stays as it is.
- * @throws ABTestNotFound (404), ABTestState (409) for a draft and for one that has ended, ABTestInvalid (422); and what moving a label throws
+ * @throws ABTestNotFound (404), ABTestState (409) for a draft and for one that has ended, ABTestInvalid (422), PromotionHindered (409); and what moving a label throws
  */
 export const endTest =
   (parts: Pick<TestParts, 'setLabel' | 'changePrompt' | 'figures'>) =>
-  ({ id, winner = null, promoteTo: asked, reason, evidence, action, ifMatch }: EndTest, ctx: Ctx): Promise<Experiment> =>
+  ({ id, winner = null, promoteTo: asked, reason, evidence, action, promoteAs, ifMatch }: EndTest, ctx: Ctx): Promise<Experiment> =>
     ctx.transact(async (tx) => {
       const { test, about } = await openTest(tx, ctx, id)
       assertNotEnded(test)
@@ -51,7 +54,7 @@ export const endTest =
         by: ctx.actor.id,
       }
       const next = ended(test, decision)
-      if (promoteTo !== null) await promote(tx, ctx, parts, next, promoteTo)
+      if (promoteTo !== null) await promote(tx, promoteAs ?? ctx, parts, next, { label: promoteTo, own: asked === undefined })
       return keep(tx, ctx, test, next, [testEnded(id, { ...about, winner, action: decision.action, reason: decision.reason })])
     })
 
@@ -64,27 +67,30 @@ function assertNotEnded({ status, decision }: Experiment): void {
   })
 }
 
+type Promotion = Readonly<{ label: string; own: boolean }>
+
 /** Let a label of the control's prompt stand on what the winner serves: a version of another prompt is copied there first. */
 async function promote(
   tx: Db,
   ctx: Ctx,
   { setLabel, changePrompt }: Pick<TestParts, 'setLabel' | 'changePrompt'>,
   test: Experiment,
-  label: string,
+  { label, own }: Promotion,
 ) {
   const inside = joined(ctx, tx)
-  const { key, promptId, version: number } = test.variants.find((variant) => variant.key === test.winner)!
+  const winner = test.variants.find(({ key }) => key === test.winner)!
+  const expectedVersion = promotable(test, winner, label, own, await promptsOf(tx, test))
   const { promptId: id } = control(test)
-  const reason = `Winner "${key}" of the test "${test.name}"`.slice(0, 200)
-  let version = number!
-  if (promptId !== id) {
-    const { body } = await findVersion(tx, promptId, version)
-    const parent = { promptId, version }
+  const reason = `Winner "${winner.key}" of the test "${test.name}"`.slice(0, 200)
+  let version = winner.version!
+  if (winner.promptId !== id) {
+    const { body } = await findVersion(tx, winner.promptId, version)
+    const parent = { promptId: winner.promptId, version }
     const made = await changePrompt(
       { id, change: { ...body, changeSummary: reason, versionMetadata: { parent, testId: test.id } } },
       inside,
     )
     version = made.version
   }
-  await setLabel({ id, label, version, reason }, inside)
+  await setLabel({ id, label, version, expectedVersion, reason }, inside)
 }

@@ -5,19 +5,23 @@ import { isAppError } from '../../../core/errors.ts'
 import { between } from '../../../core/events.ts'
 import { joined } from '../../../core/joined.ts'
 import { type Ending, endingOf, newWeights } from '../model/decisions.ts'
-import type { Experiment } from '../model/experiment.ts'
+import { control, type Experiment } from '../model/experiment.ts'
+import { lossOf, obstacleOf } from '../model/promotion.ts'
 import { type Analysed, analysed, armsOf, type Figures } from '../model/results.ts'
 import { guardrailCrossed, sampleRatioAlarmed, testDecided, weightsFollowed } from '../model/watch-events.ts'
 import { crossing, sentence } from '../model/wording.ts'
 import { noteAlarm, type Running } from '../store/watch.ts'
+import { promptsOf } from './open.ts'
 
 export type EndBy = Readonly<{
   id: string
   winner: string | null
-  promoteTo?: string | null
+  /** Left out: the test's own label comes to stand on the winner. */
+  promoteTo?: null
   reason: string
   evidence: Readonly<Record<string, unknown>>
   action: string
+  promoteAs?: Ctx | undefined
 }>
 
 /** What a watch needs of the life of tests. */
@@ -43,7 +47,7 @@ export async function watchTest(running: Running, watching: Watching): Promise<v
   const promoter = await promoterOf(running, watching, system)
   const failed = await look(running, watching, system, promoter).catch((error) => {
     if (!promoter || !isAppError(error) || error.kind.status >= 500) throw error
-    return error.detail
+    return obstacleOf(error)
   })
   // Who made the test may not move the label (any more): then it ends all the same, and says why nothing was moved.
   if (failed !== undefined) await look(running, watching, system, undefined, failed)
@@ -98,12 +102,16 @@ async function endIt(
   const { cause, winner, evidence } = ending
   const wanted = ending.promote && winner !== null && test.overlayLabel !== null
   const promoted = wanted && promoter !== undefined
-  const hindered =
-    wanted && !promoted ? ` The label ${test.overlayLabel} was not moved: ${obstacle ?? 'who made the test is not there any more.'}` : ''
-  const reason = `${ending.reason}${hindered}`
+  const hindrance = wanted && !promoted ? (obstacle ?? 'Who made the test is not there any more.') : undefined
+  const told = [
+    ending.reason,
+    ...(hindrance ? [`The label ${test.overlayLabel} was not moved, and is yours to move: ${hindrance}`] : []),
+    ...(await lossesOf(tx, test, winner)).filter((loss) => loss !== hindrance),
+  ]
+  const reason = told.join(' ')
   const action = cause === 'decided' ? (promoted ? 'promote' : 'end') : cause
-  const input = { id, winner, reason, evidence, action, promoteTo: promoted ? test.overlayLabel : null }
-  await end(input, joined(promoted ? promoter : system, tx))
+  const input = { id, winner, reason, evidence, action, ...(promoted ? { promoteAs: promoter } : { promoteTo: null }) }
+  await end(input, joined(system, tx))
   const crossed = found.guardrails.filter(({ state }) => state === 'crossed')
   await system.emit(tx, [
     ...crossed.map((rail) =>
@@ -118,4 +126,11 @@ async function endIt(
     ),
     testDecided(id, { ...about, cause, winner, promoted, reason }),
   ])
+}
+
+/** What has become of the prompts of the winner and of the control, which everybody is served from now on. */
+async function lossesOf(tx: Db, test: Experiment, winner: string | null): Promise<string[]> {
+  const prompts = await promptsOf(tx, test)
+  const concerned = test.variants.filter((variant) => variant.key === winner || variant === control(test))
+  return concerned.map((variant) => lossOf(variant, prompts)).filter((loss) => loss !== undefined)
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { endOfPiece, type Folded } from '../../../core/fold.ts'
-import { countOutcomes, forgetCounts } from '../store/counting.ts'
+import { countOutcomes, forgetCounts, sparedTests } from '../store/counting.ts'
 
 type State = Readonly<{ horizon: string; countedBy: string | null; settled: string }>
 
@@ -18,7 +18,7 @@ export async function countPass(db: Db): Promise<Folded | undefined> {
   )
   const state = rows[0]
   if (!state) return undefined
-  if (state.countedBy === null) return recount(db, state.settled)
+  if (state.countedBy === null) return recount(db, state)
   const upTo = await endOfPiece(db, sql.table('ab_outcome'), state)
   const some = await hasAny(db, state.horizon, upTo)
   if (some) await countOutcomes(db, state.horizon, upTo)
@@ -34,10 +34,16 @@ async function hasAny(db: Db, from: string, upTo: string): Promise<boolean> {
   return rows[0]!.any
 }
 
-/** Count all outcomes that there are anew: at the beginning, and after a restore. */
-async function recount(db: Db, settled: string): Promise<Folded> {
-  await forgetCounts(db)
-  await countOutcomes(db, '0', settled)
+/**
+ * Count all outcomes that there are anew: at the beginning, and after a restore. Tests whose outcomes were purged keep what is
+ * counted of them; what they have beyond the horizon is added. After a restore there is none: then a backup holds the rows of
+ * such a test with what was counted of them.
+ */
+async function recount(db: Db, { horizon, settled }: State): Promise<Folded> {
+  const spared = await sparedTests(db)
+  if (spared.length > 0 && horizon !== '0') await countOutcomes(db, horizon, settled)
+  await forgetCounts(db, spared)
+  await countOutcomes(db, '0', settled, spared)
   await sql`update ab_fold set horizon = ${settled}::xid8, counted_by = pg_current_xact_id()`.execute(db)
   return { more: false, horizon: BigInt(settled) }
 }

@@ -1,7 +1,6 @@
 import { Type } from 'typebox'
 import type { Ctx } from '../../../core/context.ts'
 import { type Job, job } from '../../../core/jobs.ts'
-import { forgetIds } from '../store/outcomes.ts'
 import { type Running, runningTests } from '../store/watch.ts'
 
 const atOnce = 200
@@ -11,10 +10,12 @@ export type Watch = Readonly<{
   settle(): Promise<void>
   /** Look at one test, and act. */
   watch(running: Running): Promise<void>
+  /** One could not be looked at. */
+  failed(running: Running, error: unknown): void
 }>
 
 /** The schedule of tests: each minute, once per cluster, every running test is looked at; what fails does not hold up the others. */
-export const watchJobs = ({ settle, watch }: Watch): Job[] => [
+export const watchJobs = ({ settle, watch, failed }: Watch): Job[] => [
   job({
     name: 'ab_testing.watch_tests',
     payload: Type.Object({}),
@@ -22,28 +23,21 @@ export const watchJobs = ({ settle, watch }: Watch): Job[] => [
     schedule: '* * * * *',
     async run(_payload, ctx, { signal }) {
       await settle()
-      await watchAll(ctx, watch, signal)
-    },
-  }),
-  job({
-    name: 'ab_testing.forget_outcome_ids',
-    payload: Type.Object({}),
-    retries: 3,
-    expireInSeconds: 3_600,
-    schedule: '29 2 * * *',
-    async run(_payload, ctx) {
-      while (await ctx.system((db) => forgetIds(db, ctx.now().slice(0, 10))));
+      await watchAll(ctx, { watch, failed }, signal)
     },
   }),
 ]
 
-async function watchAll(ctx: Ctx, watch: Watch['watch'], signal: AbortSignal): Promise<void> {
+async function watchAll(ctx: Ctx, { watch, failed }: Pick<Watch, 'watch' | 'failed'>, signal: AbortSignal): Promise<void> {
   const failures: unknown[] = []
   for (let last: Running | undefined; ; ) {
     const page: Running[] = await ctx.system((db) => runningTests(db, last, atOnce), 'read')
     for (const running of page) {
       signal.throwIfAborted()
-      await watch(running).catch((error) => failures.push(error))
+      await watch(running).catch((error) => {
+        failed(running, error)
+        failures.push(error)
+      })
     }
     last = page.at(-1)
     if (page.length < atOnce) break

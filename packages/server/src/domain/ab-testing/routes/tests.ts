@@ -4,7 +4,15 @@ import { ExpressionInvalid } from '../../../core/expressions.ts'
 import { FieldReadOnly, Forbidden, PreconditionFailed } from '../../../core/problem.ts'
 import { Id, Nullable, PageOf, PageQuery, Strict } from '../../../core/schemas.ts'
 import { sentBack } from '../../../core/sent-back.ts'
-import { LabelNotFound, LabelProtected, PolicyBlocked, PromptNotFound, VersionNotFound, VersionRedacted } from '../../prompts/index.ts'
+import {
+  LabelMoved,
+  LabelNotFound,
+  LabelProtected,
+  PolicyBlocked,
+  PromptNotFound,
+  VersionNotFound,
+  VersionRedacted,
+} from '../../prompts/index.ts'
 import { changeTest } from '../commands/change-test.ts'
 import { createTest } from '../commands/create-test.ts'
 import { endTest } from '../commands/end-test.ts'
@@ -13,6 +21,7 @@ import { deleteTest, pauseTest, startTest } from '../commands/run-test.ts'
 import { DetectableEffect } from '../model/detectable.ts'
 import type { Experiment } from '../model/experiment.ts'
 import { ABTestFixed, ABTestInvalid, ABTestNotFound, ABTestState, LabelTaken, NamespaceTaken } from '../model/failures.ts'
+import { PromotionHindered } from '../model/promotion.ts'
 import { changeable, ExperimentView, Key, NewExperiment, readOnly, readOnlyFields, viewOf } from '../model/shapes.ts'
 import { getTest, listTests } from '../queries/tests.ts'
 
@@ -138,13 +147,24 @@ const life = (parts: TestParts): AnyEndpoint[] => [
       promoteTo: Type.Optional(
         Nullable(Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$' }), {
           description:
-            'The label of the control’s prompt that is to stand on what the winner serves; a version of another prompt is copied there. Without it the `overlayLabel`, if there is a winner; null: none',
+            'The label of the control’s prompt that is to stand on what the winner serves; a version of another prompt is copied there. Without it the `overlayLabel`, if there is a winner, unless somebody has moved it meanwhile (409); null: none',
         }),
       ),
       reason: Type.Optional(Type.String({ maxLength: 2_000, description: 'Why; kept with the decision' })),
     }),
     reply: ExperimentView,
-    errors: [...changeErrors, ABTestInvalid, Forbidden, LabelProtected, PolicyBlocked, PromptNotFound, VersionNotFound, VersionRedacted],
+    errors: [
+      ...changeErrors,
+      ABTestInvalid,
+      PromotionHindered,
+      LabelMoved,
+      Forbidden,
+      LabelProtected,
+      PolicyBlocked,
+      PromptNotFound,
+      VersionNotFound,
+      VersionRedacted,
+    ],
     etag,
     handle: ({ params, body, ifMatch }, ctx) => endTest(parts)({ ...params, ...body, ifMatch }, ctx),
   }),

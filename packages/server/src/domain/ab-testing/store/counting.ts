@@ -17,14 +17,16 @@ const added = (table: string, names: readonly string[]) =>
  * change that: then what its unit's outcomes were counted for is taken back and counted anew. So the sums depend on what
  * there is, and never on the order in which it came.
  * @param db across workspaces; only one may count at a time
+ * @param spared tests that are left out
  */
-export async function countOutcomes(db: Db, from: string, upTo: string): Promise<void> {
+export async function countOutcomes(db: Db, from: string, upTo: string, spared: readonly Spared[] = []): Promise<void> {
   const [low, high] = [sql`${from}::xid8`, sql`${upTo}::xid8`]
-  await sql`/*hot:ab_count*/
+  const others = spared.length === 0 ? sql`` : sql`and not ${isOneOf(spared)}`
+  await sql`${spared.length === 0 ? sql.raw('/*hot:ab_count*/') : sql``}
 with fresh as materialized (
-  select distinct workspace_id, test_id, unit_hash from ab_exposure where xid >= ${low} and xid < ${high}),
+  select distinct workspace_id, test_id, unit_hash from ab_exposure where xid >= ${low} and xid < ${high} ${others}),
 touched as materialized (
-  select o.*, true as is_new from ab_outcome o where xid >= ${low} and xid < ${high}
+  select o.*, true as is_new from ab_outcome o where xid >= ${low} and xid < ${high} ${others}
   union all
   select o.*, false from fresh f join ab_outcome o on (o.workspace_id, o.test_id, o.unit_hash) = (f.workspace_id, f.test_id, f.unit_hash) where o.xid < ${low}),
 judged as materialized (
@@ -101,7 +103,17 @@ on conflict (workspace_id, test_id) do update set ${added('ab_tally', ['counted'
 }
 
 /** Forget all that is counted of tests whose outcomes are all there. @param db across workspaces */
-export async function forgetCounts(db: Db): Promise<void> {
+export async function forgetCounts(db: Db, spared: readonly Spared[]): Promise<void> {
   for (const table of ['ab_unit', 'ab_sum', 'ab_bin', 'ab_series', 'ab_exposed', 'ab_tally'])
-    await sql`delete from ${sql.table(table)}`.execute(db)
+    await sql`delete from ${sql.table(table)} where not ${isOneOf(spared)}`.execute(db)
 }
+
+/** A test some of whose outcomes were purged: what is counted of it cannot be counted anew. */
+export type Spared = Readonly<{ workspaceId: string; testId: string }>
+
+/** @param db across workspaces */
+export const sparedTests = async (db: Db): Promise<Spared[]> =>
+  (await sql<Spared>`select workspace_id, test_id from ab_tally where purged_before is not null`.execute(db)).rows
+
+const isOneOf = (spared: readonly Spared[]) => sql`(workspace_id, test_id) in (
+  select w, t from unnest(${spared.map(({ workspaceId }) => workspaceId)}::uuid[], ${spared.map(({ testId }) => testId)}::uuid[]) as s (w, t))`

@@ -1,6 +1,9 @@
 import { startTestApp, type TestAnswer, type TestApp } from '../../../testing/index.ts'
 import type { Results } from '../model/report.ts'
 
+/** The default workspace. */
+export const workspaceId = '00000000-0000-7000-8000-000000000001'
+
 type Fields = Readonly<Record<string, unknown>>
 
 export type Tested = TestApp &

@@ -1,5 +1,6 @@
+import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
-
+import { defaultRetentionDays } from '../model/measurement.ts'
 import { defaultWishes, type Wishes } from '../model/settings.ts'
 import '../tables.ts'
 
@@ -24,4 +25,12 @@ export async function saveWishes(db: Db, wishes: Wishes, by: { actor: string; at
       conflict.column('workspaceId').doUpdateSet((eb) => ({ ...said, revision: eb('usageSetting.revision', '+', 1) })),
     )
     .execute()
+}
+
+/** For how many days each workspace keeps single events. @param db across workspaces */
+export async function daysKept(db: Db): Promise<{ workspaceId: string; days: number }[]> {
+  const { rows } = await sql<{ workspaceId: string; days: number }>`
+    select w.id as workspace_id, coalesce(s.retention_days, ${defaultRetentionDays}::int) as days
+    from workspace w left join usage_setting s on s.workspace_id = w.id`.execute(db)
+  return rows
 }

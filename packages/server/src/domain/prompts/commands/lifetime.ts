@@ -21,7 +21,7 @@ export type DeletePrompt = Readonly<{
   breakGlass?: BreakGlass | undefined
 }>
 
-/** Take a prompt out of service; it can be restored. @throws PromptInUse (409) while others include it or a label of it is protected, unless forced */
+/** Take a prompt out of service; it can be restored. @throws PromptInUse (409) while others include it, a test serves it, or a label of it is protected, unless forced */
 export const deletePrompt =
   (gates: Gates) =>
   ({ id, force = false, ifMatch, breakGlass }: DeletePrompt, ctx: Ctx): Promise<void> =>
@@ -35,6 +35,11 @@ export const deletePrompt =
       if (held)
         throw new AppError(PromptInUse, `Its label "${held[0]}" is protected. Take the label away first, or send ?force=true.`, {
           members: { label: held[0] },
+        })
+      const uses = force ? [] : await gates.uses(tx, ctx, id)
+      if (uses.length > 0)
+        throw new AppError(PromptInUse, `It is served by ${uses.join(', ')}. End that first, or send ?force=true.`, {
+          members: { servedBy: uses },
         })
       await assertPolicies(gates, tx, ctx, asAWhole(tx, state, breakGlass))
       await applyOutcome(tx, ctx, state, remove(state, byOf(ctx)))

@@ -47,8 +47,11 @@ export type PolicyBlocker = Readonly<{
  */
 export type PolicyGate = (tx: Tx, ctx: Ctx, changes: readonly ServedChange[]) => Promise<readonly (readonly PolicyBlocker[])[]>
 
+/** Asks, in the transaction that deletes a prompt, what beside other prompts serves it, each in words. `app.ts` passes who knows. */
+export type UseGate = (tx: Tx, ctx: Ctx, promptId: string) => Promise<readonly string[]>
+
 /** What is asked before what callers are served changes. */
-export type Gates = Readonly<{ labels: LabelGate; policies: PolicyGate }>
+export type Gates = Readonly<{ labels: LabelGate; policies: PolicyGate; uses: UseGate }>
 
 /** @throws PolicyBlocked (409) naming all that stands in the way of a change; Forbidden (403) for who breaks the glass and may not */
 export async function assertPolicies({ policies }: Pick<Gates, 'policies'>, tx: Tx, ctx: Ctx, ...changes: ServedChange[]): Promise<void> {
