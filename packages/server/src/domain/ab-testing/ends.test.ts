@@ -112,6 +112,18 @@ describe('a person who ends a test to promote its winner', () => {
     },
   )
 
+  test('copies no prompt to where its readers may not see it', async () => {
+    const made = await aTestOnProduction(t, { elsewhere: true })
+    const before = await stands(made.controlId)
+    expect((await t.owner('PUT', `/prompts/${made.winnerId}`, { category: `hidden from ${made.category}` })).status).toBe(200)
+    const permissions = ['abtests:write', 'abtests:read', 'labels:write', 'prompts:write', 'prompts:read']
+    const call = await aKeyWith(t, { permissions, categories: [made.category] })
+    const { status, body } = await call('POST', `/optimization/ab-tests/${made.id}/end`, { winner: 'B' })
+    expect([status, body.code]).toEqual([409, 'ab_test.promotion_hindered'])
+    expect([(await read(made.id)).status, await stands(made.controlId)]).toEqual(['running', before])
+    expect((await end(made.id, { winner: 'B' })).status).toBe(200)
+  })
+
   test('is refused, and nothing is done, while the label is protected or the version has no approval', async () => {
     const made = await aTestOnProduction(t, { elsewhere: true })
     const before = await stands(made.controlId)

@@ -1,17 +1,26 @@
+import { may } from '../../core/access.ts'
 import type { Ctx } from '../../core/context.ts'
 import { isId } from '../../core/ids.ts'
-import type { TestMemory } from './memory.ts'
+import type { Remembered, TestMemory } from './memory.ts'
 import { knownTests } from './store/outcomes.ts'
 
-/** Tells which of some tests the caller's workspace has, and has started: from memory, and those it does not hold in one read. */
+/** Tells which of some tests have started and are for the caller to tell outcomes of: from memory, where it holds them. */
 export const createStartedTests =
   (memory: TestMemory) =>
-  async (testIds: readonly string[], { workspaceId, readAll }: Ctx): Promise<ReadonlySet<string>> => {
-    const wanted = [...new Set(testIds)].filter(isId)
-    const started = new Set(wanted.filter((id) => (memory.peek(workspaceId, id)?.test.startedAt ?? null) !== null))
-    const others = wanted.filter((id) => !started.has(id))
+  async (testIds: readonly string[], ctx: Ctx): Promise<ReadonlySet<string>> => {
+    const { workspaceId, actor } = ctx
+    const started = new Set<string>()
+    const take = (found: Remembered | undefined) => {
+      if (found && found.test.startedAt !== null && may(actor, 'analytics:write', { category: found.category })) started.add(found.test.id)
+    }
+    const others: string[] = []
+    for (const id of new Set(testIds)) {
+      const found = memory.peek(workspaceId, id)
+      if (found && found.test.startedAt !== null) take(found)
+      else if (isId(id)) others.push(id)
+    }
     if (others.length === 0) return started
-    const known = await readAll((db) => knownTests(db, others))
-    for (const id of others) if (known.has(`${workspaceId} ${id}`)) started.add(id)
+    const known = await ctx.readAll((db) => knownTests(db, others))
+    for (const id of others) if (known.has(`${workspaceId} ${id}`)) take(await memory.find(id, ctx))
     return started
   }

@@ -70,6 +70,24 @@ describe('telling of uses', () => {
     expect((await stranger('POST', '/analytics/usage', foreign)).body.warnings).toMatchObject([{ code: 'experiment.unknown' }])
   })
 
+  test('a use counts for a test only where its caller may tell outcomes of that test', async () => {
+    const variants = [1, 2].map((version) => ({ key: `v${version}`, promptId: t.promptId, version, weight: 1 }))
+    const { id } = (await t.owner('POST', '/optimization/ab-tests', { name: 'of measured', variants, start: true })).body
+    const elsewhere = (await t.owner('POST', '/prompts', { category: 'elsewhere', name: 'aside', content: 'x' })).body.id
+    await t.owner('POST', '/roles', { name: 'aside', permissions: ['analytics:write', 'prompts:read'], categories: ['elsewhere'] })
+    const { key } = (await t.owner('POST', '/api-keys', { name: 'aside', role: 'aside' })).body
+    const use = { ...t.event({ experiment: { testId: id, unitId: 'u' } }), promptId: elsewhere, version: undefined }
+    const outcomes = async () => {
+      await t.app.analytics.settle()
+      await t.app.abTesting.settle()
+      return (await t.database.query('select 1 from ab_outcome where test_id = $1', [id])).length
+    }
+    const { status, body } = await t.owner('POST', '/analytics/usage', use, { authorization: `Bearer ${key}` })
+    expect([status, body.accepted, body.warnings[0].code, await outcomes()]).toEqual([202, 1, 'experiment.unknown', 0])
+    expect((await t.owner('POST', '/analytics/usage', use)).body).toEqual({ accepted: 1, duplicates: 0 })
+    expect(await outcomes()).toBe(1)
+  })
+
   test('of many each is taken or refused by itself, and says why', async () => {
     const nowhere = '01900000-0000-7000-8000-000000000000'
     const { status, body } = await t.tell(

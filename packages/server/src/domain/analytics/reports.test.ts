@@ -128,6 +128,8 @@ describe.each(['before it is counted', 'after it is counted'])('%s', (when) => {
   test('the summary stands beside the days before it', async () => {
     const body = await get('summary?days=7')
     expect([body.totals.requests, body.previous.requests, body.activity.length]).toEqual([7, 1, 3])
+    const today = await get('summary?days=1')
+    expect([today.days, Date.parse(today.to) - Date.parse(today.from), today.from.slice(11)]).toEqual([1, 86_400_000, '00:00:00.000Z'])
     expect(body.topPrompts.map(({ name }: { name: string }) => name)).toEqual(['measured/one', 'elsewhere/two'])
     const { category, tag, model, status } = body.distributions
     expect(category.map(({ key, requests }: { key: string; requests: number }) => [key, requests])).toEqual([

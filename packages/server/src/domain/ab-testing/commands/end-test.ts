@@ -9,10 +9,11 @@ import { testEnded } from '../model/events.ts'
 import { control, type Experiment } from '../model/experiment.ts'
 import { ABTestState, invalid } from '../model/failures.ts'
 import { assertIn, ended } from '../model/life.ts'
-import { promotable } from '../model/promotion.ts'
+import { promotable, unreadable } from '../model/promotion.ts'
 import { analysed } from '../model/results.ts'
 import { keep, openTest, promptsOf } from './open.ts'
 import type { TestParts } from './parts.ts'
+import { mayRead } from './pin.ts'
 
 export type EndTest = Readonly<{
   id: string
@@ -79,7 +80,9 @@ async function promote(
 ) {
   const inside = joined(ctx, tx)
   const winner = test.variants.find(({ key }) => key === test.winner)!
-  const expectedVersion = promotable(test, winner, label, own, await promptsOf(tx, test))
+  const prompts = await promptsOf(tx, test)
+  if (!mayRead(ctx, prompts.get(winner.promptId)!)) throw unreadable(winner.key)
+  const expectedVersion = promotable(test, winner, label, own, prompts)
   const { promptId: id } = control(test)
   const reason = `Winner "${winner.key}" of the test "${test.name}"`.slice(0, 200)
   let version = winner.version!

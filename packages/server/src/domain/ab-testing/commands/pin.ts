@@ -23,7 +23,8 @@ export async function assertPrompts(tx: Db, ctx: Ctx, test: Pick<Experiment, 'va
   return prompts
 }
 
-const mayRead = ({ actor }: Ctx, { category }: Pinnable): boolean =>
+/** Whether who puts a prompt into a test, or copies it out of one, may see it. */
+export const mayRead = ({ actor }: Ctx, { category }: Pinnable): boolean =>
   mayTouch(actor, 'abtests:write', category) && (!actor.limits?.has('prompts:read') || mayTouch(actor, 'prompts:read', category))
 
 /**

@@ -89,7 +89,11 @@ describe('a test ends by itself', () => {
     const one = anExperiment({ allocation: 'track_and_stop' })
     expect(ending(one, clear)).toMatchObject({ winner: 'B', evidence: { by: 'likelihood_ratio' } })
     expect(ending(one, even)).toBeNull()
-    expect(ending(one, figuresOf({ A: { success: successes(200, 200) }, B: { success: successes(200, 150) } }))).toBeNull() // A does not vary
+    expect(ending(one, figuresOf({ A: { success: successes(200, 200) }, B: { success: successes(200, 150) } }))).toMatchObject({
+      winner: 'A',
+    })
+    const alike = figuresOf({ A: { costUsd: measured(200, 0.1, 0) }, B: { costUsd: measured(200, 0.2, 0) } }) // nothing varies
+    expect(ending(anExperiment({ allocation: 'track_and_stop', metric: { primary: 'costUsd', direction: 'lower' } }), alike)).toBeNull()
   })
 })
 
@@ -146,7 +150,12 @@ describe('a bandit', () => {
     ['the split is wrong', {}, figuresOf({ A: { success: successes(2_000, 1_600) }, B: { success: successes(1_700, 1_500) } }), tenDaysIn],
     ['it pauses', { status: 'paused' }, clear, tenDaysIn],
     ['traffic is shared out by hand', { allocation: 'fixed' }, clear, tenDaysIn],
-    ['an arm does not vary', {}, figuresOf({ A: { success: successes(500, 500) }, B: { success: successes(500, 400) } }), tenDaysIn],
+    [
+      'no arm varies',
+      { metric: { primary: 'costUsd', direction: 'lower' } },
+      figuresOf({ A: { costUsd: measured(500, 0.1, 0) }, B: { costUsd: measured(500, 0.2, 0) } }),
+      tenDaysIn,
+    ],
   ])('keeps its weights while %s', (_, fields, figures, now) => {
     expect(weights(bandit(fields), figures, now)).toBeNull()
   })
@@ -161,4 +170,34 @@ describe('a bandit', () => {
     const variants = ['A', 'B', 'C'].map((key, i) => ({ key, promptId: key, version: 1, label: null, weight: i === 2 ? 0 : 1 }))
     expect(weights(bandit({ variants }), clear)![2]).toBe(0)
   })
+})
+
+describe('a variant that always fails', () => {
+  const dead = figuresOf({
+    A: { latencyMs: measured(5_000, 800, 100), success: successes(5_000, 4_500) },
+    B: { latencyMs: measured(5_000, 700, 100), success: successes(5_000, 0) },
+  })
+
+  test('does not win by being fast: its guardrail is crossed', () => {
+    const one = anExperiment({
+      metric: { primary: 'latencyMs', direction: 'lower' },
+      guardrails: [{ metric: 'success', direction: 'higher', maxRegression: 0.05 }],
+      autoStop: 'promote',
+    })
+    expect(ending(one, dead)).toMatchObject({ cause: 'guardrail', winner: 'A', promote: false })
+  })
+
+  test.each(['fixed', 'thompson', 'track_and_stop'] as const)('loses, and is fed no longer: %s', (allocation) => {
+    expect(ending(anExperiment({ allocation }), dead)).toMatchObject({ cause: 'decided', winner: 'A' })
+    if (allocation === 'fixed') expect(weights(anExperiment({ allocation }), dead)).toBeNull()
+    else expect(weights(anExperiment({ allocation }), dead)![1]).toBeLessThan(0.5)
+  })
+})
+
+test.each(['fixed', 'thompson', 'track_and_stop'] as const)('an arm that was never served holds no decision up: %s', (allocation) => {
+  const variants = ['A', 'B', 'C'].map((key, i) => ({ key, promptId: key, version: 1, label: null, weight: i === 2 ? 0 : 1 }))
+  const one = anExperiment({ allocation, variants })
+  const arms = (a: number, b: number) => figuresOf({ A: { success: successes(2_000, a) }, B: { success: successes(2_000, b) } })
+  expect(ending(one, arms(1_000, 1_800))).toMatchObject({ cause: 'decided', winner: 'B' })
+  expect(ending(one, arms(1_800, 1_000))).toMatchObject({ cause: 'decided', winner: 'A' })
 })

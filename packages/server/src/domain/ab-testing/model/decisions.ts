@@ -1,6 +1,6 @@
 import { gaussianRanks, mayReweigh, thompsonWeights } from './best-arm.ts'
 import { control, currentPhase, type Experiment } from './experiment.ts'
-import { type Analysed, type ArmEstimate, type Comparison, levelOf } from './results.ts'
+import { type Analysed, type ArmEstimate, type Comparison, everServed, levelOf } from './results.ts'
 import { type Arm, allocation, leaderOf, type Stopping, stopping } from './track-and-stop.ts'
 import { crossing, differenceIn, nameOf, sentence } from './wording.ts'
 
@@ -42,7 +42,8 @@ function settled(test: Test, { comparisons }: Analysed, arms: readonly ArmEstima
 }
 
 function bySequence(test: Test, comparisons: readonly Comparison[]): Settled | null {
-  const primary = comparisons.filter(({ role }) => role === 'primary')
+  const served = new Set(everServed(test).flatMap((is, i) => (is ? [test.variants[i]!.key] : [])))
+  const primary = comparisons.filter(({ role, variant }) => role === 'primary' && served.has(variant))
   const sign = test.metric.direction === 'lower' ? -1 : 1
   const gain = ({ difference }: Comparison) => sign * (difference?.estimate ?? 0)
   const better = primary.filter(({ verdict }) => verdict === 'better').sort((a, b) => gain(b) - gain(a))
@@ -65,15 +66,17 @@ function bySequence(test: Test, comparisons: readonly Comparison[]): Settled | n
 }
 
 function byLikelihood(test: Test, estimates: readonly ArmEstimate[]): Settled | null {
-  if (estimates.some(({ units, variance }) => units < 2 || variance <= 0)) return null
-  const { leader, others, found } = likelihood(test, estimates)
+  const served = everServed(test)
+  const arms = estimates.flatMap((arm, i) => (served[i] ? [{ ...arm, key: test.variants[i]!.key }] : []))
+  if (arms.length < 2 || arms.some(({ units, variance }) => units < 2 || variance <= 0)) return null
+  const { leader, others, found } = likelihood(test, arms)
   if (!found.stop) return null
-  const winner = test.variants[leader]!.key
+  const winner = arms[leader]!.key
   return {
     winner,
     by: 'likelihood_ratio',
     text: `Of ${others + 1} variants ${winner} is the best in ${nameOf(test.metric.primary, test.metric.quantile)}; the evidence (${found.glr.toPrecision(3)}) is above the limit (${found.threshold.toPrecision(3)}).`,
-    evidence: { glr: found.glr, threshold: found.threshold, delta: test.statistics.alpha, arms: estimates },
+    evidence: { glr: found.glr, threshold: found.threshold, delta: test.statistics.alpha, arms },
   }
 }
 

@@ -49,6 +49,9 @@ export function promotable(test: Experiment, winner: Variant, label: string, own
 const hindered = (obstacle: string, advised: string): AppError =>
   new AppError(PromotionHindered, `${obstacle} ${advised}`, { members: { obstacle } })
 
+/** Who may not see a prompt may not copy it to where they may. */
+export const unreadable = (key: string): AppError => hindered(`The prompt of ${key} is not for you to read, and so not to copy.`, advice)
+
 /** What stood in the way of a promotion, as a sentence. */
 export const obstacleOf = ({ detail, extras }: AppError): string =>
   typeof extras.members?.obstacle === 'string' ? extras.members.obstacle : detail

@@ -142,7 +142,7 @@ export function reportOf(test: Experiment, figures: Figures, rest: Rest, now: st
     startedAt: test.startedAt,
     at: now,
     metric: { primary, direction, ...(quantile !== undefined && { quantile }) },
-    variants: test.variants.map((_, i) => variantOf(test, figures, i, best?.[i] ?? null)),
+    variants: test.variants.map((_, i) => variantOf(test, figures, i, best[i]!)),
     comparisons: found.comparisons.map((one) => ({ ...one, control: test.variants[0]!.key })),
     guardrails: [...found.guardrails],
     sampleRatio: {

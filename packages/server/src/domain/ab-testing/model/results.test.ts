@@ -13,7 +13,7 @@ const recommended = (one: Experiment, figures: Figures) => recommendationOf(one,
 
 test('one outcome per unit is compared as a plain mean is: ratio, strata and adjustment change nothing', () => {
   const [a, b] = [measured(500, 800, 200), measured(400, 760, 210)]
-  const { control, treatment } = pairOf([{ sums: a }], [{ sums: b }])
+  const { control, treatment } = pairOf('score', [{ sums: a }], [{ sums: b }])
   const plain = (s: typeof a) => ({ type: 'mean' as const, n: s.units, sum: s.sum, sumSquares: s.ss })
   const [ours, theirs] = [welchTest(control, treatment), welchTest(plain(a), plain(b))]
   expect(ours.expected).toBeCloseTo(theirs.expected, 12)
@@ -57,8 +57,8 @@ test('an earlier mean makes the interval narrower and leaves the effect where it
     )
   const [a, b] = [arm(0), arm(2)]
   const without = ({ ...sums }: typeof a) => ({ ...sums, earlier: { units: 0, x: 0, xx: 0, nx: 0, sx: 0, n: 0, sum: 0 } })
-  const adjusted = pairOf([{ sums: a }], [{ sums: b }])
-  const plain = pairOf([{ sums: without(a) }], [{ sums: without(b) }])
+  const adjusted = pairOf('score', [{ sums: a }], [{ sums: b }])
+  const plain = pairOf('score', [{ sums: without(a) }], [{ sums: without(b) }])
   const [sharp, blunt] = [adjusted, plain].map((pair) => welchTest(pair.control, pair.treatment, { differenceType: 'absolute' }))
   expect([adjusted.adjusted, plain.adjusted]).toEqual([true, false])
   expect(sharp!.stderr).toBeLessThan(blunt!.stderr / 2)
@@ -101,7 +101,7 @@ test('where lower is better everything turns round: verdict, chance to win, loss
   expect(down.comparisons[0]!.chanceToWin).toBeCloseTo(1 - up.comparisons[0]!.chanceToWin, 12)
   expect(down.comparisons[0]!.expectedLoss.variant).toBeCloseTo(up.comparisons[0]!.expectedLoss.control, 12)
   expect([down.guardrails[0]!.state, up.guardrails[0]!.state]).toEqual(['holds', 'crossed'])
-  const best = (direction: 'higher' | 'lower') => chancesToBeBest(aim(direction), figures)![1]!
+  const best = (direction: 'higher' | 'lower') => chancesToBeBest(aim(direction), figures)[1]!
   expect([best('lower') > 0.99, best('higher') < 0.01]).toEqual([true, true])
 })
 
@@ -111,13 +111,13 @@ describe('arms that say nothing yet', () => {
     ['no outcomes at all', nothing],
     ['one arm alone', figuresOf({ A: { success: successes(4, 2) } })],
     ['one unit each', figuresOf({ A: { success: successes(1, 1) }, B: { success: successes(1, 0) } })],
-    ['no variance', figuresOf({ A: { success: successes(500, 500) }, B: { success: successes(500, 500) } })],
+    ['no variance', figuresOf({ A: { success: measured(1, 1, 0) }, B: { success: measured(1, 1, 0) } })],
   ])('%s: an answer with a reason, and nothing is settled', (_, figures) => {
     const found = analysed(anExperiment(), figures)
     expect(found.comparisons).toMatchObject([
       { lift: null, difference: null, verdict: 'open', chanceToWin: 0.5, error: 'ZERO_NEGATIVE_VARIANCE' },
     ])
-    expect(chancesToBeBest(anExperiment(), figures)).toBeNull()
+    expect(chancesToBeBest(anExperiment(), figures)).toEqual([null, null])
     expect(recommended(anExperiment(), figures)).toMatchObject({ action: 'continue', winner: null })
   })
 
@@ -135,6 +135,36 @@ test('a variant without weight takes no part in the split, and needs no units', 
   const found = analysed(one, figuresOf({ A: { success: successes(2_000, 1_600) }, B: { success: successes(2_050, 1_820) } }))
   expect(found.sampleRatio.alarm).toBe(false)
   expect(found.comparisons.map(({ error }) => error)).toEqual([null, 'ZERO_NEGATIVE_VARIANCE'])
+  const best = chancesToBeBest(one, figuresOf({ A: { success: successes(2_000, 1_600) }, B: { success: successes(2_050, 1_820) } }))
+  expect([best[0]! + best[1]!, best[1]! > 0.99, best[2]]).toEqual([expect.closeTo(1, 9), true, null])
+})
+
+test('an arm in which everything went alike is not certain: its variance is that of one more half success', () => {
+  const rail = { metric: 'success', direction: 'higher', maxRegression: 0.05 } as const
+  const of = (a: number, b: number) =>
+    analysed(anExperiment({ guardrails: [rail] }), figuresOf({ A: { success: successes(1_000, a) }, B: { success: successes(1_000, b) } }))
+  const never = of(900, 0)
+  expect([never.comparisons[0]!.verdict, never.comparisons[0]!.error, never.guardrails[0]!.state]).toEqual(['worse', null, 'crossed'])
+  expect(never.comparisons[0]!.chanceToWin).toBeLessThan(1e-9)
+  const always = of(900, 1_000)
+  // p = 1000.5/1001, so that se² = 0.09 / 999 + p(1 − p)/1000; half-widths by the sequence's factor.
+  const [p, half] = [1000.5 / 1001, always.comparisons[0]!.difference!.alwaysValid.upper - 0.1]
+  const variance = (0.09 * 1_000) / 999
+  const likeItself = of(900, 900).comparisons[0]!.difference!.alwaysValid.upper
+  expect(half / likeItself).toBeCloseTo(Math.sqrt((variance + p * (1 - p)) / (2 * variance)), 9)
+  expect([always.comparisons[0]!.verdict, always.guardrails[0]!.state]).toEqual(['better', 'holds'])
+  const both = of(1_000, 1_000).comparisons[0]!
+  expect([both.verdict, both.chanceToWin, both.difference!.estimate]).toEqual(['open', 0.5, 0])
+  const nothing = of(0, 900)
+  expect([nothing.comparisons[0]!.verdict, nothing.guardrails[0]!.state]).toEqual(['better', 'open'])
+})
+
+test('what costs something beside a control that costs nothing crosses its guardrail', () => {
+  const one = anExperiment({ guardrails: [{ metric: 'costUsd', direction: 'lower', maxRegression: 0.1 }] })
+  const state = (n: number, cost: number) =>
+    analysed(one, figuresOf({ A: { costUsd: measured(n, 0, 0) }, B: { costUsd: measured(n, cost, 0.001) } })).guardrails[0]
+  expect(state(500, 0.002)).toMatchObject({ state: 'crossed', regression: null })
+  expect([state(500, 0)!.state, state(40, 0.002)!.state]).toEqual(['open', 'open'])
 })
 
 test('the split is looked at phase by phase, each against its own weights', () => {
@@ -191,7 +221,7 @@ test('the always-valid interval of a comparison is that of the engine, at the le
   const variants = ['A', 'B', 'C'].map((key) => ({ key, promptId: key, version: 1, label: null, weight: 1 }))
   const [a, b, c] = [successes(900, 700), successes(900, 730), successes(900, 690)]
   const found = analysed(anExperiment({ variants }), figuresOf({ A: { success: a }, B: { success: b }, C: { success: c } }))
-  const { control, treatment } = pairOf([{ sums: a }], [{ sums: b }])
+  const { control, treatment } = pairOf('score', [{ sums: a }], [{ sums: b }])
   const engine = sequentialTest(control, treatment, { alpha: 0.025, tuningParameter: 5000, differenceType: 'absolute' })
   expect(found.comparisons[0]!.difference!.alwaysValid).toEqual({ lower: engine.ciLower, upper: engine.ciUpper })
 })

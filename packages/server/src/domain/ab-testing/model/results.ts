@@ -6,7 +6,7 @@ import { meanOf, varianceOf } from './moments.ts'
 import { holm } from './multiplicity.ts'
 import { posteriorOfEffect } from './posterior.ts'
 import { sampleRatio } from './sample-ratio.ts'
-import { oneSidedInterval } from './sequential.ts'
+import { oneSidedInterval, type Tuning } from './sequential.ts'
 import type { Statistic } from './statistics.ts'
 import { addSums, type Bin, estimatesOf, noSums, type Pair, pairOf, type Stratum, type Sums, standardised } from './summaries.ts'
 
@@ -126,7 +126,7 @@ function reader(test: Plan, figures: Figures): Reader {
   const quantileOf = (metric: Metric) => (metric === test.metric.primary ? test.metric.quantile : undefined)
   return {
     strata,
-    pair: (variant, metric) => pairOf(strata(test.variants[0]!.key, metric), strata(variant, metric), quantileOf(metric)),
+    pair: (variant, metric) => pairOf(metric, strata(test.variants[0]!.key, metric), strata(variant, metric), quantileOf(metric)),
   }
 }
 
@@ -180,17 +180,32 @@ function guardrailsOf(test: Plan, read: Reader): GuardrailState[] {
       const facts = { variant, metric, direction, maxRegression }
       const { control, treatment } = read.pair(variant, metric)
       const { effect } = effectBetween(control, treatment, 'relative')
-      if (!effect) return { ...facts, regression: null, lower: null, upper: null, state: 'open' }
+      const early = Math.min(unitsOf(control), unitsOf(treatment)) < fewestForGuardrail
+      if (!effect)
+        return {
+          ...facts,
+          regression: null,
+          lower: null,
+          upper: null,
+          state: early ? 'open' : besideNothing(control, treatment, direction, tuning),
+        }
       const regression = direction === 'lower' ? effect.estimate : -effect.estimate
       const [lower] = oneSidedInterval({ ...effect, estimate: regression }, tuning, 1)
       const [, upper] = oneSidedInterval({ ...effect, estimate: regression }, tuning, -1)
-      const early = Math.min(unitsOf(control), unitsOf(treatment)) < fewestForGuardrail
       const state = early ? 'open' : lower > maxRegression ? 'crossed' : upper <= maxRegression ? 'holds' : 'open'
       return { ...facts, regression, lower, upper, state }
     }),
   )
 }
 const unitsOf = (statistic: Statistic): number => statistic.n
+
+/** Nothing is relative to a control of 0: then whatever is worse for sure is worse than allowed. */
+function besideNothing(control: Statistic, treatment: Statistic, direction: Aim['direction'], tuning: Tuning): GuardrailState['state'] {
+  const { effect } = effectBetween(control, treatment, 'absolute')
+  if (!effect) return 'open'
+  const [lower] = oneSidedInterval({ ...effect, estimate: direction === 'lower' ? effect.estimate : -effect.estimate }, tuning, 1)
+  return lower > 0 ? 'crossed' : 'open'
+}
 
 /** Units by their first exposure: in each phase they are shared out by its weights, whoever comes back later. */
 function ratioOf({ variants, phases }: Plan, { exposed }: Figures): RatioCheck {
@@ -218,7 +233,7 @@ export function armsOf(test: Plan, figures: Figures): ArmEstimate[] {
   const { primary, quantile } = test.metric
   const estimates = test.variants.map(({ key }) => estimatesOf(strata(key, primary), quantile))
   const alive = estimates.filter((arm) => arm.some(({ units }) => units > 0))
-  const statistics = standardised(alive)
+  const statistics = standardised(primary, alive)
   return estimates.map((arm) => {
     const statistic = statistics[alive.indexOf(arm)]
     if (!statistic || statistic.n === 0) return { units: 0, mean: 0, variance: 0 }
@@ -226,9 +241,17 @@ export function armsOf(test: Plan, figures: Figures): ArmEstimate[] {
   })
 }
 
-/** By variant, in their order: the chance that it is the best in the primary metric; null while an arm says nothing. */
-export function chancesToBeBest(test: Plan, figures: Figures): readonly number[] | null {
-  const arms = armsOf(test, figures).map(({ units, mean, variance }) => ({ mean, stddev: units > 0 ? Math.sqrt(variance / units) : 0 }))
-  if (arms.some(({ stddev }) => stddev === 0)) return null
-  return gaussianRanks(arms, test.metric.direction === 'lower' ? 'min' : 'max').best
+/** Which arms have ever been given a part of the traffic: nothing can be told of the others, and nothing waits for them. */
+export const everServed = ({ variants, phases }: Pick<Plan, 'variants' | 'phases'>): boolean[] =>
+  variants.map((_, i) => phases.some(({ weights }) => (weights[i] ?? 0) > 0))
+
+/** By variant, in their order: the chance that it is the best in the primary metric of all that were served; null while one of them says nothing. */
+export function chancesToBeBest(test: Plan, figures: Figures): readonly (number | null)[] {
+  const served = everServed(test)
+  const arms = armsOf(test, figures)
+    .filter((_, i) => served[i])
+    .map(({ units, mean, variance }) => ({ mean, stddev: units > 0 ? Math.sqrt(variance / units) : 0 }))
+  if (arms.length === 0 || arms.some(({ stddev }) => stddev === 0)) return served.map(() => null)
+  const chances = gaussianRanks(arms, test.metric.direction === 'lower' ? 'min' : 'max').best.values()
+  return served.map((is) => (is ? chances.next().value! : null))
 }

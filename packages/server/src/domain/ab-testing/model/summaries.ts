@@ -81,9 +81,9 @@ export type Pair = Readonly<{ control: Statistic; treatment: Statistic; adjusted
  * @param control,treatment by stratum, in the same order
  * @param quantile 0.95 is p95, of the bins; without it the mean
  */
-export function pairOf(control: readonly Stratum[], treatment: readonly Stratum[], quantile?: number): Pair {
+export function pairOf(metric: Metric, control: readonly Stratum[], treatment: readonly Stratum[], quantile?: number): Pair {
   const pairs = control.map((c, k) => estimates(c, treatment[k]!, quantile))
-  const [c, t] = standardised([pairs.map((pair) => pair.c), pairs.map((pair) => pair.t)])
+  const [c, t] = standardised(metric, [pairs.map((pair) => pair.c), pairs.map((pair) => pair.t)])
   return { control: c!, treatment: t!, adjusted: pairs.some(({ adjusted }) => adjusted) }
 }
 
@@ -92,16 +92,31 @@ export const estimatesOf = (strata: readonly Stratum[], quantile?: number): Esti
   strata.map((stratum) => (quantile === undefined ? estimateOf(stratum.sums) : quantileOf(stratum, quantile)))
 
 /** Arms over the strata in which all of them have units, each stratum with the part of the units that it has. @param arms by arm and stratum */
-export function standardised(arms: readonly (readonly Estimate[])[]): Statistic[] {
+export function standardised(metric: Metric, arms: readonly (readonly Estimate[])[]): Statistic[] {
   const usable = (arms[0] ?? []).map((_, k) => k).filter((k) => arms.every((arm) => arm[k]!.units > 1))
   const sizes = usable.map((k) => arms.reduce((sum, arm) => sum + arm[k]!.units, 0))
   const total = sizes.reduce((sum, size) => sum + size, 0)
-  return arms.map((arm) =>
+  const whole = arms.map((arm) =>
     together(
       usable.map((k) => arm[k]!),
       sizes.map((size) => size / total),
     ),
   )
+  return uncertain(metric, whole).map(statisticOf)
+}
+
+/**
+ * An arm in which everything went alike is not known for certain, and not unknown either: a variant that always fails must
+ * be found out. Of 0 or n successes the variance is that of (s + ½)/(n + 1) (the posterior mean under Jeffreys' prior); of
+ * another metric it is the largest of the other arms.
+ */
+function uncertain(metric: Metric, arms: readonly Estimate[]): Estimate[] {
+  const largest = Math.max(...arms.map(({ variance }) => variance))
+  return arms.map((arm) => {
+    if (arm.units < 2 || arm.variance > 0) return arm
+    const rate = (arm.mean * arm.units + 0.5) / (arm.units + 1)
+    return { ...arm, variance: metric === 'success' ? rate * (1 - rate) : largest }
+  })
 }
 
 type Estimates = Readonly<{ c: Estimate; t: Estimate; adjusted: boolean }>
@@ -117,13 +132,13 @@ function estimates(c: Stratum, t: Stratum, quantile: number | undefined): Estima
  * Post-stratified: mean Σ s m, and the variance of one unit for which variance / units is Σ s² v / n. The variance is that
  * within strata, of all of them together: a stratum of few units may not vary by chance.
  */
-function together(parts: readonly Estimate[], shares: readonly number[]): Statistic {
+function together(parts: readonly Estimate[], shares: readonly number[]): Estimate {
   const units = parts.reduce((sum, part) => sum + part.units, 0)
   const mean = parts.reduce((sum, part, k) => sum + shares[k]! * part.mean, 0)
-  if (units === 0) return statisticOf({ units, mean, variance: 0 })
+  if (units === 0) return { units, mean, variance: 0 }
   const within = parts.reduce((sum, part) => sum + (part.units - 1) * part.variance, 0) / (units - parts.length)
   const widening = units * parts.reduce((sum, part, k) => sum + shares[k]! ** 2 / part.units, 0) // 1 of one stratum
-  return statisticOf({ units, mean, variance: within * widening })
+  return { units, mean, variance: within * widening }
 }
 
 /** Sums that have this mean and this variance. */

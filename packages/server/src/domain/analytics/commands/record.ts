@@ -1,6 +1,7 @@
 import { may, sees } from '../../../core/access.ts'
 import type { Ctx } from '../../../core/context.ts'
 import { AppError } from '../../../core/errors.ts'
+import { isId } from '../../../core/ids.ts'
 import { type IntakeAnswer, startIntake, unknownField } from '../../../core/intake.ts'
 import { MeasurementUnstorable } from '../model/failures.ts'
 import type { Measurement, Satisfaction, UsageEvent } from '../model/measurement.ts'
@@ -18,9 +19,9 @@ import {
 import { promptDiffers, unknownExperiment, unknownModel } from '../model/recorded.ts'
 
 type Named = Readonly<{ promptId?: string | undefined; category?: string | undefined; name?: string | undefined }>
-type Said = Named & Readonly<{ version?: number; label?: string; experiment?: Readonly<{ testId: string }> }>
+type Said = Named & Readonly<{ version?: number; label?: string; experiment?: Readonly<{ testId: string }> | undefined }>
 
-/** Which of these A/B tests there are in the caller's workspace, and have started. */
+/** Which of these A/B tests have started, and are for the caller to tell outcomes of. */
 export type StartedTests = (testIds: readonly string[], ctx: Ctx) => Promise<ReadonlySet<string>>
 
 /** What recording needs beside its input. */
@@ -64,27 +65,19 @@ const record =
     const events = taken.map(({ one }) => one!.event)
     const known = await terms(ctx)
     const prompts = await findPrompts(events, (prompt, i) => hasAll(events[i]!, prompt), ctx)
+    const started = await startedBy(events, startedTests, ctx)
     const ready: { index: number; measurement: Measurement }[] = []
-    const named: { index: number; testId: string }[] = []
     for (const [i, { index, one }] of taken.entries()) {
-      const prepared = intake.attempt(index, () => prepare(one!, assertKnown(visible(prompts[i], ctx), events[i]!), known))
+      const { event, isLost } = withinReach(one!, started)
+      const prepared = intake.attempt(index, () => prepare(event, assertKnown(visible(prompts[i], ctx), events[i]!), known))
       if (!prepared) continue
       ready.push({ index, measurement: prepared.measurement })
       for (const name of Object.keys(one!.unknown ?? {})) intake.warn(index, unknownField(name))
       if (prepared.unpriced) intake.warn(index, unknownModel(prepared.measurement.dimensions))
       const differs = promptDiffers(events[i]!, prompts[i]!)
       if (differs) intake.warn(index, differs)
-      const { testId } = events[i]!.experiment ?? {}
-      if (testId !== undefined) named.push({ index, testId })
+      if (isLost) intake.warn(index, unknownExperiment(events[i]!.experiment!.testId))
     }
-    const started =
-      named.length === 0
-        ? undefined
-        : await startedTests(
-            named.map(({ testId }) => testId),
-            ctx,
-          )
-    for (const { index, testId } of named) if (!started?.has(testId)) intake.warn(index, unknownExperiment(testId))
     const outcomes = await store(
       ctx.workspaceId,
       ready.map(({ measurement }) => measurement),
@@ -93,6 +86,19 @@ const record =
     const count = (outcome: string) => outcomes.filter((one) => one === outcome).length
     return intake.answer(count('stored'), count('duplicate'))
   }
+
+/** Of the tests that events name, those that they may count for. */
+async function startedBy(events: readonly Said[], startedTests: StartedTests, ctx: Ctx): Promise<ReadonlySet<string>> {
+  const named = events.flatMap(({ experiment }) => experiment?.testId ?? [])
+  return named.length === 0 ? new Set() : startedTests(named, ctx)
+}
+
+/** An event that names a test of ours which it may not count for is taken without it; what other tools call their tests is kept. */
+function withinReach<E extends Said>(taken: Taken<E>, started: ReadonlySet<string>): { event: Taken<E>; isLost: boolean } {
+  const { testId } = taken.event.experiment ?? {}
+  if (testId === undefined || started.has(testId)) return { event: taken, isLost: false }
+  return { event: isId(testId) ? { ...taken, event: { ...taken.event, experiment: undefined } } : taken, isLost: true }
+}
 
 function refuse(): never {
   throw new AppError(

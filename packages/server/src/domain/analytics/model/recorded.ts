@@ -20,5 +20,5 @@ export const promptDiffers = (said: Named, prompt: Readonly<{ category: string; 
 
 export const unknownExperiment = (testId: string) => ({
   code: 'experiment.unknown',
-  detail: `No A/B test ${testId} that was started is known here: the use was counted, and for no test. Check experiment.testId.`,
+  detail: `No A/B test ${testId} that was started is known here, or none that your key may tell outcomes of: the use was counted, and for no test. Check experiment.testId.`,
 })

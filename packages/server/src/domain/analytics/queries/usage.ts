@@ -8,6 +8,7 @@ import { promptFacts } from '../../prompts/index.ts'
 import { type Grouping, groupOf } from '../model/groups.ts'
 import { type Asked, iso, noFilterByUser, rangeOf, tooMuch } from '../model/range.ts'
 import { reportOf, type Use, useOf } from '../model/report.ts'
+import { startOf } from '../model/rollup.ts'
 import { emptyTally, mergeTally, type Sums, sums, type Tally } from '../model/tally.ts'
 import { listAlerts } from './alerts.ts'
 import type { Dimension } from './dashboard.ts'
@@ -131,7 +132,8 @@ export const getSummary = (runningTests: RunningTests) => async (asked: { days?:
 }
 
 async function summaryOf({ days = 30 }: { days?: number | undefined }, ctx: Ctx) {
-  const range = rangeOf({ interval: 'day' }, Date.parse(ctx.now()), days - 1)
+  const now = Date.parse(ctx.now())
+  const range = rangeOf({ from: iso(startOf('day', now) - (days - 1) * dayOf), interval: 'day' }, now)
   const before = { from: range.from - days * dayOf, to: range.from }
   return ctx.read(async (db) => {
     const total = async (wanted: { from: number; to: number }) => {
