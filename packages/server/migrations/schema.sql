@@ -114,6 +114,10 @@ create table ab_fold (
   only_row boolean default true not null,
   horizon xid8 default '0'::xid8 not null,
   counted_by xid8,
+  recount_to xid8,
+  recount_workspace uuid,
+  recount_test uuid,
+  recount_unit bytea,
   constraint ab_fold_pkey PRIMARY KEY (only_row),
   constraint ab_fold_only_row_check CHECK (only_row)
 );

@@ -18,8 +18,8 @@ export type FoldPass = (db: Db) => Promise<Folded | undefined>
 export type Fold = Readonly<{
   /** There is something to count. */
   wake(): void
-  /** Count all that was committed before this call. */
-  settle(): Promise<void>
+  /** Count all that was committed before this call. @throws the signal's reason when it is aborted */
+  settle(signal?: AbortSignal): Promise<void>
   start(): void
   stop(): Promise<void>
 }>
@@ -53,12 +53,13 @@ export function createFold(system: AcrossWorkspaces, pass: FoldPass, failed: (er
       wanted = true
       loop.wake()
     },
-    async settle() {
+    async settle(signal) {
       const goal = await system(newestTransaction, 'read')
       for (;;) {
+        signal?.throwIfAborted()
         const folded = await system(pass, 'write')
         if (folded && folded.horizon >= goal) return
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        if (!folded?.more) await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },
     start() {

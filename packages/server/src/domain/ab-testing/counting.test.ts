@@ -1,6 +1,10 @@
 import fc from 'fast-check'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { countPass } from './jobs/count.ts'
+import { recountSlice, wantRecount } from './jobs/recount.ts'
 import type { OutcomeRow } from './model/outcomes.ts'
+import { forgetUnit } from './store/erasure.ts'
 import { addExposures, type Exposure } from './store/exposures.ts'
 import { insertOutcomes } from './store/outcomes.ts'
 import { startTested, type Tested } from './testing/test-kit.ts'
@@ -116,6 +120,22 @@ const storedSums = `select phase || ' ' || variant || ' ' || moved || ' ' || ${n
   from ab_sum where units <> 0`
 const tables = ['ab_outcome', 'ab_exposure', 'ab_unit', 'ab_sum', 'ab_bin', 'ab_series', 'ab_exposed', 'ab_tally']
 
+/** A recount in slices of so few rows that there are many, each by another pass. @returns how many passes that took */
+async function inSlices(atOnce: number, between: (n: number) => Promise<unknown> = async () => undefined): Promise<number> {
+  await t.app.database.within('system', 'write', wantRecount)
+  for (let n = 1; ; n++) {
+    const done = await t.app.database.within('system', 'write', async (db) => {
+      const { rows } = await sql<Parameters<typeof recountSlice>[1]>`
+        select horizon::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled, recount_to::text, recount_workspace, recount_test, recount_unit
+        from ab_fold where counted_by is null for update`.execute(db)
+      if (rows[0]) await recountSlice(db, rows[0], atOnce)
+      return rows.length === 0
+    })
+    if (done) return n
+    await between(n)
+  }
+}
+
 test('counts equal a recount by hand in whatever order outcomes and exposures come, and a recount gives the same to the bit', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 8 }), async (steps) => {
@@ -140,6 +160,8 @@ test('counts equal a recount by hand in whatever order outcomes and exposures co
       const counts = await t.counts()
       await t.app.abTesting.outcomes.recount()
       expect(await t.counts()).toEqual(counts)
+      await inSlices(2)
+      expect(await t.counts()).toEqual(counts)
       for (const table of tables) await t.database.query(`delete from ${table}`)
     }),
     { numRuns: 40 },
@@ -155,7 +177,6 @@ test('outcomes of a transaction that commits late are counted when it has', asyn
     `insert into ab_outcome (workspace_id, test_id, unit_hash, at, claimed, success) values ($1, $2, '\\x01', now(), '', 1)`,
     [workspaceId, testId],
   )
-  const { countPass } = await import('./jobs/count.ts')
   await t.app.database.within('system', 'write', countPass)
   await late.query('commit')
   await late.end()
@@ -169,8 +190,54 @@ test('a second instance does not count while one is at it', async () => {
   await other.connect()
   await other.query('begin')
   await other.query('select 1 from ab_fold for update')
-  const { countPass } = await import('./jobs/count.ts')
   expect(await t.app.database.within('system', 'write', countPass)).toBeUndefined()
   await other.query('rollback')
   await other.end()
+})
+
+test('a recount goes on where it was stopped, counts what came meanwhile afterwards, and begins anew where a unit is forgotten', async () => {
+  for (const table of tables) await t.database.query(`delete from ${table}`)
+  const tests = ['01900000-0000-7000-8000-00000000aaaa', '01900000-0000-7000-8000-00000000bbbb']
+  const units = `from generate_series(1, 60) i cross join unnest(array['${tests.join("','")}']::uuid[]) t`
+  const hash = `decode(lpad(to_hex(i), 16, '0'), 'hex')`
+  await t.database.query(
+    `insert into ab_exposure (workspace_id, test_id, unit_hash, phase, variant, checksum, first_at)
+     select '${workspaceId}', t, ${hash}, 1, case when i % 2 = 0 then 'A' else 'B' end, 'c', now() - interval '1 day' ${units}`,
+  )
+  const add = (when = 'now()') =>
+    t.database.query(
+      `insert into ab_outcome (workspace_id, test_id, unit_hash, at, claimed, success) select '${workspaceId}', t, ${hash}, ${when}, '', i % 3 % 2 ${units}`,
+    )
+  for (let n = 0; n < 3; n++) await add()
+  await t.app.abTesting.settle()
+  const counts = await t.counts()
+  expect(await inSlices(20)).toBeGreaterThan(20)
+  expect(await t.counts()).toEqual(counts)
+  await inSlices(20, async (n) => {
+    if (n === 5) await add()
+    if (n === 8) await t.app.database.within('system', 'write', (db) => forgetUnit(db, workspaceId, '0000000000000001', 'nonce'))
+  })
+  await t.app.abTesting.settle()
+  const after = await t.counts()
+  expect(after).not.toEqual(counts)
+  await t.app.abTesting.outcomes.recount()
+  expect(await t.counts()).toEqual(after)
+  const tallies = await t.database.query('select counted::int from ab_tally order by test_id')
+  expect(tallies).toEqual([{ counted: 240 }, { counted: 240 }])
+})
+
+test('a backlog of exposures without outcomes is counted in pieces', async () => {
+  for (const table of tables) await t.database.query(`delete from ${table}`)
+  for (let n = 0; n < 3; n++)
+    await t.database.query(
+      `insert into ab_exposure (workspace_id, test_id, unit_hash, phase, variant, checksum, first_at)
+       select $1, $2, decode(lpad(to_hex(i), 16, '0'), 'hex'), 1, 'A', 'c', now() from generate_series($3::int, $3::int + 14999) i`,
+      [workspaceId, testId, n * 15_000],
+    )
+  const first = await t.app.database.within('system', 'write', countPass)
+  expect(first).toMatchObject({ more: true })
+  const units = async () => (await t.database.query<{ units: number }>('select units::int from ab_exposed'))[0]!.units
+  expect(await units()).toBeLessThan(45_000)
+  await t.app.abTesting.settle()
+  expect(await units()).toBe(45_000)
 })

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { endOfPiece, type Folded } from '../../../core/fold.ts'
-import { countOutcomes, forgetCounts, sparedTests } from '../store/counting.ts'
+import { countOutcomes } from '../store/counting.ts'
+import { type Recounting, recountSlice } from './recount.ts'
 
-type State = Readonly<{ horizon: string; countedBy: string | null; settled: string }>
+type State = Recounting & Readonly<{ horizon: string; countedBy: string | null; settled: string }>
 
 /**
  * Count outcomes and exposures that are not counted, each once: those of transactions from the horizon to the oldest that is
@@ -13,13 +14,12 @@ type State = Readonly<{ horizon: string; countedBy: string | null; settled: stri
  */
 export async function countPass(db: Db): Promise<Folded | undefined> {
   const { rows } = await sql<State>`
-    select horizon::text, counted_by::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled from ab_fold for update skip locked`.execute(
-    db,
-  )
+    select horizon::text, counted_by::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled, recount_to::text, recount_workspace, recount_test, recount_unit
+    from ab_fold for update skip locked`.execute(db)
   const state = rows[0]
   if (!state) return undefined
-  if (state.countedBy === null) return recount(db, state)
-  const upTo = await endOfPiece(db, sql.table('ab_outcome'), state)
+  if (state.countedBy === null) return recountSlice(db, state)
+  const upTo = await endOfPiece(db, sql.table('ab_exposure'), { ...state, settled: await endOfPiece(db, sql.table('ab_outcome'), state) })
   const some = await hasAny(db, state.horizon, upTo)
   if (some) await countOutcomes(db, state.horizon, upTo)
   const far = BigInt(upTo) - BigInt(state.horizon) > 10_000n
@@ -33,20 +33,3 @@ async function hasAny(db: Db, from: string, upTo: string): Promise<boolean> {
     select exists (select 1 from ab_outcome ${within}) or exists (select 1 from ab_exposure ${within}) as any`.execute(db)
   return rows[0]!.any
 }
-
-/**
- * Count all outcomes that there are anew: at the beginning, and after a restore. Tests whose outcomes were purged keep what is
- * counted of them; what they have beyond the horizon is added. After a restore there is none: then a backup holds the rows of
- * such a test with what was counted of them.
- */
-async function recount(db: Db, { horizon, settled }: State): Promise<Folded> {
-  const spared = await sparedTests(db)
-  if (spared.length > 0 && horizon !== '0') await countOutcomes(db, horizon, settled)
-  await forgetCounts(db, spared)
-  await countOutcomes(db, '0', settled, spared)
-  await sql`update ab_fold set horizon = ${settled}::xid8, counted_by = pg_current_xact_id()`.execute(db)
-  return { more: false, horizon: BigInt(settled) }
-}
-
-/** Have the next pass count everything anew. @param db across workspaces */
-export const wantRecount = (db: Db) => sql`update ab_fold set counted_by = null`.execute(db)

@@ -7,7 +7,7 @@ const atOnce = 200
 
 export type Watch = Readonly<{
   /** Count what is there to count. */
-  settle(): Promise<void>
+  settle(signal?: AbortSignal): Promise<void>
   /** Look at one test, and act. */
   watch(running: Running): Promise<void>
   /** One could not be looked at. */
@@ -22,7 +22,7 @@ export const watchJobs = ({ settle, watch, failed }: Watch): Job[] => [
     retries: 0, // the next minute tries again
     schedule: '* * * * *',
     async run(_payload, ctx, { signal }) {
-      await settle()
+      await settle(signal)
       await watchAll(ctx, { watch, failed }, signal)
     },
   }),

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
+import { isIn, type Slice } from './slices.ts'
 
 /** Clocks differ: so much later than its outcome an exposure may have been. Where the caller names the variant it is sure that it came after. */
 const slack = sql`case when t.claimed = '' then interval '10 seconds' else interval '5 minutes' end`
@@ -17,12 +18,12 @@ const added = (table: string, names: readonly string[]) =>
  * change that: then what its unit's outcomes were counted for is taken back and counted anew. So the sums depend on what
  * there is, and never on the order in which it came.
  * @param db across workspaces; only one may count at a time
- * @param spared tests that are left out
+ * @param slice of all units; all of them without it
  */
-export async function countOutcomes(db: Db, from: string, upTo: string, spared: readonly Spared[] = []): Promise<void> {
+export async function countOutcomes(db: Db, from: string, upTo: string, slice?: Slice): Promise<void> {
   const [low, high] = [sql`${from}::xid8`, sql`${upTo}::xid8`]
-  const others = spared.length === 0 ? sql`` : sql`and not ${isOneOf(spared)}`
-  await sql`${spared.length === 0 ? sql.raw('/*hot:ab_count*/') : sql``}
+  const others = slice ? sql`and ${isIn(slice)}` : sql``
+  await sql`${slice ? sql`` : sql.raw('/*hot:ab_count*/')}
 with fresh as materialized (
   select distinct workspace_id, test_id, unit_hash from ab_exposure where xid >= ${low} and xid < ${high} ${others}),
 touched as materialized (
@@ -102,18 +103,20 @@ select workspace_id, test_id, sum(sign * (kind = 0)::int), sum(sign * (kind = 1)
 on conflict (workspace_id, test_id) do update set ${added('ab_tally', ['counted', 'earlier', 'unexposed', 'contradicting'])}`.execute(db)
 }
 
-/** Forget all that is counted of tests whose outcomes are all there. @param db across workspaces */
-export async function forgetCounts(db: Db, spared: readonly Spared[]): Promise<void> {
+/** Forget all that is counted of a test. @param db across workspaces */
+export async function forgetCounts(db: Db, { workspaceId, testId }: Pick<Slice, 'workspaceId' | 'testId'>): Promise<void> {
   for (const table of ['ab_unit', 'ab_sum', 'ab_bin', 'ab_series', 'ab_exposed', 'ab_tally'])
-    await sql`delete from ${sql.table(table)} where not ${isOneOf(spared)}`.execute(db)
+    await sql`delete from ${sql.table(table)} where workspace_id = ${workspaceId} and test_id = ${testId}`.execute(db)
 }
 
-/** A test some of whose outcomes were purged: what is counted of it cannot be counted anew. */
-export type Spared = Readonly<{ workspaceId: string; testId: string }>
+/** Tests some of whose outcomes were purged. @param db across workspaces */
+export const sparedTests = async (db: Db): Promise<Pick<Slice, 'workspaceId' | 'testId'>[]> =>
+  (await sql<Pick<Slice, 'workspaceId' | 'testId'>>`select workspace_id, test_id from ab_tally where purged_before is not null`.execute(db))
+    .rows
 
-/** @param db across workspaces */
-export const sparedTests = async (db: Db): Promise<Spared[]> =>
-  (await sql<Spared>`select workspace_id, test_id from ab_tally where purged_before is not null`.execute(db)).rows
-
-const isOneOf = (spared: readonly Spared[]) => sql`(workspace_id, test_id) in (
-  select w, t from unnest(${spared.map(({ workspaceId }) => workspaceId)}::uuid[], ${spared.map(({ testId }) => testId)}::uuid[]) as s (w, t))`
+/** Whether some outcomes of a test were purged: what is counted of it cannot be counted anew. @param db across workspaces */
+export async function isSpared(db: Db, { workspaceId, testId }: Pick<Slice, 'workspaceId' | 'testId'>): Promise<boolean> {
+  const { rows } =
+    await sql`select 1 from ab_tally where workspace_id = ${workspaceId} and test_id = ${testId} and purged_before is not null`.execute(db)
+  return rows.length > 0
+}

@@ -10,7 +10,8 @@ import type { Db } from '../../../core/db.ts'
  * @returns in how many tests the unit was
  */
 export async function forgetUnit(db: Db, workspaceId: string, hash: string, nonce: string): Promise<number> {
-  await sql`select 1 from ab_fold for update`.execute(db)
+  // A recount goes by the hashes of units, and begins anew where one changes.
+  await sql`update ab_fold set recount_to = null, recount_workspace = null, recount_test = null, recount_unit = null`.execute(db)
   const found = new Set<string>()
   for (const table of ['ab_exposure', 'ab_outcome', 'ab_unit']) {
     const { rows } = await sql<{ testId: string }>`
