@@ -1317,6 +1317,18 @@ create policy visible on usage_fold as permissive for select to ps_app using (tr
 grant insert, select, update on usage_fold to ps_system;
 grant select on usage_fold to ps_app;
 
+create table usage_purged (
+  workspace_id uuid default current_workspace() not null,
+  before date not null,
+  constraint usage_purged_pkey PRIMARY KEY (workspace_id)
+);
+alter table usage_purged enable row level security;
+alter table usage_purged force row level security;
+create policy across_workspaces on usage_purged as permissive for all to ps_system using (true) with check (true);
+create policy tenant on usage_purged as permissive for all to ps_app using ((workspace_id = current_workspace())) with check ((workspace_id = current_workspace()));
+grant delete, insert, select, update on usage_purged to ps_app;
+grant delete, insert, select, update on usage_purged to ps_system;
+
 create table usage_rollup (
   workspace_id uuid default current_workspace() not null,
   grain smallint not null,

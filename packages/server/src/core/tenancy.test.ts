@@ -101,6 +101,7 @@ async function fillSearch(workspaceId: string): Promise<void> {
     `insert into search_vector_due (workspace_id, prompt_id, text_hash) values ($1, '${id}', '')`,
     'insert into event_log_start (workspace_id, position, removed_at) values ($1, 0, now())',
     ...outcomesOfTests,
+    'insert into usage_purged (workspace_id, before) values ($1, current_date)',
     `insert into prompt_use (workspace_id, prompt_id, last_served_at) values ($1, '${id}', now())`,
     `insert into lifecycle_automation_outcome (workspace_id, run_id, prompt_id, category, name, outcome, at)
      select workspace_id, id, '${id}', 'c', 'n', 'found', now() from lifecycle_automation_run where workspace_id = $1 limit 1`,

@@ -48,6 +48,7 @@ export const notInParts: Readonly<Record<string, string>> = {
   usage_event: 'as above',
   usage_rollup: 'as above',
   usage_user: 'as above',
+  usage_purged: 'as above',
   analytics_alert: 'they watch the measurements and prompts of the living store',
   prompt_redaction: 'who asked for a redaction asks again',
   dead_job: 'what failed then is not to be run now',

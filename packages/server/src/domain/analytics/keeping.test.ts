@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { foldPass } from './jobs/fold.ts'
 import { purge } from './jobs/purge.ts'
 import { type Measured, startMeasured } from './testing/analytics-kit.ts'
 
@@ -104,6 +105,50 @@ test('events are kept as long as their workspace wants; what is counted stays, a
     `select count(*)::int as ahead from usage_day where day > now() at time zone 'UTC'`,
   )
   expect(days[0]!.ahead).toBe(2)
+})
+
+test('events are not kept again because their workspace wants to keep them longer, and what was counted of them stays', async () => {
+  const uses = async () => (await t.owner('GET', `/analytics/dashboard?from=${ago(30)}&interval=day`)).body.totals.requests
+  await t.stranger() // who keeps the days, so that they do not go as a whole
+  expect((await t.tell(t.event({ occurredAt: ago(8) }), t.event({ occurredAt: ago(9) }))).body.accepted).toBe(2)
+  await t.app.analytics.settle()
+  const before = await uses()
+  await t.owner('PUT', '/analytics/settings', { retentionDays: 7 })
+  await purge({ system: (work, mode = 'write') => t.app.database.within('system', mode, work) }, now)
+  expect(await lines(`?from=${ago(10)}&to=${ago(7.5)}`)).toEqual([])
+  await t.owner('PUT', '/analytics/settings', { retentionDays: 60 })
+  await t.database.query(`update usage_fold set recount_before = 'infinity'`)
+  for (let more = true; more; ) more = (await t.app.database.within('system', 'write', (db) => foldPass(db)))?.more ?? true
+  expect(await t.database.query('select 1 from usage_fold where recount_before is null')).toHaveLength(1)
+  expect(await uses()).toBe(before)
+  await t.database.query(`update usage_fold set counted_by = null`) // as after a restore
+  await t.app.analytics.settle()
+  expect(await uses()).toBe(before)
+  await t.app.analytics.rebuild(now - 40 * day, now + day)
+  expect(await uses()).toBe(before)
+})
+
+test('a purge goes day by day, goes on where it was stopped, and takes what came late', async () => {
+  const marked = async () => (await t.database.query<{ before: string }>('select before::text from usage_purged'))[0]!.before
+  const date = (days: number) => ago(days).slice(0, 10)
+  expect(await marked()).toBe(date(7))
+  await t.owner('PUT', '/analytics/settings', { retentionDays: 2 })
+  const steps: unknown[] = []
+  const stopping = new AbortController()
+  const system: Parameters<typeof purge>[0]['system'] = (work, mode = 'write') => {
+    steps.push(mode)
+    if (steps.length === 5) stopping.abort(new Error('enough'))
+    return t.app.database.within('system', mode, work)
+  }
+  await expect(purge({ system }, now, stopping.signal)).rejects.toThrow('enough')
+  const half = await marked()
+  expect([half >= date(7), half < date(2)]).toEqual([true, true])
+  await t.owner('PUT', '/analytics/settings', { retentionDays: 5 })
+  expect((await t.tell(t.event({ occurredAt: ago(4) }))).body.accepted).toBe(1)
+  await t.owner('PUT', '/analytics/settings', { retentionDays: 2 })
+  await purge({ system: (work, mode = 'write') => t.app.database.within('system', mode, work) }, now)
+  expect(await marked()).toBe(date(2))
+  expect(await lines(`?from=${ago(30)}&to=${ago(3)}`)).toEqual([])
 })
 
 test('days that no workspace keeps go as whole partitions', async () => {

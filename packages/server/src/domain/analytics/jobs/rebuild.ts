@@ -50,7 +50,10 @@ export async function countAgain(
 async function keptWorkspaces(db: Db, day: number, now: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select u.workspace_id as id from (select distinct workspace_id from usage_series) u left join usage_setting s on s.workspace_id = u.workspace_id
-    where ${dateOf(day)}::date >= ${dateOf(now)}::date - coalesce(s.retention_days, ${defaultRetentionDays})`.execute(db)
+    left join usage_purged p on p.workspace_id = u.workspace_id
+    where (p.before is null or ${dateOf(day)}::date >= p.before) and ${dateOf(day)}::date >= ${dateOf(now)}::date - coalesce(s.retention_days, ${defaultRetentionDays})`.execute(
+    db,
+  )
   return rows.map(({ id }) => id)
 }
 

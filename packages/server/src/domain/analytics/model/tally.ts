@@ -82,8 +82,15 @@ export function count(tally: Tally, event: Counted): void {
   if (event.userHash !== null) addUser(tally.users, event.userHash)
 }
 
-export function mergeTally(into: Tally, from: Tally): void {
+export function addSums(into: Sums, from: Sums): void {
   for (const name of sums) into[name] = added(into[name], from[name])
+}
+
+/** A tally without its sketches. */
+export const sumsIn = (tally: Sums): Sums => Object.fromEntries(sums.map((name) => [name, tally[name]])) as Sums
+
+export function mergeTally(into: Tally, from: Tally): void {
+  addSums(into, from)
   mergeSketch(into.latency, from.latency)
   mergeSketch(into.tokens, from.tokens)
   mergeSketch(into.cost, from.cost)
@@ -93,7 +100,7 @@ export function mergeTally(into: Tally, from: Tally): void {
 }
 
 export function mergeStored(into: Tally, stored: StoredTally): void {
-  for (const name of sums) into[name] = added(into[name], stored[name])
+  addSums(into, stored)
   mergeEncoded(into.latency, stored.latencySketch)
   mergeEncoded(into.tokens, stored.tokensSketch)
   mergeEncoded(into.cost, stored.costSketch)

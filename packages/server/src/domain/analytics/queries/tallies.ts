@@ -4,7 +4,7 @@ import type { Db } from '../../../core/db.ts'
 import { AppError } from '../../../core/errors.ts'
 import { Overloaded } from '../../../core/problem.ts'
 import { type Grain, type RawRow, startOf, totalSeries } from '../model/rollup.ts'
-import { count, emptyTally, mergeStored, type StoredTally, type Sums, sums, type Tally } from '../model/tally.ts'
+import { addSums, count, emptyTally, mergeStored, type StoredTally, type Sums, sums, sumsIn, type Tally } from '../model/tally.ts'
 import { pieces } from '../store/cursor.ts'
 import { type Filter, grainOf, type Scope, timeOf } from './scope.ts'
 
@@ -81,12 +81,18 @@ export async function sumsBySeries(db: Db, grain: Grain, filter: Filter, scope: 
     select r.series, ${added} from usage_rollup r
     where r.grain = ${grainOf(grain)} and r.at >= ${timeOf(filter.from)} and r.at < ${timeOf(filter.to)} and ${scope.matching}
     group by r.series`.execute(db)
-  const found = new Map<number, Tally>(rows.map(({ series, ...own }) => [series, { ...emptyTally(), ...own }]))
+  const found = new Map<number, Sums>(rows.map(({ series, ...own }) => [series, own]))
+  const fresh = new Map<number, Tally>() // sketches take room: of the few that are not counted yet
   for await (const piece of tail(db, filter, scope, limits))
     for (const row of piece) {
-      const tally = found.get(row.series) ?? emptyTally()
-      found.set(row.series, tally)
+      const tally = fresh.get(row.series) ?? emptyTally()
+      fresh.set(row.series, tally)
       count(tally, row)
     }
+  for (const [series, tally] of fresh) {
+    const counted = found.get(series)
+    if (counted) addSums(tally, counted)
+    found.set(series, sumsIn(tally))
+  }
   return found
 }

@@ -9,7 +9,7 @@ import { type Grouping, groupOf } from '../model/groups.ts'
 import { type Asked, iso, noFilterByUser, rangeOf, tooMuch } from '../model/range.ts'
 import { reportOf, type Use, useOf } from '../model/report.ts'
 import { startOf } from '../model/rollup.ts'
-import { emptyTally, mergeTally, type Sums, sums, type Tally } from '../model/tally.ts'
+import { addSums, emptyTally, mergeTally, type Sums, sumsIn, type Tally } from '../model/tally.ts'
 import { listAlerts } from './alerts.ts'
 import type { Dimension } from './dashboard.ts'
 import { type SeriesRow, scopeOf, seriesOf, timeOf } from './scope.ts'
@@ -18,17 +18,13 @@ import { points, sumsBySeries } from './tallies.ts'
 type Item = { key: string; name: string | null } & Use
 type Sum = { key: string; name: string | null; sums: Sums }
 
-const add = (into: Sums, from: Sums) => {
-  for (const name of sums) into[name] += from[name]
-}
-
 function grouped(bySeries: ReadonlyMap<number, Sums>, group: (series: number) => { key: string; name: string | null }): Sum[] {
   const found = new Map<string, Sum>()
   for (const [series, own] of bySeries) {
     const named = group(series)
-    const one = found.get(named.key) ?? { ...named, sums: emptyTally() }
+    const one = found.get(named.key) ?? { ...named, sums: sumsIn(emptyTally()) }
     found.set(named.key, one)
-    add(one.sums, own)
+    addSums(one.sums, own)
   }
   return [...found.values()].sort((a, b) => b.sums.requests - a.sums.requests || (a.key < b.key ? -1 : 1))
 }
