@@ -1,10 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTestApp, type TestApp } from '../testing/index.ts'
-import { declaredEventTypes, type ListedEvent } from './events.ts'
-import { eventTypesOf } from './module.ts'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { TestApp } from '../testing/index.ts'
+import type { ListedEvent } from './events.ts'
+
+// Types are declared where they are loaded: those of other tests of this process are left behind.
+vi.resetModules()
+const { startTestApp } = await import('../testing/index.ts')
+const { declaredEventTypes } = await import('./events.ts')
+const { eventTypesOf } = await import('./module.ts')
 
 let t: TestApp
 let listed: readonly ListedEvent[]

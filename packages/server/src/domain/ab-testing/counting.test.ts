@@ -226,18 +226,37 @@ test('a recount goes on where it was stopped, counts what came meanwhile afterwa
   expect(tallies).toEqual([{ counted: 240 }, { counted: 240 }])
 })
 
-test('a backlog of exposures without outcomes is counted in pieces', async () => {
+test('a backlog is counted in pieces, also where the tables were nearly empty when they were analyzed', async () => {
   for (const table of tables) await t.database.query(`delete from ${table}`)
-  for (let n = 0; n < 3; n++)
+  const hash = `decode(lpad(to_hex(i), 16, '0'), 'hex')`
+  const insert = async () => {
+    for (let first = 1; first < 45_000; first += 15_000)
+      await t.database.query(
+        `insert into ab_exposure (workspace_id, test_id, unit_hash, phase, variant, checksum, first_at)
+         select $1, $2, ${hash}, 1, 'A', 'c', now() from generate_series($3::int, $3::int + 14999) i`,
+        [workspaceId, testId, first],
+      )
     await t.database.query(
-      `insert into ab_exposure (workspace_id, test_id, unit_hash, phase, variant, checksum, first_at)
-       select $1, $2, decode(lpad(to_hex(i), 16, '0'), 'hex'), 1, 'A', 'c', now() from generate_series($3::int, $3::int + 14999) i`,
-      [workspaceId, testId, n * 15_000],
+      `insert into ab_outcome (workspace_id, test_id, unit_hash, at, claimed, success) select $1, $2, ${hash}, now(), '', 1 from generate_series(1, 15000) i`,
+      [workspaceId, testId],
     )
+  }
+  await insert()
+  await t.app.abTesting.settle()
+  for (const table of tables) {
+    const last =
+      table === 'ab_exposure' || table === 'ab_outcome' || table === 'ab_unit' ? 'where unit_hash < (select max(unit_hash) from ' : ''
+    await t.database.query(`delete from ${table} ${last && `${last} ${table})`}`)
+    await t.database.query(`vacuum analyze ${table}`)
+  }
+  await t.database.query('delete from ab_exposure')
+  await t.database.query('delete from ab_outcome')
+  await insert()
   const first = await t.app.database.within('system', 'write', countPass)
   expect(first).toMatchObject({ more: true })
   const units = async () => (await t.database.query<{ units: number }>('select units::int from ab_exposed'))[0]!.units
   expect(await units()).toBeLessThan(45_000)
   await t.app.abTesting.settle()
   expect(await units()).toBe(45_000)
+  expect(await t.database.query('select counted::int, unexposed::int from ab_tally')).toEqual([{ counted: 15_000, unexposed: 0 }])
 })

@@ -240,7 +240,7 @@ test('more units find more: power grows, and the least effect that is found shri
   })
 })
 
-test('whatever the figures are, an analysis answers with numbers that are numbers', () => {
+test('whatever the figures are, an analysis answers with numbers that are finite', () => {
   const arm = fc.record({
     n: fc.integer({ min: 0, max: 5_000 }),
     mean: fc.double({ min: -100, max: 100, noNaN: true }),
@@ -249,16 +249,23 @@ test('whatever the figures are, an analysis answers with numbers that are number
   fc.assert(
     fc.property(fc.array(arm, { minLength: 2, maxLength: 2 }), fc.array(arm, { minLength: 2, maxLength: 2 }), (first, second) => {
       const phase = (arms: typeof first) =>
-        Object.fromEntries(arms.map(({ n, mean, sd }, i) => ['AB'[i]!, n > 0 ? { score: measured(n, mean, n > 1 ? sd : 0) } : {}]))
+        Object.fromEntries(
+          arms.map(({ n, mean, sd }, i) => [
+            'AB'[i]!,
+            n > 0 ? { score: measured(n, mean, n > 1 ? sd : 0), success: successes(n, Math.min(n, Math.floor(sd * sd))) } : {},
+          ]),
+        )
       const phases = [
         [1, 1],
         [3, 1],
       ].map((weights, i) => ({ n: i + 1, startedAt: '2026-01-01T00:00:00.000Z', coverage: 1, weights, ranges: [] }))
-      const one = anExperiment({ phases, metric: { primary: 'score', direction: 'higher' } })
+      const secondary = [{ metric: 'success', direction: 'higher' }] as const
+      const guardrails = (['score', 'success'] as const).map((metric) => ({ metric, direction: 'lower' as const, maxRegression: 0.1 }))
+      const one = anExperiment({ phases, metric: { primary: 'score', direction: 'higher' }, secondary, guardrails })
       const text = JSON.stringify(analysed(one, figuresOf(phase(first), phase(second))), (_, value) =>
-        typeof value === 'number' && Number.isNaN(value) ? 'NaN' : value,
+        typeof value === 'number' && !Number.isFinite(value) ? 'not finite' : value,
       )
-      expect(text).not.toContain('NaN')
+      expect(text).not.toContain('not finite')
     }),
     {
       numRuns: 200,

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { isIn, type Slice } from './slices.ts'
 
@@ -7,6 +7,12 @@ const slack = sql`case when t.claimed = '' then interval '10 seconds' else inter
 
 /** Of an outcome: 0 counts for the variant, 1 was before the unit's first exposure, 2 of a unit without one, 3 names a variant that it never had. */
 const kind = sql`case when k.exposures = 0 then 2 when not k.fits then 3 when k.variant is null then 1 else 0 end`
+
+/** The rows `x` of one unit. @param of what names it */
+const ofUnit = (of: string) =>
+  sql.raw(`x.workspace_id = ${of}.workspace_id and x.test_id = ${of}.test_id and x.unit_hash = ${of}.unit_hash`)
+/** Rows `x` of transactions before one. Not by the index of these, which the planner prefers to that of units where it takes a table to be empty. */
+const known = (before: RawBuilder<unknown>) => sql`(x.xid < ${before}) is true`
 
 const counters = ['units', 'n', 'sum', 'nn', 'ss', 'ns', 'earlier_units', 'x', 'xx', 'nx', 'sx', 'earlier_n', 'earlier_sum']
 const added = (table: string, names: readonly string[]) =>
@@ -22,14 +28,16 @@ const added = (table: string, names: readonly string[]) =>
  */
 export async function countOutcomes(db: Db, from: string, upTo: string, slice?: Slice): Promise<void> {
   const [low, high] = [sql`${from}::xid8`, sql`${upTo}::xid8`]
-  const others = slice ? sql`and ${isIn(slice)}` : sql``
+  const span = sql`x.xid >= ${low} and x.xid < ${high}`
+  const touched = slice ? sql`${isIn(slice)} and (${span}) is true` : span
   await sql`${slice ? sql`` : sql.raw('/*hot:ab_count*/')}
 with fresh as materialized (
-  select distinct workspace_id, test_id, unit_hash from ab_exposure where xid >= ${low} and xid < ${high} ${others}),
+  select distinct workspace_id, test_id, unit_hash from ab_exposure x where ${touched}),
 touched as materialized (
-  select o.*, true as is_new from ab_outcome o where xid >= ${low} and xid < ${high} ${others}
+  select x.*, true as is_new from ab_outcome x where ${touched}
   union all
-  select o.*, false from fresh f join ab_outcome o on (o.workspace_id, o.test_id, o.unit_hash) = (f.workspace_id, f.test_id, f.unit_hash) where o.xid < ${low}),
+  select o.*, false from fresh f
+  cross join lateral (select * from ab_outcome x where ${ofUnit('f')} and ${known(low)} offset 0) o),
 judged as materialized (
   select t.*, s.sign, ${kind} as kind, coalesce(k.variant, k.first_variant) as variant, k.first_variant, s.before
   from touched t
@@ -37,34 +45,34 @@ judged as materialized (
   cross join lateral (
     select count(*) as exposures, bool_or(t.claimed in ('', x.variant)) as fits, (array_agg(x.variant order by x.phase))[1] as first_variant,
       (array_agg(x.variant order by x.phase desc) filter (where t.claimed in ('', x.variant) and x.first_at <= t.at + ${slack}))[1] as variant
-    from ab_exposure x where x.workspace_id = t.workspace_id and x.test_id = t.test_id and x.unit_hash = t.unit_hash and x.xid < s.before) k),
+    from ab_exposure x where ${ofUnit('t')} and ${known(sql`s.before`)}) k),
 told as materialized (
   select j.workspace_id, j.test_id, j.unit_hash, j.variant, j.sign, j.kind, j.at, m.metric, m.value, m.bin, j.variant <> j.first_variant as moved, p.phase
   from judged j
   cross join lateral (values (0, j.success::bigint, null::smallint), (1, j.score, null), (2, j.latency_us, j.latency_bin), (3, j.cost_micros, j.cost_bin),
     (4, j.tokens, j.tokens_bin), (5, j.satisfaction, null)) as m (metric, value, bin)
-  cross join lateral (select min(x.phase) as phase from ab_exposure x where x.workspace_id = j.workspace_id and x.test_id = j.test_id
-    and x.unit_hash = j.unit_hash and x.variant = j.variant and x.xid < j.before) p
+  cross join lateral (select min(x.phase) as phase from ab_exposure x where ${ofUnit('j')} and x.variant = j.variant and ${known(sql`j.before`)}) p
   where m.value is not null and j.kind in (0, 1)),
 changes as materialized (
   select workspace_id, test_id, unit_hash, variant, metric, coalesce(sum(sign) filter (where kind = 0), 0) as n, coalesce(sum(sign * value) filter (where kind = 0), 0) as sum,
     coalesce(sum(sign) filter (where kind = 1), 0) as earlier_n, coalesce(sum(sign * value) filter (where kind = 1), 0) as earlier_sum
   from told group by 1, 2, 3, 4, 5),
-keys as (
-  select workspace_id, test_id, unit_hash, variant, metric from changes
-  union
-  select u.workspace_id, u.test_id, u.unit_hash, u.variant, u.metric from fresh f
-  join ab_unit u on (u.workspace_id, u.test_id, u.unit_hash) = (f.workspace_id, f.test_id, f.unit_hash)),
+due as (
+  select workspace_id, test_id, unit_hash, variant, metric, sum(n) as n, sum(sum) as sum, sum(earlier_n) as earlier_n, sum(earlier_sum) as earlier_sum from (
+    select * from changes
+    union all
+    select f.workspace_id, f.test_id, f.unit_hash, u.variant, u.metric, 0, 0, 0, 0 from fresh f
+    cross join lateral (select variant, metric from ab_unit x where ${ofUnit('f')} offset 0) u) c
+  group by 1, 2, 3, 4, 5),
 units as materialized (
-  select k.*, coalesce(u.n, 0) + coalesce(c.n, 0) as n, coalesce(u.sum, 0) + coalesce(c.sum, 0) as sum, coalesce(u.earlier_n, 0) + coalesce(c.earlier_n, 0) as earlier_n,
-    coalesce(u.earlier_sum, 0) + coalesce(c.earlier_sum, 0) as earlier_sum, e.phase, e.moved, u.n as old_n, u.sum as old_sum, u.earlier_n as old_earlier_n,
-    u.earlier_sum as old_earlier_sum, u.phase as old_phase, u.moved as old_moved
-  from keys k
-  left join changes c using (workspace_id, test_id, unit_hash, variant, metric)
-  left join ab_unit u using (workspace_id, test_id, unit_hash, variant, metric)
+  select d.workspace_id, d.test_id, d.unit_hash, d.variant, d.metric, coalesce(u.n, 0) + d.n as n, coalesce(u.sum, 0) + d.sum as sum,
+    coalesce(u.earlier_n, 0) + d.earlier_n as earlier_n, coalesce(u.earlier_sum, 0) + d.earlier_sum as earlier_sum, e.phase, e.moved,
+    u.n as old_n, u.sum as old_sum, u.earlier_n as old_earlier_n, u.earlier_sum as old_earlier_sum, u.phase as old_phase, u.moved as old_moved
+  from due d
+  left join lateral (select * from ab_unit x where ${ofUnit('d')} and x.variant = d.variant and x.metric = d.metric offset 0) u on true
   cross join lateral (
-    select coalesce(min(x.phase) filter (where x.variant = k.variant), 0) as phase, coalesce((array_agg(x.variant order by x.phase))[1] <> k.variant, false) as moved
-    from ab_exposure x where x.workspace_id = k.workspace_id and x.test_id = k.test_id and x.unit_hash = k.unit_hash and x.xid < ${high}) e),
+    select coalesce(min(x.phase) filter (where x.variant = d.variant), 0) as phase, coalesce((array_agg(x.variant order by x.phase))[1] <> d.variant, false) as moved
+    from ab_exposure x where ${ofUnit('d')} and ${known(high)}) e),
 effects as (
   select workspace_id, test_id, phase, variant, moved, metric, 1 as sign, n::numeric, sum, case when n > 0 and earlier_n > 0 then round(earlier_sum / earlier_n) end as x from units
   union all
@@ -94,8 +102,7 @@ kept_exposed as (
   insert into ab_exposed (workspace_id, test_id, phase, variant, units)
   select f.workspace_id, f.test_id, x.phase, x.variant, sum(s.sign) from fresh f
   cross join lateral (values (1, ${high}), (-1, ${low})) as s (sign, before)
-  cross join lateral (select x.phase, x.variant from ab_exposure x where x.workspace_id = f.workspace_id and x.test_id = f.test_id and x.unit_hash = f.unit_hash
-    and x.xid < s.before order by x.phase limit 1) x
+  cross join lateral (select x.phase, x.variant from ab_exposure x where ${ofUnit('f')} and ${known(sql`s.before`)} order by x.phase limit 1) x
   group by 1, 2, 3, 4
   on conflict (workspace_id, test_id, phase, variant) do update set ${added('ab_exposed', ['units'])})
 insert into ab_tally (workspace_id, test_id, counted, earlier, unexposed, contradicting)
