@@ -30,9 +30,10 @@ const counted: Readonly<Record<string, string>> = {
   ab_tally: 'true',
 }
 
-/** A service with one prompt that has two versions. */
+/** A service with one prompt that has two versions. Its running tests are looked at when a test says so, and never by schedule. */
 export async function startTested(options: Parameters<typeof startTestApp>[0] = {}): Promise<Tested> {
   const t = await startTestApp(options)
+  await t.database.query(`delete from job_schedule where name like 'ab_testing.%'`)
   const made = await t.owner('POST', '/prompts', { category: 'tested', name: 'one', content: 'Hi' })
   const promptId: string = made.body.id
   await t.owner('PUT', `/prompts/${promptId}/content`, { content: 'Hello' })
