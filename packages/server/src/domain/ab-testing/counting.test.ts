@@ -252,11 +252,14 @@ test('a backlog is counted in pieces, also where the tables were nearly empty wh
   await t.database.query('delete from ab_exposure')
   await t.database.query('delete from ab_outcome')
   await insert()
-  const first = await t.app.database.within('system', 'write', countPass)
-  expect(first).toMatchObject({ more: true })
-  const units = async () => (await t.database.query<{ units: number }>('select units::int from ab_exposed'))[0]!.units
-  expect(await units()).toBeLessThan(45_000)
+  const units = async () =>
+    (await t.database.query<{ units: number }>('select coalesce(sum(units), 0)::int as units from ab_exposed'))[0]!.units
+  const steps = [0]
+  for (let counted = 0; counted < 45_000; counted += steps.at(-1)!) {
+    await t.app.database.within('system', 'write', countPass) // counts nothing while a transaction of others is under way
+    steps.push((await units()) - counted)
+  }
+  expect(Math.max(...steps)).toBeLessThan(45_000)
   await t.app.abTesting.settle()
-  expect(await units()).toBe(45_000)
   expect(await t.database.query('select counted::int, unexposed::int from ab_tally')).toEqual([{ counted: 15_000, unexposed: 0 }])
 })
