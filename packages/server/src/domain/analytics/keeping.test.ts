@@ -23,6 +23,8 @@ beforeAll(async () => {
 })
 afterAll(() => t.stop())
 
+const across: Parameters<typeof purge>[0]['system'] = (work, mode = 'write') => t.app.database.within('system', mode, work)
+
 const lines = async (query = '') => (await t.owner('GET', `/analytics/export${query}`)).text.split('\n').slice(0, -1)
 
 test('the export tells single events of a time, as NDJSON', async () => {
@@ -96,7 +98,7 @@ test('events are kept as long as their workspace wants; what is counted stays, a
   expect(before.length).toBeGreaterThan(0)
   await t.owner('PUT', '/analytics/settings', { retentionDays: 10 })
   await t.database.query(`update usage_event_id set received_on = received_on - 31`)
-  await purge({ system: (work, mode = 'write') => t.app.database.within('system', mode, work) }, now)
+  await purge({ system: across }, now)
   expect(await lines(`?from=${ago(30)}&to=${ago(11)}`)).toEqual([])
   expect(await lines(`?from=${ago(9)}&to=${ago(4)}`)).toHaveLength(3000)
   await t.app.analytics.rebuild(now - 40 * day, now + day)
@@ -114,7 +116,7 @@ test('events are not kept again because their workspace wants to keep them longe
   await t.app.analytics.settle()
   const before = await uses()
   await t.owner('PUT', '/analytics/settings', { retentionDays: 7 })
-  await purge({ system: (work, mode = 'write') => t.app.database.within('system', mode, work) }, now)
+  await purge({ system: across }, now)
   expect(await lines(`?from=${ago(10)}&to=${ago(7.5)}`)).toEqual([])
   await t.owner('PUT', '/analytics/settings', { retentionDays: 60 })
   await t.database.query(`update usage_fold set recount_before = 'infinity'`)
@@ -135,10 +137,10 @@ test('a purge goes day by day, goes on where it was stopped, and takes what came
   await t.owner('PUT', '/analytics/settings', { retentionDays: 2 })
   const steps: unknown[] = []
   const stopping = new AbortController()
-  const system: Parameters<typeof purge>[0]['system'] = (work, mode = 'write') => {
+  const system: typeof across = (work, mode = 'write') => {
     steps.push(mode)
     if (steps.length === 5) stopping.abort(new Error('enough'))
-    return t.app.database.within('system', mode, work)
+    return across(work, mode)
   }
   await expect(purge({ system }, now, stopping.signal)).rejects.toThrow('enough')
   const half = await marked()
@@ -146,7 +148,7 @@ test('a purge goes day by day, goes on where it was stopped, and takes what came
   await t.owner('PUT', '/analytics/settings', { retentionDays: 5 })
   expect((await t.tell(t.event({ occurredAt: ago(4) }))).body.accepted).toBe(1)
   await t.owner('PUT', '/analytics/settings', { retentionDays: 2 })
-  await purge({ system: (work, mode = 'write') => t.app.database.within('system', mode, work) }, now)
+  await purge({ system: across }, now)
   expect(await marked()).toBe(date(2))
   expect(await lines(`?from=${ago(30)}&to=${ago(3)}`)).toEqual([])
 })
@@ -155,7 +157,7 @@ test('days that no workspace keeps go as whole partitions', async () => {
   const partitions = async () =>
     (await t.database.query(`select 1 from pg_class where relnamespace = 'usage_days'::regnamespace and relkind = 'r'`)).length
   const before = await partitions()
-  await purge({ system: (work, mode = 'write') => t.app.database.within('system', mode, work) }, now + 95 * day)
+  await purge({ system: across }, now + 95 * day)
   expect(await partitions()).toBeLessThan(before)
   expect((await t.database.query<{ n: number }>('select count(*)::int as n from usage_event'))[0]!.n).toBe(0)
 })

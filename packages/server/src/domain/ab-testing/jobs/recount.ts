@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import type { Folded } from '../../../core/fold.ts'
 import { countOutcomes, forgetCounts, isSpared, sparedTests } from '../store/counting.ts'
-import { nextSlice, type Place } from '../store/slices.ts'
+import { nextSlice, noPlace, type Place } from '../store/slices.ts'
 
 /** How far a recount has come; all null: it begins. */
 export type Recounting = Readonly<{
@@ -31,9 +31,7 @@ export async function recountSlice(db: Db, state: State, atOnce = rowsAtOnce): P
   if (state.recountTo === null) return begin(db, state)
   const slice = await nextSlice(db, placeOf(state), atOnce)
   if (!slice) {
-    await sql`update ab_fold set counted_by = pg_current_xact_id(), recount_to = null, recount_workspace = null, recount_test = null, recount_unit = null`.execute(
-      db,
-    )
+    await sql`update ab_fold set counted_by = pg_current_xact_id(), ${noPlace}`.execute(db)
     return { more: state.recountTo !== state.settled, horizon: BigInt(state.recountTo) }
   }
   const spared = await isSpared(db, slice)
@@ -56,7 +54,4 @@ async function begin(db: Db, { horizon, settled }: State): Promise<Folded> {
 }
 
 /** Have the next passes count everything anew, from the beginning. @param db across workspaces */
-export const wantRecount = (db: Db) =>
-  sql`update ab_fold set counted_by = null, recount_to = null, recount_workspace = null, recount_test = null, recount_unit = null`.execute(
-    db,
-  )
+export const wantRecount = (db: Db) => sql`update ab_fold set counted_by = null, ${noPlace}`.execute(db)

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
+import { noPlace } from './slices.ts'
 
 /**
  * Take a person out of all tests: its exposures, outcomes and sums go on under a number that stands for nobody, another one in
@@ -11,7 +12,7 @@ import type { Db } from '../../../core/db.ts'
  */
 export async function forgetUnit(db: Db, workspaceId: string, hash: string, nonce: string): Promise<number> {
   // A recount goes by the hashes of units, and begins anew where one changes.
-  await sql`update ab_fold set recount_to = null, recount_workspace = null, recount_test = null, recount_unit = null`.execute(db)
+  await sql`update ab_fold set ${noPlace}`.execute(db)
   const found = new Set<string>()
   for (const table of ['ab_exposure', 'ab_outcome', 'ab_unit']) {
     const { rows } = await sql<{ testId: string }>`

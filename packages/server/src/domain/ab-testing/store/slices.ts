@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 
 /** Up to where units were gone through: `unit` is the first that was not; null: none is left of the test. */
@@ -18,6 +18,12 @@ async function nextTest(db: Db, after: Place | undefined): Promise<{ workspaceId
   return rows[0]
 }
 
+/** The unit behind so many outcomes, or so many exposures, whichever comes first. */
+function unitBehind(where: RawBuilder<unknown>, rows: number): RawBuilder<Buffer | null> {
+  const of = (name: string) => sql`(select unit_hash from ${sql.table(name)} where ${where} order by unit_hash offset ${rows} limit 1)`
+  return sql`(select unit_hash from (${of('ab_outcome')} union all ${of('ab_exposure')}) t order by 1 limit 1)`
+}
+
 /**
  * The next units to go through.
  * @param after undefined: from the beginning
@@ -31,24 +37,18 @@ export async function nextSlice(db: Db, after: Place | undefined, atOnce: number
   const { workspaceId, testId } = test
   const own = sql`workspace_id = ${workspaceId} and test_id = ${testId}`
   const rest = from === null ? own : sql`${own} and unit_hash >= ${from}`
-  const later = (name: string) => sql`(select unit_hash from ${sql.table(name)} where ${rest} order by unit_hash offset ${atOnce} limit 1)`
   const { rows } = await sql<{ to: Buffer | null; first: Buffer | null }>`
-    select (select unit_hash from (${later('ab_outcome')} union all ${later('ab_exposure')}) t order by 1 limit 1) as to,
-      (select unit_hash from ((select unit_hash from ab_outcome where ${rest} order by 1 limit 1) union all (select unit_hash from ab_exposure where ${rest} order by 1 limit 1)) t
-        order by 1 limit 1) as first`.execute(db)
+    select ${unitBehind(rest, atOnce)} as to, ${unitBehind(rest, 0)} as first`.execute(db)
   const { to, first } = rows[0]!
   const stuck = to !== null && first !== null && to.equals(first) // a unit of more outcomes than that
-  return { workspaceId, testId, from, to: stuck ? await unitAfter(db, own, first) : to }
-}
-
-async function unitAfter(db: Db, own: ReturnType<typeof sql>, unit: Buffer): Promise<Buffer | null> {
-  const next = (name: string) =>
-    sql`(select unit_hash from ${sql.table(name)} where ${own} and unit_hash > ${unit} order by unit_hash limit 1)`
-  const { rows } = await sql<{ unit: Buffer | null }>`
-    select (select unit_hash from (${next('ab_outcome')} union all ${next('ab_exposure')}) t order by 1 limit 1) as unit`.execute(db)
-  return rows[0]!.unit
+  if (!stuck) return { workspaceId, testId, from, to }
+  const next = await sql<{ to: Buffer | null }>`select ${unitBehind(sql`${own} and unit_hash > ${first}`, 0)} as to`.execute(db)
+  return { workspaceId, testId, from, to: next.rows[0]!.to }
 }
 
 /** Which rows are of the units of a slice. */
 export const isIn = ({ workspaceId, testId, from, to }: Slice) => sql<boolean>`workspace_id = ${workspaceId} and test_id = ${testId}
   ${from === null ? sql`` : sql`and unit_hash >= ${from}`} ${to === null ? sql`` : sql`and unit_hash < ${to}`}`
+
+/** No recount is under way, or the one that is begins anew: what is set in `ab_fold`. */
+export const noPlace = sql`recount_to = null, recount_workspace = null, recount_test = null, recount_unit = null`
