@@ -168,7 +168,8 @@ test('quantiles of what is stored are those of the library, within 1 % of the va
   const { addValue, emptySketch, encodeSketch, mergeEncoded, mergeSketch, quantiles } = await import('./model/sketch.ts')
   fc.assert(
     fc.property(
-      fc.array(fc.integer({ min: 0, max: 2 ** 40 }), { minLength: 1, maxLength: 300 }),
+      // Far apart, and so near that their bins are neighbours: each is stored in its own way.
+      fc.oneof(...[2 ** 40, 3_000, 50].map((max) => fc.array(fc.integer({ min: 0, max }), { minLength: 1, maxLength: 300 }))),
       fc.double({ min: 0, max: 1, noNaN: true }),
       (values, q) => {
         const [one, other, read, back] = [emptySketch(), emptySketch(), emptySketch(), emptySketch()]
@@ -187,6 +188,22 @@ test('quantiles of what is stored are those of the library, within 1 % of the va
       },
     ),
   )
+})
+
+test('a sketch is stored in the shorter of two ways, and both are read', async () => {
+  const { countOf, emptySketch, encodeSketch, mergeEncoded } = await import('./model/sketch.ts')
+  const sketchOf = (...bytes: number[]) => {
+    const sketch = emptySketch()
+    mergeEncoded(sketch, Uint8Array.from(bytes))
+    return sketch
+  }
+  const [pairs, neighbours] = [sketchOf(5, 3, 1, 2, 2, 0x81, 0x01), sketchOf(5, 0, 3, 2, 0, 0x81, 0x01)]
+  expect(pairs).toEqual(neighbours)
+  expect([4, 5, 6, 7, 8, 9].map((bin) => countOf(pairs, bin))).toEqual([0, 3, 2, 0, 129, 0])
+  expect([...encodeSketch(pairs)]).toEqual([5, 3, 1, 2, 2, 0x81, 0x01]) // as long: the first way
+  expect([...encodeSketch(sketchOf(5, 3, 1, 2, 1, 1))]).toEqual([5, 0, 3, 2, 1])
+  expect([...encodeSketch(sketchOf(5, 3, 100, 2))]).toEqual([5, 3, 100, 2])
+  expect([...encodeSketch(emptySketch())]).toEqual([])
 })
 
 test('different users are counted within 10 %, in whatever parts they come', async () => {

@@ -51,7 +51,9 @@ describe('while counting is behind', () => {
       { whole: true, matching: sql`r.series = 0` },
     ]
     const asked = (most: number, read: typeof points | typeof sumsBySeries) =>
-      t.app.database.within<unknown>({ workspaceId: id }, 'read', (db: Db) => read(db, 'day', filter, scope, { atOnce: 1_000, most }))
+      t.app.database.within<unknown>({ workspaceId: id }, 'read', (db: Db) =>
+        read(db, 'day', filter, scope, { tailAtOnce: 1_000, tail: most }),
+      )
     for (const read of [points, sumsBySeries]) {
       await expect(asked(uncounted - 1, read)).rejects.toMatchObject({
         kind: { status: 503 },

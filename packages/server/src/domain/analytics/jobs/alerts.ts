@@ -1,13 +1,15 @@
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
+import { AppError } from '../../../core/errors.ts'
 import { between } from '../../../core/events.ts'
 import { type Job, job } from '../../../core/jobs.ts'
 import { Strict } from '../../../core/schemas.ts'
 import { categoryOfRule, type FullRule, fullRule, told } from '../model/alert.ts'
 import { baselineOf, evaluate, measureWindow, type StoredBaseline, step, windowStart } from '../model/alerting.ts'
+import { QuestionInvalid } from '../model/failures.ts'
 import { hourMs } from '../model/measurement.ts'
 import { startOf } from '../model/rollup.ts'
-import { emptyTally, mergeTally, type Tally } from '../model/tally.ts'
+import type { Tally } from '../model/tally.ts'
 import { scopeOf } from '../queries/scope.ts'
 import { points } from '../queries/tallies.ts'
 import { alertStore, categoriesOf, everyAlert, type StoredAlert } from '../store/alerts.ts'
@@ -15,15 +17,13 @@ import { alertStore, categoriesOf, everyAlert, type StoredAlert } from '../store
 /** What was measured by hour. @returns undefined when it is more than one read takes */
 async function hoursOf(tx: Db, rule: FullRule, from: number, to: number, ctx: Ctx): Promise<Map<number, Tally> | undefined> {
   const filter = { ...rule.scope, from, to }
-  const found = await points(tx, 'hour', filter, scopeOf(filter, false, ctx))
-  if (!found) return undefined
-  const hours = new Map<number, Tally>()
-  for (const { at, tally } of found) {
-    const hour = hours.get(at) ?? emptyTally()
-    hours.set(at, hour)
-    mergeTally(hour, tally)
+  try {
+    const found = await points(tx, 'hour', filter, scopeOf(filter, false, ctx))
+    return new Map(found.map(({ at, tally }) => [at, tally]))
+  } catch (error) {
+    if (error instanceof AppError && error.kind === QuestionInvalid) return undefined
+    throw error
   }
-  return hours
 }
 
 /** The baseline of this hour: made anew when another hour has begun. */

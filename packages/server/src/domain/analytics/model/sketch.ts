@@ -4,12 +4,12 @@ import { DDSketch } from '@datadog/sketches-js'
  * A distribution of whole numbers >= 0: how many values fell into each bin of DDSketch (Masson, Rim, Lee, VLDB 2019), 1 %
  * relative error. Bin 0 is the value 0, bin k + 1 the library's bin k. Merging adds bins, so the order never matters; a
  * value below 2^53 has one of 1,840 bins, so that it never grows beyond that. `counts[i]` is of bin `low + i`: neighbours
- * in one piece of memory, since a screen adds up thousands of these.
+ * in one piece of memory, since a screen adds up thousands of these. `total` is how many values there are.
  */
-export type Sketch = { low: number; counts: Float64Array }
+export type Sketch = { low: number; counts: Float64Array; total: number }
 
 const none = new Float64Array(0)
-export const emptySketch = (): Sketch => ({ low: 0, counts: none })
+export const emptySketch = (): Sketch => ({ low: 0, counts: none, total: 0 })
 
 const relativeError = 0.01
 const { mapping } = new DDSketch({ relativeAccuracy: relativeError })
@@ -47,26 +47,28 @@ export function addValue(sketch: Sketch, value: number): void {
   cover(sketch, bin, bin)
   const at = bin - sketch.low
   sketch.counts[at] = added(sketch.counts[at]!, 1)
+  sketch.total = added(sketch.total, 1)
 }
 
-export function mergeSketch(into: Sketch, from: Sketch): void {
-  const { low, counts } = from
+export function mergeSketch(into: Sketch, { low, counts, total }: Sketch): void {
   if (counts.length === 0) return
   cover(into, low, low + counts.length - 1)
   const [sum, shift] = [into.counts, low - into.low]
   for (let i = 0; i < counts.length; i++) sum[i + shift] = added(sum[i + shift]!, counts[i]!)
+  into.total = added(into.total, total)
 }
 
 /** @param wanted quantiles (0 to 1), ascending @returns the value at each, within 1 %; null when there are no values */
-export function quantiles({ low, counts }: Sketch, wanted: readonly number[]): (number | null)[] {
-  let count = 0
-  for (let i = 0; i < counts.length; i++) count += counts[i]!
-  let [at, seen] = [-1, 0]
-  return wanted.map((q) => {
-    if (count === 0) return null
-    while (seen <= q * (count - 1)) seen += counts[++at]!
+export function quantiles({ low, counts, total }: Sketch, wanted: readonly number[]): (number | null)[] {
+  if (total === 0) return wanted.map(() => null)
+  // From the highest bin down: mostly it lies there, since bins are as narrow as values are small.
+  let at = counts.length - 1
+  let before = total - counts[at]!
+  const found = wanted.toReversed().map((q) => {
+    while (before > q * (total - 1) && at > 0) before -= counts[--at]!
     return middleOf(low + at)
   })
+  return found.reverse()
 }
 
 /** How many values there are, their mean and their variance (of the population), within the width of the bins. */
@@ -83,18 +85,28 @@ export function momentsOf({ low, counts }: Sketch): { count: number; mean: numbe
   return { count, mean, variance: count === 0 ? 0 : squares / count }
 }
 
-/** Always the same bytes for the same bins: differences of bins and counts, in order, as LEB128. */
+/**
+ * Always the same bytes for the same bins, as numbers in LEB128. Either, for each bin that has a count, how far it is from
+ * the one before, and its count; or, where that is shorter, the first bin, a 0, and the count of each from there to the last.
+ */
 export function encodeSketch({ low, counts }: Sketch): Buffer {
-  const bytes: number[] = []
+  const sparse: number[] = []
+  const dense: number[] = []
   let last = 0
   for (let i = 0; i < counts.length; i++) {
     const count = counts[i]!
     if (count === 0) continue
-    writeNumber(bytes, low + i - last)
-    writeNumber(bytes, count)
-    last = low + i
+    const bin = low + i
+    if (dense.length === 0) {
+      writeNumber(dense, bin)
+      dense.push(0)
+    } else for (let empty = last + 1; empty < bin; empty++) dense.push(0)
+    writeNumber(dense, count)
+    writeNumber(sparse, bin - last)
+    writeNumber(sparse, count)
+    last = bin
   }
-  return Buffer.from(bytes)
+  return Buffer.from(dense.length < sparse.length ? dense : sparse)
 }
 
 function writeNumber(bytes: number[], value: number): void {
@@ -106,33 +118,49 @@ function writeNumber(bytes: number[], value: number): void {
   bytes.push(rest)
 }
 
-/** What was decoded last: a sketch has 1,841 bins at most. */
-const decoded = { bins: new Int32Array(2_048), counts: new Float64Array(2_048) }
+/** What was read last: a sketch has 1,841 bins at most, each of two numbers. */
+const numbers = new Float64Array(4_096)
 
-/** Decode what was encoded. Written out, since a screen does this thousands of times. @returns how many bins there are */
-function decode(bytes: Uint8Array): number {
-  let [at, bin, used] = [0, 0, 0]
-  while (at < bytes.length) {
-    for (let turn = 0; turn < 2; turn++) {
-      let byte = bytes[at++]!
-      let value = byte & 127
-      for (let factor = 128; byte >= 128; factor *= 128) {
-        byte = bytes[at++]!
-        value += (byte & 127) * factor
-      }
-      if (turn === 0) decoded.bins[used] = bin += value
-      else decoded.counts[used++] = value
+/** Written out, since a screen does this thousands of times. @returns how many numbers these bytes are */
+function readNumbers(bytes: Uint8Array): number {
+  let used = 0
+  for (let at = 0; at < bytes.length; ) {
+    let byte = bytes[at++]!
+    let value = byte & 127
+    for (let factor = 128; byte >= 128; factor *= 128) {
+      byte = bytes[at++]!
+      value += (byte & 127) * factor
     }
+    numbers[used++] = value
   }
   return used
+}
+
+/** The counts of what was encoded, from the first bin to the last. */
+function decodeCounts(bytes: Uint8Array): Float64Array {
+  const used = readNumbers(bytes)
+  if (numbers[1] === 0) return numbers.slice(2, used)
+  let last = 0
+  for (let i = 2; i < used; i += 2) last += numbers[i]!
+  const counts = new Float64Array(last + 1)
+  counts[0] = numbers[1]!
+  let bin = 0
+  for (let i = 2; i < used; i += 2) {
+    bin += numbers[i]!
+    counts[bin] = numbers[i + 1]!
+  }
+  return counts
 }
 
 /** Add what was encoded to a sketch. */
 export function mergeEncoded(into: Sketch, bytes: Uint8Array): void {
   if (bytes.length === 0) return
-  const { bins, counts } = decoded
-  const used = decode(bytes)
-  cover(into, bins[0]!, bins[used - 1]!)
-  const { low, counts: sum } = into
-  for (let i = 0; i < used; i++) sum[bins[i]! - low] = added(sum[bins[i]! - low]!, counts[i]!)
+  const counts = decodeCounts(bytes)
+  const low = numbers[0]!
+  let total = 0
+  for (let i = 0; i < counts.length; i++) total = added(total, counts[i]!)
+  if (into.total > 0) return mergeSketch(into, { low, counts, total })
+  into.low = low
+  into.counts = counts
+  into.total = total
 }

@@ -2,43 +2,30 @@ import type { Ctx } from '../../../core/context.ts'
 import { pageSize } from '../../../core/page.ts'
 import { type Grouping, groupOf } from '../model/groups.ts'
 import { type Asked, iso, rangeOf } from '../model/range.ts'
-import { emptyTally, type Sums, sums } from '../model/tally.ts'
+import { addSums, emptyTally, type Sums } from '../model/tally.ts'
 import type { Dimension } from './dashboard.ts'
+import { type GroupSums, groupsOf, measuredSeries } from './groups.ts'
 import { listSavings, type Used } from './savings.ts'
-import { type SeriesRow, scopeOf, seriesOf } from './scope.ts'
-import { sumsBySeries } from './tallies.ts'
+import type { SeriesRow } from './scope.ts'
 
 type CostGrouping = Grouping | 'category'
 type Wanted = Dimension &
   Omit<Asked, 'interval'> &
   Readonly<{ groupBy?: CostGrouping | undefined; limit?: number | undefined; savings?: boolean | undefined }>
 
-const group = (by: CostGrouping, series: SeriesRow | undefined) =>
+const group = (by: CostGrouping) => (series?: SeriesRow) =>
   by !== 'category' ? groupOf(by, series) : series ? { key: series.promptCategory ?? '', name: null } : groupOf('prompt', series)
 
-const add = (into: Sums, from: Sums) => {
-  for (const name of sums) into[name] += from[name]
-}
 const change = (now: number, before: number): number | null => (before === 0 ? null : (now - before) / before)
 
-function grouped(
-  by: CostGrouping,
-  present: ReadonlyMap<number, Sums>,
-  past: ReadonlyMap<number, Sums>,
-  series: ReadonlyMap<number, SeriesRow>,
-) {
-  const found = new Map<string, { key: string; name: string | null; now: Sums; before: Sums }>()
-  const put = (which: 'now' | 'before', all: ReadonlyMap<number, Sums>) => {
-    for (const [id, own] of all) {
-      const named = group(by, series.get(id))
-      const one = found.get(named.key) ?? { ...named, now: emptyTally(), before: emptyTally() }
-      found.set(named.key, one)
-      add(one[which], own)
-    }
-  }
-  put('now', present)
-  put('before', past)
-  return [...found.values()].filter(({ now, before }) => now.requests > 0 || before.requests > 0)
+/** What there is in one of two times at least. */
+function beside(present: readonly GroupSums[], past: readonly GroupSums[]) {
+  const sumsIn = (groups: readonly GroupSums[]) => new Map(groups.map(({ key, sums }) => [key, sums]))
+  const [now, before] = [sumsIn(present), sumsIn(past)]
+  const names = new Map([...past, ...present].map(({ key, name }) => [key, name]))
+  return [...names]
+    .map(([key, name]) => ({ key, name, now: now.get(key) ?? emptyTally(), before: before.get(key) ?? emptyTally() }))
+    .filter((one) => one.now.requests > 0 || one.before.requests > 0)
 }
 
 const costOf = (now: Sums, before: Sums) => ({
@@ -53,22 +40,19 @@ const costOf = (now: Sums, before: Sums) => ({
 /** What use has cost, by a dimension, beside as long a time before; and what each of the dearest prompts could save. @throws QuestionInvalid (422) */
 export async function getCosts({ groupBy = 'prompt', from, to, limit, savings = true, ...filter }: Wanted, ctx: Ctx) {
   const range = rangeOf({ from, to, interval: 'day' }, Date.parse(ctx.now()), 30)
-  const { present, past, series } = await ctx.read(async (db) => {
-    const read = (begin: number, end: number) => {
-      const wanted = { ...filter, from: begin, to: end }
-      return sumsBySeries(db, 'day', wanted, scopeOf(wanted, true, ctx))
-    }
-    const now = await read(range.from, range.to)
-    const before = await read(2 * range.from - range.to, range.from)
-    return { present: now, past: before, series: await seriesOf(db, [...new Set([...now.keys(), ...before.keys()])]) }
-  })
-  const groups = grouped(groupBy, present, past, series).sort((a, b) => b.now.costMicros - a.now.costMicros || (a.key < b.key ? -1 : 1))
+  const { present, past } = await ctx.read(async (db) => ({
+    present: await measuredSeries(db, 'day', { ...filter, from: range.from, to: range.to }, ctx),
+    past: await measuredSeries(db, 'day', { ...filter, from: 2 * range.from - range.to, to: range.from }, ctx),
+  }))
+  const groups = beside(groupsOf(present, group(groupBy)), groupsOf(past, group(groupBy))).sort(
+    (a, b) => b.now.costMicros - a.now.costMicros || (a.key < b.key ? -1 : 1),
+  )
   const total = { now: emptyTally(), before: emptyTally() }
   for (const { now, before } of groups) {
-    add(total.now, now)
-    add(total.before, before)
+    addSums(total.now, now)
+    addSums(total.before, before)
   }
-  const used: Used[] = [...present].flatMap(([id, own]) => (series.has(id) ? [{ series: series.get(id)!, sums: own }] : []))
+  const used: Used[] = present.flatMap(({ series, sums }) => (series ? [{ series, sums }] : []))
   return {
     from: iso(range.from),
     to: iso(range.to),

@@ -1,58 +1,62 @@
 import type { Ctx } from '../../../core/context.ts'
+import type { Db } from '../../../core/db.ts'
 import { pageSize } from '../../../core/page.ts'
-import { type Grouping, groupOf } from '../model/groups.ts'
-import { type Asked, iso, type Range, rangeOf, tooMuch } from '../model/range.ts'
+import type { Grouping } from '../model/groups.ts'
+import { type Asked, iso, type Range, rangeOf } from '../model/range.ts'
 import { type Report, reportOf } from '../model/report.ts'
 import { emptyTally, mergeTally, type Tally } from '../model/tally.ts'
-import { type Filter, scopeOf, seriesOf } from './scope.ts'
-import { type Point, points } from './tallies.ts'
+import { type GroupSums, groupsOf, measuredSeries } from './groups.ts'
+import { type Filter, scopeOf, scopeOfSeries } from './scope.ts'
+import { points, pointsByGroup } from './tallies.ts'
 
 export type Dimension = Omit<Filter, 'from' | 'to'>
-type Group = Readonly<{ key: string; name: string | null }>
 export type Timed = { at: string } & Report
-export type GroupSeries = Group & { totals: Report; points: Timed[] }
+export type GroupSeries = { key: string; name: string | null } & { totals: Report; points: Timed[] }
 
 /** Groups that one answer tells apart. */
 const mostGroups = 50
 
-export const sumOf = (tallies: readonly Tally[]): Tally => {
-  if (tallies.length === 1) return tallies[0]!
-  const sum = emptyTally()
-  for (const tally of tallies) mergeTally(sum, tally)
-  return sum
-}
+const byAt = (a: Timed, b: Timed) => (a.at < b.at ? -1 : 1)
 
-/** Points as they go by, and all of them together. */
-export function byTime(found: readonly Point[]): { totals: Report; points: Timed[] } {
-  const times = [...Map.groupBy(found, ({ at }) => at)]
-    .sort(([a], [b]) => a - b)
-    .map(([at, atOnce]) => ({ at: iso(at), tally: sumOf(atOnce.map(({ tally }) => tally)) }))
+/** How something goes by time, and all of it together. */
+function timeline() {
+  const [total, points] = [emptyTally(), [] as Timed[]]
   return {
-    totals: reportOf(sumOf(times.map(({ tally }) => tally))),
-    points: times.map(({ at, tally }) => ({ at, ...reportOf(tally) })),
+    add: (at: number, tally: Tally) => {
+      points.push({ at: iso(at), ...reportOf(tally) })
+      mergeTally(total, tally)
+    },
+    told: () => ({ totals: reportOf(total), points: points.sort(byAt) }),
   }
 }
 
-/** The points of a range, each with its group where it is asked for. @throws QuestionInvalid (422) */
-export async function pointsOf(range: Range, filter: Dimension, groupBy: Grouping | undefined, ctx: Ctx) {
-  const wanted = { ...filter, from: range.from, to: range.to }
-  return ctx.read(async (db) => {
-    const found = await points(db, range.interval, wanted, scopeOf(wanted, groupBy !== undefined, ctx))
-    if (!found) throw tooMuch()
-    if (groupBy === undefined) return { found, groups: new Map<string, { group: Group; points: Point[] }>() }
-    const series = await seriesOf(db, [...new Set(found.map((point) => point.series))])
-    const groups = new Map<string, { group: Group; points: Point[] }>()
-    for (const point of found) {
-      const group = groupOf(groupBy, series.get(point.series))
-      const one = groups.get(group.key) ?? { group, points: [] }
-      groups.set(group.key, one)
-      one.points.push(point)
-    }
-    return { found, groups }
-  })
+/** All that was measured over a time, by time. @throws QuestionInvalid (422) */
+export async function timelineOf(db: Db, { interval, ...span }: Range, filter: Dimension, ctx: Ctx) {
+  const [wanted, line] = [{ ...filter, ...span }, timeline()]
+  for (const { at, tally } of await points(db, interval, wanted, scopeOf(wanted, false, ctx))) line.add(at, tally)
+  return line.told()
 }
 
-const biggest = (a: { totals: Report }, b: { totals: Report }) => b.totals.requests - a.totals.requests
+/** What was measured of some groups, one time after another. @throws QuestionInvalid (422) */
+function pointsOf(db: Db, { interval, ...span }: Range, groups: readonly GroupSums[]) {
+  const groupOf = new Map(groups.flatMap(({ key, series }) => series.map((id) => [id, key] as const)))
+  return pointsByGroup(db, interval, span, scopeOfSeries([...groupOf.keys()]), (id) => groupOf.get(id)!)
+}
+
+async function groupTimelines(db: Db, range: Range, groups: readonly GroupSums[]): Promise<GroupSeries[]> {
+  const lines = new Map(groups.map((group) => [group.key, timeline()]))
+  for await (const { at, groups: measured } of pointsOf(db, range, groups))
+    for (const [key, tally] of measured) lines.get(key)!.add(at, tally)
+  return groups.map(({ key, name }) => ({ key, name, ...lines.get(key)!.told() }))
+}
+
+/** What was measured of each of some groups, by key. @throws QuestionInvalid (422) */
+export async function groupTotals(db: Db, range: Range, groups: readonly GroupSums[]): Promise<ReadonlyMap<string, Tally>> {
+  const totals = new Map(groups.map(({ key }) => [key, emptyTally()]))
+  for await (const { groups: measured } of pointsOf(db, range, groups))
+    for (const [key, tally] of measured) mergeTally(totals.get(key)!, tally)
+  return totals
+}
 
 /** What was measured over a time, by time and, where it is asked for, by group. */
 export async function getDashboard(
@@ -60,19 +64,13 @@ export async function getDashboard(
   ctx: Ctx,
 ) {
   const range = rangeOf({ from, to, interval }, Date.parse(ctx.now()))
-  const { found, groups } = await pointsOf(range, filter, groupBy, ctx)
-  const requestsOf = (own: readonly Point[]) => own.reduce((sum, { tally }) => sum + tally.requests, 0)
-  const told = [...groups.values()].sort((a, b) => requestsOf(b.points) - requestsOf(a.points))
-  return {
-    from: iso(range.from),
-    to: iso(range.to),
-    interval: range.interval,
-    ...byTime(found),
-    ...(groupBy && {
-      groups: told.slice(0, mostGroups).map(({ group, points: own }): GroupSeries => ({ ...group, ...byTime(own) })),
-      groupCount: told.length,
-    }),
-  }
+  return ctx.read(async (db) => {
+    const whole = await timelineOf(db, range, filter, ctx)
+    const told = { from: iso(range.from), to: iso(range.to), interval: range.interval, ...whole }
+    if (groupBy === undefined) return told
+    const groups = groupsOf(await measuredSeries(db, range.interval, { ...filter, ...range }, ctx), groupBy)
+    return { ...told, groups: await groupTimelines(db, range, groups.slice(0, mostGroups)), groupCount: groups.length }
+  })
 }
 
 const relative = (now: number | null, before: number | null): number | null =>
@@ -85,16 +83,23 @@ export async function getPerformance(
 ) {
   const range = rangeOf({ from, to }, Date.parse(ctx.now()))
   const earlier = { ...range, from: range.from - (range.to - range.from), to: range.from }
-  const [present, past] = await Promise.all([pointsOf(range, filter, groupBy, ctx), pointsOf(earlier, filter, groupBy, ctx)])
-  const total = (own: readonly Point[] | undefined) => reportOf(sumOf((own ?? []).map(({ tally }) => tally)))
-  const items = [...present.groups.values()]
-    .map(({ group, points: own }) => {
-      const totals = total(own)
-      const previous = total(past.groups.get(group.key)?.points)
-      return { ...group, totals, previous, trend: trendOf(totals, previous) }
+  return ctx.read(async (db) => {
+    const groupsIn = async (span: Range) => groupsOf(await measuredSeries(db, span.interval, { ...filter, ...span }, ctx), groupBy)
+    const groups = await groupsIn(range)
+    const told = groups.slice(0, pageSize(limit))
+    const keys = new Set(told.map(({ key }) => key))
+    const present = await groupTotals(db, range, told)
+    const past = await groupTotals(
+      db,
+      earlier,
+      (await groupsIn(earlier)).filter(({ key }) => keys.has(key)),
+    )
+    const items = told.map(({ key, name }) => {
+      const [totals, previous] = [reportOf(present.get(key)!), reportOf(past.get(key) ?? emptyTally())]
+      return { key, name, totals, previous, trend: trendOf(totals, previous) }
     })
-    .sort(biggest)
-  return { from: iso(range.from), to: iso(range.to), items: items.slice(0, pageSize(limit)), groupCount: items.length }
+    return { from: iso(range.from), to: iso(range.to), items, groupCount: groups.length }
+  })
 }
 
 /** Relative changes; null where one of the two is not known. */

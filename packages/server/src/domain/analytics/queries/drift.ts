@@ -4,11 +4,11 @@ import type { Db } from '../../../core/db.ts'
 import type { DriftWindows, DriftInUse as Told } from '../../prompts/index.ts'
 import { driftOf } from '../model/drift.ts'
 import { dayMs } from '../model/measurement.ts'
-import { iso, tooMuch } from '../model/range.ts'
+import { iso } from '../model/range.ts'
 import { startOf } from '../model/rollup.ts'
 import { emptyTally, mergeTally, type Tally } from '../model/tally.ts'
 import { scopeOf } from './scope.ts'
-import { points } from './tallies.ts'
+import { pointsByGroup } from './tallies.ts'
 
 /**
  * How a prompt does in use in the last days, today among them, against the days before these. Read from the rollups by day.
@@ -33,18 +33,11 @@ export async function getDriftInUse(
   })
 }
 
-/** All use of a prompt from one day to another; halves of the time where that is too much for one read. */
+/** All use of a prompt from one day to another, however many series that is. @throws Overloaded (503) */
 export async function sumOfPrompt(db: Db, promptId: string, from: number, to: number, ctx: Ctx): Promise<Tally> {
   const filter = { promptId, from, to }
-  const found = await points(db, 'day', filter, scopeOf(filter, false, ctx))
   const sum = emptyTally()
-  if (found) for (const { tally } of found) mergeTally(sum, tally)
-  else {
-    const days = (to - from) / dayMs
-    if (days <= 1) throw tooMuch()
-    const half = from + Math.floor(days / 2) * dayMs
-    for (const [start, end] of [[from, half] as const, [half, to] as const])
-      mergeTally(sum, await sumOfPrompt(db, promptId, start, end, ctx))
-  }
+  const found = pointsByGroup(db, 'day', filter, scopeOf(filter, false, ctx), () => promptId, { rows: Number.POSITIVE_INFINITY })
+  for await (const { groups } of found) for (const tally of groups.values()) mergeTally(sum, tally)
   return sum
 }

@@ -7,8 +7,8 @@ import { dayMs } from '../model/measurement.ts'
 import { featuresFor, fewestUses, type Prediction, type Shape } from '../model/prediction.ts'
 import { startOf } from '../model/rollup.ts'
 import { type Prior, posterior, priorOf, type Rate, uniformPrior } from '../model/success-prior.ts'
-import { type SeriesRow, scopeOf, seriesOf } from './scope.ts'
-import { sumsBySeries } from './tallies.ts'
+import { measuredSeries } from './groups.ts'
+import type { SeriesRow } from './scope.ts'
 
 const days = 90
 /** Rows that a model is trained on at most, those with the most uses; prompts that it needs at least. */
@@ -25,12 +25,10 @@ const sumOf = (rates: readonly Rate[]): Rate => ({
 async function usedLately(db: Db, ctx: Ctx): Promise<Used[]> {
   const to = startOf('day', Date.parse(ctx.now())) + dayMs
   const filter = { from: to - days * dayMs, to }
-  const bySeries = await sumsBySeries(db, 'day', filter, scopeOf(filter, true, ctx))
-  const series = await seriesOf(db, [...bySeries.keys()])
-  return [...bySeries].flatMap(([id, { requests, errors }]) => {
-    const one = series.get(id)
-    return one && requests > 0 ? [{ series: one, rate: { successes: requests - errors, uses: requests } }] : []
-  })
+  const measured = await measuredSeries(db, 'day', filter, ctx)
+  return measured.flatMap(({ series, sums: { requests, errors } }) =>
+    series && requests > 0 ? [{ series, rate: { successes: requests - errors, uses: requests } }] : [],
+  )
 }
 
 /** What is usual among other prompts: of the category, or else of the workspace. */

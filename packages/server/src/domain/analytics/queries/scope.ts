@@ -5,6 +5,7 @@ import type { Db } from '../../../core/db.ts'
 import { allPrompts } from '../../prompts/index.ts'
 import type { Dimensions } from '../model/measurement.ts'
 import { type Grain, grains, totalSeries } from '../model/rollup.ts'
+import { numbers } from '../store/arrays.ts'
 
 /** What of the measurements is asked for. Times in milliseconds since 1970, `to` not included. */
 export type Filter = Readonly<{
@@ -48,8 +49,15 @@ export function scopeOf(filter: Filter, grouped: boolean, ctx: Ctx): Scope {
     return grouped
       ? { whole: false, matching: sql`r.series <> ${totalSeries}::int` }
       : { whole: true, matching: sql`r.series = ${totalSeries}::int` }
-  return { whole: false, matching: sql`r.series in (select s.id from usage_series s where ${conditions(filter, ctx)})` }
+  // `is true`: the numbers are looked up in a hash. As a join they may be sought one by one, where the planner takes few for none.
+  return { whole: false, matching: sql`(r.series in (select s.id from usage_series s where ${conditions(filter, ctx)})) is true` }
 }
+
+/** @param series that may be told, each by itself */
+export const scopeOfSeries = (series: readonly number[]): Scope => ({
+  whole: false,
+  matching: sql`r.series = any(${numbers(series)}::int[])`,
+})
 
 export const timeOf = (ms: number) => sql`to_timestamp(${ms}::bigint / 1000.0)`
 export const grainOf = (grain: Grain) => sql`${grains[grain]}::smallint`
@@ -60,6 +68,6 @@ export type SeriesRow = Dimensions & Readonly<{ id: number; promptName: string |
 export async function seriesOf(db: Db, ids: readonly number[]): Promise<Map<number, SeriesRow>> {
   const { rows } = await sql<SeriesRow>`
     select s.id, s.prompt_id, s.version, s.label, s.provider, s.model, s.service, s.variant, s.operation, p.name as prompt_name, p.category as prompt_category
-    from usage_series s left join ${allPrompts} p on p.id = s.prompt_id where s.id = any(${[...ids]}::int[])`.execute(db)
+    from usage_series s left join ${allPrompts} p on p.id = s.prompt_id where s.id = any(${numbers(ids)}::int[])`.execute(db)
   return new Map(rows.map((row) => [row.id, row]))
 }

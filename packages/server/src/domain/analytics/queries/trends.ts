@@ -4,9 +4,9 @@ import { PromptNotFound, promptFacts } from '../../prompts/index.ts'
 import { mostValues } from '../model/change-points.ts'
 import { dayMs, hourMs } from '../model/measurement.ts'
 import { measure, metrics } from '../model/metrics.ts'
-import { iso, rangeOf, tooManyPoints, tooMuch } from '../model/range.ts'
+import { iso, rangeOf, tooManyPoints } from '../model/range.ts'
 import { startOf } from '../model/rollup.ts'
-import { emptyTally, mergeTally, type Tally } from '../model/tally.ts'
+import { emptyTally } from '../model/tally.ts'
 import { type TimedMeasure, trendOf } from '../model/trend.ts'
 import { scopeOf } from './scope.ts'
 import { points } from './tallies.ts'
@@ -31,14 +31,7 @@ export async function getTrends({ promptId, ...asked }: Asked, ctx: Ctx) {
       throw new AppError(PromptNotFound, `There is no prompt ${promptId}.`)
     const filter = { ...range, promptId }
     const found = await points(db, interval, filter, scopeOf(filter, false, ctx))
-    if (!found) throw tooMuch()
-    const tallies = new Map<number, Tally>()
-    for (const { at, tally } of found) {
-      const one = tallies.get(at) ?? emptyTally()
-      tallies.set(at, one)
-      mergeTally(one, tally)
-    }
-    return tallies
+    return new Map(found.map(({ at, tally }) => [at, tally]))
   })
   const times: number[] = []
   const first = Math.min(...byTime.keys())

@@ -5,31 +5,19 @@ import { AppError } from '../../../core/errors.ts'
 import { pageSize } from '../../../core/page.ts'
 import { Forbidden } from '../../../core/problem.ts'
 import { promptFacts } from '../../prompts/index.ts'
-import { type Grouping, groupOf } from '../model/groups.ts'
-import { type Asked, iso, noFilterByUser, rangeOf, tooMuch } from '../model/range.ts'
+import type { Grouping } from '../model/groups.ts'
+import { type Asked, iso, noFilterByUser, rangeOf } from '../model/range.ts'
 import { reportOf, type Use, useOf } from '../model/report.ts'
 import { startOf } from '../model/rollup.ts'
-import { addSums, emptyTally, mergeTally, type Sums, sumsIn, type Tally } from '../model/tally.ts'
+import { emptyTally, mergeTally, type Sums, type Tally } from '../model/tally.ts'
 import { listAlerts } from './alerts.ts'
 import type { Dimension } from './dashboard.ts'
-import { type SeriesRow, scopeOf, seriesOf, timeOf } from './scope.ts'
-import { points, sumsBySeries } from './tallies.ts'
+import { type GroupSums, groupsOf, measuredSeries } from './groups.ts'
+import { scopeOf, timeOf } from './scope.ts'
+import { points } from './tallies.ts'
 
 type Item = { key: string; name: string | null } & Use
-type Sum = { key: string; name: string | null; sums: Sums }
-
-function grouped(bySeries: ReadonlyMap<number, Sums>, group: (series: number) => { key: string; name: string | null }): Sum[] {
-  const found = new Map<string, Sum>()
-  for (const [series, own] of bySeries) {
-    const named = group(series)
-    const one = found.get(named.key) ?? { ...named, sums: sumsIn(emptyTally()) }
-    found.set(named.key, one)
-    addSums(one.sums, own)
-  }
-  return [...found.values()].sort((a, b) => b.sums.requests - a.sums.requests || (a.key < b.key ? -1 : 1))
-}
-
-const itemsOf = (found: readonly Sum[], limit?: number) => ({
+const itemsOf = (found: readonly GroupSums[], limit?: number) => ({
   items: found.slice(0, pageSize(limit)).map(({ key, name, sums: own }): Item => ({ key, name, ...useOf(own) })),
   groupCount: found.length,
 })
@@ -45,20 +33,11 @@ export async function getUsage({ groupBy = 'prompt', from, to, interval, limit, 
   return ctx.read(async (db) => {
     if (groupBy === 'hour') {
       const found = await points(db, 'hour', wanted, scopeOf(wanted, false, ctx))
-      if (!found) throw tooMuch()
       const hours = [...Map.groupBy(found, ({ at }) => new Date(at).getUTCHours())].sort(([a], [b]) => a - b)
       const items = hours.map(([hour, own]) => ({ key: String(hour), name: null, ...useOf(sumOf(own.map(({ tally }) => tally))) }))
       return { ...told, items, groupCount: items.length }
     }
-    const bySeries = await sumsBySeries(db, range.interval, wanted, scopeOf(wanted, true, ctx))
-    const series = await seriesOf(db, [...bySeries.keys()])
-    return {
-      ...told,
-      ...itemsOf(
-        grouped(bySeries, (id) => groupOf(groupBy, series.get(id))),
-        limit,
-      ),
-    }
+    return { ...told, ...itemsOf(groupsOf(await measuredSeries(db, range.interval, wanted, ctx), groupBy), limit) }
   })
 }
 
@@ -132,29 +111,22 @@ async function summaryOf({ days = 30 }: { days?: number | undefined }, ctx: Ctx)
   const range = rangeOf({ from: iso(startOf('day', now) - (days - 1) * dayOf), interval: 'day' }, now)
   const before = { from: range.from - days * dayOf, to: range.from }
   return ctx.read(async (db) => {
-    const total = async (wanted: { from: number; to: number }) => {
-      const found = await points(db, 'day', wanted, scopeOf(wanted, false, ctx))
-      if (!found) throw tooMuch()
-      return found
-    }
+    const total = (wanted: { from: number; to: number }) => points(db, 'day', wanted, scopeOf(wanted, false, ctx))
     const present = await total(range)
     const previous = await total(before)
-    const bySeries = await sumsBySeries(db, 'day', range, scopeOf(range, true, ctx))
-    const series = await seriesOf(db, [...bySeries.keys()])
-    const byPrompt = grouped(bySeries, (id) => groupOf('prompt', series.get(id)))
+    const measured = await measuredSeries(db, 'day', range, ctx)
+    const byPrompt = groupsOf(measured, 'prompt')
     const ids = byPrompt.map(({ key }) => key).filter((key) => key !== '__other__')
     const facts = new Map((await promptFacts(db, ids.slice(0, mostPrompts))).map((prompt) => [prompt.id, prompt]))
     const known = byPrompt.flatMap(({ key, sums: own }) => (facts.has(key) ? [[facts.get(key)!, own] as const] : []))
-    const models = [...bySeries].flatMap(([id, own]) => (series.has(id) ? [[series.get(id) as SeriesRow, own] as const] : []))
+    const models = measured.flatMap(({ series, sums }) => (series ? [[series, sums] as const] : []))
     return {
       days,
       from: iso(range.from),
       to: iso(range.to),
       totals: reportOf(sumOf(present.map(({ tally }) => tally))),
       previous: reportOf(sumOf(previous.map(({ tally }) => tally))),
-      activity: [...Map.groupBy(present, ({ at }) => at)]
-        .sort(([a], [b]) => a - b)
-        .map(([at, own]) => ({ at: iso(at), ...useOf(sumOf(own.map(({ tally }) => tally))) })),
+      activity: present.map(({ at, tally }) => ({ at: iso(at), ...useOf(tally) })),
       topPrompts: itemsOf(byPrompt, 10).items,
       distributions: {
         category: shares(known, ({ category }) => [category]),

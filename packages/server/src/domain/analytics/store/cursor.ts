@@ -14,3 +14,10 @@ export async function* pieces<T>(db: Db, query: RawBuilder<unknown>, atOnce: num
     await sql`close usage_pieces`.execute(db).catch(() => undefined)
   }
 }
+
+/** The rows of a query: in one trip where one brings them all, else so many at a time. @param db like that of `pieces` */
+export async function* piecesOf<T>(db: Db, query: RawBuilder<unknown>, atOnce: number): AsyncGenerator<T[]> {
+  const { rows } = await sql<T>`${query} limit ${atOnce + 1}`.execute(db)
+  if (rows.length > atOnce) yield* pieces<T>(db, query, atOnce)
+  else if (rows.length > 0) yield rows
+}
