@@ -11122,7 +11122,7 @@ export interface components {
             relative: number;
             /** @description The same in the unit of the metric */
             absolute: number;
-            /** @description Its mean in the uses of the control’s prompt */
+            /** @description Its mean, or its quantile, in the uses of the control’s prompt */
             baseline: number;
             /** @description What the smallest arm would have had of that traffic */
             perVariant: number;
@@ -11895,7 +11895,7 @@ export interface components {
             metric: "success" | "score" | "latencyMs" | "costUsd" | "tokens" | "satisfaction";
             /** @description Of the variant that has the fewest */
             unitsPerVariant: number;
-            /** @description The control’s mean; null without outcomes */
+            /** @description The control’s mean, or its quantile where that is compared; null without outcomes */
             baseline: number | null;
             /** @description Power so far, always-valid, by the size of the effect */
             effects: {
@@ -23620,16 +23620,16 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description The metric as it is today */
+                    /** @description The metric as it is today; others than rates and means as a sample shows them */
                     metric: ({
                         /**
                          * @description Which of them it is
                          * @enum {string}
                          */
-                        type: "proportion" | "mean";
+                        type: "proportion" | "mean" | "ratio" | "cuped" | "quantile";
                     } & {
                         [key: string]: unknown;
-                    }) & (unknown & unknown);
+                    }) & (unknown & unknown & unknown & unknown & unknown);
                     /** @description The smallest change that matters, negative for a decrease; not 0 */
                     minimumEffect: number;
                     /**

@@ -29,6 +29,8 @@ export type AssignParts = Readonly<{
 
 export type Assigning = Readonly<{
   assign(known: Remembered, unitId: string, attributes: Attributes, ctx: Ctx): Promise<Assigned>
+  /** A unit is exposed by this: a sticky one keeps it from now on, before it is written. */
+  exposed(assigned: Assigned): void
   /** The answer to `GET …/assign`, finished, where memory is enough for it. */
   hotPath(prefix: string): HotPath
 }>
@@ -57,8 +59,11 @@ export function createAssigning({ memory, expressions, hashUnit }: AssignParts):
       const meets = test.targeting !== null && test.status === 'running' ? await isMet(test.targeting, attributes, ctx) : true
       const assigned = assign(assignable, unitId, meets)
       const mayKeep = test.sticky && (assigned.reason === 'assigned' || assigned.reason === 'coverage')
-      const kept = mayKeep ? await firstSeen(known, hashUnit(ctx.workspaceId, unitId), ctx) : undefined
+      const kept = mayKeep ? await firstSeen.find(known, hashUnit(ctx.workspaceId, unitId), ctx) : undefined
       return finished(known, unitId, ctx.workspaceId, kept === undefined ? assigned : { variant: kept, enrolled: true, reason: 'assigned' })
+    },
+    exposed({ known, unitHash, arm }) {
+      if (known.test.sticky) firstSeen.note(known.test.id, unitHash, arm.key)
     },
     hotPath: (prefix) => ({
       route: `${prefix}/optimization/ab-tests/:id/assign`,
@@ -106,16 +111,22 @@ function askedIn(rest: string): { id: string; unitId: string } | undefined {
 }
 
 /** What sticky units saw first. It never changes, so it is remembered; that a unit has seen nothing yet holds for a moment of this phase. */
-function createFirstSeen(): (known: Remembered, unitHash: string, ctx: Ctx) => Promise<string | undefined> {
+function createFirstSeen() {
   const seen = new LRUCache<string, string>(atMost(200_000))
   const unseen = new LRUCache<string, true>({ ...atMost(200_000), ttl: 60_000 })
-  return async ({ test, phase }, unitHash, ctx) => {
-    const key = `${test.id} ${unitHash}`
-    const variant = seen.get(key)
-    if (variant !== undefined || unseen.has(`${key} ${phase}`)) return variant
-    const first = await ctx.readAll((db) => firstExposure(db, test.id, unitHash))
-    if (first === undefined) unseen.set(`${key} ${phase}`, true)
-    else seen.set(key, first)
-    return first
+  return {
+    note(testId: string, unitHash: string, variant: string): void {
+      const key = `${testId} ${unitHash}`
+      if (!seen.has(key)) seen.set(key, variant)
+    },
+    async find({ test, phase }: Remembered, unitHash: string, ctx: Ctx): Promise<string | undefined> {
+      const key = `${test.id} ${unitHash}`
+      const variant = seen.get(key)
+      if (variant !== undefined || unseen.has(`${key} ${phase}`)) return variant
+      const first = await ctx.readAll((db) => firstExposure(db, test.id, unitHash))
+      if (first === undefined) unseen.set(`${key} ${phase}`, true)
+      else seen.set(key, first)
+      return first
+    },
   }
 }

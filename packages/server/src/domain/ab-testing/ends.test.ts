@@ -71,6 +71,18 @@ describe('under way, readers of the label and callers of select', () => {
   })
 })
 
+describe('the recommendation', () => {
+  test.each(['deleted', 'archived'] as const)('is not to ship a variant whose prompt is %s', async (mishap) => {
+    const made = await aTestOnProduction(t, { elsewhere: true })
+    await outcomesOf(t, made.id, clear)
+    expect((await t.results(made.id)).recommendation).toMatchObject({ action: 'ship', winner: 'B' })
+    await mishaps[mishap](t, made.winnerId)
+    const { action, winner, reason } = (await t.results(made.id)).recommendation
+    expect([action, winner]).toEqual(['investigate', null])
+    expect(reason).toContain(`The prompt of B ${mishap === 'deleted' ? 'was deleted. Restore it' : 'is archived'}`)
+  })
+})
+
 describe('a person who ends a test to promote its winner', () => {
   test.each(named)('is refused, and nothing is done, when the %s; without promoting it ends', async (_, one) => {
     const made = await aTestOnProduction(t, one)

@@ -91,7 +91,7 @@ export function createABTesting(given: ABTestingParts): ABTesting {
     module: defineModule({
       name: 'ab-testing',
       endpoints: [...tests(parts), ...servingTests(selecting, assigning), ...outcomes.endpoints, ...figures],
-      wire: ofrep(selecting, memory),
+      wire: ofrep(selecting),
       jobs: outcomes.jobs,
       events: [...experimentEvents, ...outcomes.events],
     }),

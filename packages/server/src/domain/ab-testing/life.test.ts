@@ -49,6 +49,7 @@ describe('a test as it is described', () => {
         model: 'gpt-4o',
         inputTokens: 1,
         outputTokens: 1,
+        costUsd: (1 + (i % 100)) / 1000,
         latencyMs: [100, 100, 100, 200, 200, 200, 400, 400, 400, 800][i % 10],
       },
       success: i % 5 > 0,
@@ -66,7 +67,12 @@ describe('a test as it is described', () => {
     // The same spread by half of the mean would show half as much; here s = (1.96 + 0.84)² × 43,900 / (500 × 290²) before it is widened.
     expect(latency.relative).toBeGreaterThan(Math.sqrt((2 * 7.849 * 43_900) / (500 * 290 ** 2)))
     expect(latency.relative).toBeLessThan(2 * Math.sqrt((2 * 7.849 * 43_900) / (500 * 290 ** 2)))
-    expect(await of({ primary: 'latencyMs', quantile: 0.9 })).toBeNull()
+    // Evenly from 0.1 to 10 cents, the median varies as ν(1 − ν)/f² = 0.05² a unit.
+    const median = await of({ primary: 'costUsd', quantile: 0.5 })
+    expect(median.baseline / 0.05).toBeCloseTo(1, 1)
+    expect(median.relative).toBeGreaterThan(0.9 * Math.sqrt((2 * 7.849) / 500))
+    expect(median.relative).toBeLessThan(2 * Math.sqrt((2 * 7.849) / 500))
+    expect(await of({ primary: 'latencyMs', quantile: 0.9 })).toBeNull() // from 400 to 800 ms at once: no effect is large enough
     expect(await of({ primary: 'tokens' })).toBeNull() // they do not vary
     expect(await of({ primary: 'score' })).toBeNull() // no use tells it
     expect(await of({ primary: 'satisfaction' })).toBeNull() // nobody rated it

@@ -6,10 +6,10 @@ import type { Db } from '../../core/db.ts'
 import type { FeedEvent } from '../../core/events.ts'
 import type { Feed } from '../../core/feed/feed.ts'
 import { keepByFeed } from '../../core/feed/keeping.ts'
-import { promptsOf } from './commands/open.ts'
 import { control, currentPhase, type Experiment, type Variant } from './model/experiment.ts'
 import { findByName, type Going, listRunning } from './queries/tests.ts'
 import { experimentStore } from './store/experiments.ts'
+import { promptsOf } from './store/prompts.ts'
 
 /** An arm as it is served. */
 export type Arm = Variant & Readonly<{ index: number; isAvailable: boolean }>
@@ -31,8 +31,8 @@ export type TestMemory = Readonly<{
   peek(workspaceId: string, id: string): Remembered | undefined
   /** The running tests of the caller's workspace, the newest first. */
   running(ctx: Ctx): Promise<readonly Going[]>
-  /** The id of the test of a name: the running one that began last, or else the newest. */
-  named(name: string, ctx: Ctx): Promise<string | undefined>
+  /** The tests of a name: those that run, the newest start first, then the others, the newest first; some at most. Asks the database. */
+  named(name: string, ctx: Ctx): Promise<readonly string[]>
 }>
 
 const mostTests = 10_000
@@ -87,10 +87,7 @@ export function createTestMemory(feed: Feed): TestMemory {
         )
       )
     },
-    async named(name, ctx) {
-      const going = (await this.running(ctx)).find((test) => test.name === name)
-      return going?.id ?? ctx.readAll((db) => findByName(db, name))
-    },
+    named: (name, ctx) => ctx.readAll((db) => findByName(db, name)),
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../testing/index.ts'
-import { aRunningTest } from './testing/arms.ts'
+import { aKeyWith } from '../access/testing/rights-kit.ts'
+import { aRunningTest, arms } from './testing/arms.ts'
 
 let t: TestApp
 beforeAll(async () => {
@@ -65,6 +66,22 @@ describe('a test as an OpenFeature flag', () => {
     }
     const { id } = await aRunningTest(t)
     expect((await t.owner('POST', `${flags}/${id}`, { context: { targetingKey: 'u' }, trace: true })).status).toBe(200)
+  })
+
+  test('goes by its name for whoever may see it, though a newer test that they may not see has the same', async () => {
+    const [shown] = await arms(t, 'For all')
+    const hidden = (await t.owner('POST', '/prompts', { content: 'Secret', category: 'secret' })).body.id
+    const own = await aRunningTest(t, { name: 'namesake', promptAId: shown, promptBId: shown })
+    await aRunningTest(t, { name: 'namesake', promptAId: hidden, promptBId: hidden })
+    const limited = await aKeyWith(t, { permissions: ['prompts:read'], categories: ['arms'] })
+    const ask = { context: { targetingKey: 'u' } }
+    const one = await limited('POST', `${flags}/namesake`, ask)
+    expect([one.status, one.body.metadata.testId]).toEqual([200, own.id])
+    const all = (await limited('POST', flags, ask)).body.flags as { key: string; metadata: { testId: string } }[]
+    expect(all.find(({ metadata }) => metadata.testId === own.id)?.key).toBe('namesake')
+    await t.owner('POST', `/optimization/ab-tests/${own.id}/end`, {})
+    const ended = await limited('POST', `${flags}/namesake`, ask)
+    expect([ended.status, ended.body.metadata.testId, ended.body.reason]).toEqual([200, own.id, 'DISABLED'])
   })
 
   test('takes the same keys as everything, and is nothing to other workspaces', async () => {

@@ -60,7 +60,42 @@ describe('POST /ab-tests/sample-size', () => {
     expect([body.perVariant, body.minimumEffect]).toEqual([1570, { relative: null, absolute: 0.1 }])
   })
 
+  const half = { minimumEffect: 0.1, sequential: false }
+  const perVariant = async (metric: object) => (await plan({ metric, ...half })).body.perVariant
+
+  test('a ratio is planned by its units, not by its requests', async () => {
+    // 1,000 units, half with one request and half with three, and of each request or of none a success: the mean is 0.5.
+    const numerator = { type: 'mean', n: 1000, sum: 1000, sumSquares: 250 * 1 + 250 * 9 }
+    const denominator = { type: 'mean', n: 1000, sum: 2000, sumSquares: 500 * 1 + 500 * 9 }
+    const ratio = { type: 'ratio', n: 1000, numerator, denominator, sumOfProducts: 250 * 1 + 250 * 9 }
+    // v = (v_M − 2 m cov + m² v_D) / D̄² = (1.5 − 0.5 + 0.25) / 4, by n − 1.
+    const variance = (1.25 * 1000) / 999 / 4
+    expect(await perVariant(ratio)).toBe(await perVariant({ type: 'mean', mean: 0.5, standardDeviation: Math.sqrt(variance) }))
+  })
+
+  test('an earlier mean that explains three quarters of the variance saves three quarters of the units', async () => {
+    const value = { type: 'mean', n: 1000, sum: 10_000, sumSquares: 104_000 }
+    const covariance = Math.sqrt(0.75) * (104_000 - 100_000)
+    const cuped = { type: 'cuped', n: 1000, post: value, pre: value, postPreSumOfProducts: 100_000 + covariance }
+    const deviation = Math.sqrt(4_000 / 999)
+    const [plain, adjusted] = [await perVariant({ type: 'mean', mean: 10, standardDeviation: deviation }), await perVariant(cuped)]
+    expect(adjusted).toBe(await perVariant({ type: 'mean', mean: 10, standardDeviation: deviation / 2 }))
+    expect(adjusted).toBeLessThan(plain / 3.9)
+  })
+
+  test('a quantile is planned by the interval that a sample shows of it', async () => {
+    const p95 = { type: 'quantile', n: 1000, nu: 0.95, hat: 900, lower: 850, upper: 950 }
+    const deviation = Math.sqrt(999) * (100 / (2 * 1.959964))
+    expect(await perVariant(p95)).toBe(await perVariant({ type: 'mean', mean: 900, standardDeviation: deviation }))
+  })
+
   test.each<[string, object, string]>([
+    [
+      'a quantile outside of its sample',
+      { metric: { type: 'quantile', n: 50, nu: 0.95, hat: 9, lower: 8, upper: 10 }, ...half },
+      '/metric',
+    ],
+    ['a sample upside down', { metric: { type: 'quantile', n: 500, nu: 0.5, hat: 9, lower: 10, upper: 8 }, ...half }, '/metric/lower'],
     ['no effect', { metric: rate(0.5), minimumEffect: 0 }, '/minimumEffect'],
     ['a rate above 1', { metric: rate(0.8), minimumEffect: 0.3 }, '/minimumEffect'],
     ['an effect relative to 0', { metric: { type: 'mean', mean: 0, standardDeviation: 1 }, minimumEffect: 0.1 }, '/metric/mean'],

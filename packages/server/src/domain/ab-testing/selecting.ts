@@ -28,6 +28,10 @@ export type Selected = Readonly<{
 export type Selecting = Readonly<{
   /** @throws ABTestNotFound (404), also for a test that is not for the caller */
   known(id: string, ctx: Ctx): Promise<Remembered>
+  /** The test of this name that is for the caller: the running one that began last, or else the newest. @throws ABTestNotFound (404) */
+  named(name: string, ctx: Ctx): Promise<Remembered>
+  /** The running tests that are for the caller, the newest first. */
+  running(ctx: Ctx): Promise<Remembered[]>
   /** @throws what serving and filling the control throws; a variant that is not there any more is replaced by the control */
   select(known: Remembered, wish: Wish, ctx: Ctx): Promise<Selected>
 }>
@@ -35,10 +39,18 @@ export type Selecting = Readonly<{
 export function createSelecting({ memory, assigning, store, exposures }: SelectParts): Selecting {
   return {
     async known(id, ctx) {
-      const known = await memory.find(id, ctx)
-      if (!known || !mayTouch(ctx.actor, 'prompts:read', known.category)) throw notThere(id)
+      const [known] = await visible([id], ctx)
+      if (!known) throw notThere(id)
       return known
     },
+    async named(name, ctx) {
+      const running = (await memory.running(ctx)).filter((test) => test.name === name)
+      const [going] = await visible(idsOf(running), ctx)
+      const [known] = going ? [going] : await visible(await memory.named(name, ctx), ctx)
+      if (!known) throw notThere(name)
+      return known
+    },
+    running: async (ctx) => visible(idsOf(await memory.running(ctx)), ctx),
     async select(known, { unitId, attributes, values, exposes }, ctx) {
       const wanted = await assigning.assign(known, unitId, attributes, ctx)
       const { assigned, served, staleMs } = await serve(wanted, ctx)
@@ -47,8 +59,10 @@ export function createSelecting({ memory, assigning, store, exposures }: SelectP
       store.used(ctx.workspaceId, served)
       const { test, phase } = known
       const { arm, enrolled, unitHash, exposureId } = assigned
-      if (enrolled && exposes)
+      if (enrolled && exposes) {
         exposures.note({ workspaceId: ctx.workspaceId, testId: test.id, phase, unitHash, variant: arm.key, checksum: pointer.checksum })
+        assigning.exposed(assigned)
+      }
       const { ETag: _tag, ...headers } = served.headers
       return {
         assigned,
@@ -65,6 +79,12 @@ export function createSelecting({ memory, assigning, store, exposures }: SelectP
     },
   }
 
+  /** Those of some tests that are for the caller, in their order. */
+  async function visible(ids: readonly string[], ctx: Ctx): Promise<Remembered[]> {
+    const found = await Promise.all(ids.map((id) => memory.find(id, ctx)))
+    return found.filter((known) => known !== undefined && mayTouch(ctx.actor, 'prompts:read', known.category)) as Remembered[]
+  }
+
   /** The variant, or visibly the control where that cannot be served any more: deleted, redacted, without what it includes. */
   async function serve(assigned: Assigned, ctx: Ctx): Promise<{ assigned: Assigned; served: Served; staleMs?: number }> {
     try {
@@ -78,6 +98,8 @@ export function createSelecting({ memory, assigning, store, exposures }: SelectP
     }
   }
 }
+
+const idsOf = (tests: readonly { id: string }[]): string[] => tests.map(({ id }) => id)
 
 /** By its version once that is pinned; a draft's control as its label, or else production, stands now. */
 const wantedOf = ({ promptId: id, version, label }: Arm) => (version === null ? { id, ...(label !== null && { label }) } : { id, version })

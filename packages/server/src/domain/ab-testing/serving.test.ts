@@ -1,4 +1,5 @@
 import { assign } from '@prompt-store/assignment'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cloneDatabase, startTestApp, type TestApp } from '../../testing/index.ts'
 import { readExposureId } from './model/exposure-id.ts'
@@ -146,6 +147,21 @@ describe('a sticky test', () => {
     await t.owner('PUT', `/ab-tests/${made.id}`, { variants, coverage: 0 })
     expect((await assigned(made.id, unit)).body).toMatchObject({ variant: 'B', enrolled: true })
     expect((await assigned(made.id, 'a newcomer')).body).toMatchObject({ variant: 'A', enrolled: false, reason: 'coverage' })
+  })
+
+  test('keeps it from the first moment, though the exposure is not written yet', async () => {
+    const made = await aRunningTest(t, { sticky: true })
+    const unit = await aUnitThat(t, made.id, ({ variant }) => variant === 'B')
+    const busy = new pg.Client(t.database.url)
+    await busy.connect()
+    try {
+      await busy.query('begin; lock table ab_exposure in exclusive mode') // nothing is written, and all is read
+      expect((await select(made.id, unit)).body.variant).toBe('B')
+      expect((await t.owner('PUT', `/ab-tests/${made.id}`, { coverage: 0 })).status).toBe(200)
+      expect((await assigned(made.id, unit)).body).toMatchObject({ variant: 'B', enrolled: true })
+    } finally {
+      await busy.end()
+    }
   })
 })
 

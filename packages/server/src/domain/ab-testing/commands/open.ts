@@ -1,7 +1,7 @@
 import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import { between, type DomainEvent } from '../../../core/events.ts'
-import { findPinnable, type Pinnable, promptFacts } from '../../prompts/index.ts'
+import { promptFacts } from '../../prompts/index.ts'
 import { mayTouch } from '../model/access.ts'
 import { type About, phaseOpened } from '../model/events.ts'
 import { control, currentPhase, type Experiment } from '../model/experiment.ts'
@@ -35,12 +35,6 @@ export async function lockRunning(tx: Db, id: string): Promise<{ test: Experimen
 async function categoryOfTest(db: Db, test: Experiment): Promise<string> {
   const [facts] = await promptFacts(db, [control(test).promptId])
   return facts?.category ?? ''
-}
-
-/** The prompts of a test by their ids. */
-export async function promptsOf(db: Db, { variants }: Pick<Experiment, 'variants'>): Promise<Map<string, Pinnable>> {
-  const found = await findPinnable(db, [...new Set(variants.map(({ promptId }) => promptId))])
-  return new Map(found.map((prompt) => [prompt.id, prompt]))
 }
 
 /** Store what has become of a test, and tell it. @returns the next revision, or the test as it is when nothing changed */

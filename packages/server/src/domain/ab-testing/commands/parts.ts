@@ -2,11 +2,9 @@ import type { Ctx } from '../../../core/context.ts'
 import type { Db } from '../../../core/db.ts'
 import type { Expressions } from '../../../core/expressions.ts'
 import type { changePrompt, setLabel } from '../../prompts/index.ts'
+import type { Traffic } from '../model/detectable.ts'
 import type { Experiment, Metric } from '../model/experiment.ts'
 import type { Figures } from '../model/results.ts'
-
-/** What uses of a prompt showed of a metric in the `days` before now, in the units of results. */
-export type Traffic = Readonly<{ uses: number; mean: number; variance: number; days: number }>
 
 /** What the commands of tests need of others. */
 export type TestParts = Readonly<{

@@ -5,7 +5,7 @@ import { findVersion, LabelNotFound, type Pinnable, PromptNotFound } from '../..
 import { mayTouch } from '../model/access.ts'
 import type { Experiment, Variant } from '../model/experiment.ts'
 import { invalid } from '../model/failures.ts'
-import { promptsOf } from './open.ts'
+import { promptsOf } from '../store/prompts.ts'
 
 const promptNotThere = (id: string) => new AppError(PromptNotFound, `There is no prompt ${id}.`)
 

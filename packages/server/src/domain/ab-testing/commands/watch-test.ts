@@ -10,8 +10,8 @@ import { lossOf, obstacleOf } from '../model/promotion.ts'
 import { type Analysed, analysed, armsOf, type Figures } from '../model/results.ts'
 import { guardrailCrossed, sampleRatioAlarmed, testDecided, weightsFollowed } from '../model/watch-events.ts'
 import { crossing, sentence } from '../model/wording.ts'
+import { promptsOf } from '../store/prompts.ts'
 import { noteAlarm, type Running } from '../store/watch.ts'
-import { promptsOf } from './open.ts'
 
 export type EndBy = Readonly<{
   id: string

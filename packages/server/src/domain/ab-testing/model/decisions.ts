@@ -156,7 +156,13 @@ export const evidenceOf = ({ units, comparisons, guardrails, sampleRatio }: Anal
 })
 
 /** What somebody who looks now should do. A decision that was made stays, whatever came later. */
-export function recommendationOf(test: Test, found: Analysed, arms: readonly ArmEstimate[], now: string): Recommendation {
+export function recommendationOf(
+  test: Test,
+  found: Analysed,
+  arms: readonly ArmEstimate[],
+  now: string,
+  lost: ReadonlyMap<string, string> = new Map(),
+): Recommendation {
   const base = control(test).key
   if (test.status === 'completed')
     return {
@@ -172,6 +178,8 @@ export function recommendationOf(test: Test, found: Analysed, arms: readonly Arm
   if (found.sampleRatio.alarm) return { action: 'investigate', winner: null, reason: `${srmText} Find the cause before you decide.` }
   const best = settled(test, found, arms)
   const waiting = missing(test, found, now)
+  const loss = best && lost.get(best.winner)
+  if (best && loss) return { action: 'investigate', winner: null, reason: `${best.text} But it cannot be shipped as it is. ${loss}` }
   if (best && waiting === null) return shipping(best, base)
   if (best) return { action: 'continue', winner: null, reason: `${best.text} Wait a little: ${waiting}` }
   return {

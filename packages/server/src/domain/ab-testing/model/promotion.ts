@@ -13,12 +13,12 @@ export type Standing = Readonly<{
 }>
 type Prompts = ReadonlyMap<string, Standing>
 
-/** Why nobody is to be served by a variant, as a sentence; undefined where nothing is the matter. */
-export function lossOf({ key, promptId }: Pick<Variant, 'key' | 'promptId'>, prompts: Prompts): string | undefined {
+/** Why nobody is to be served by a variant, as a sentence; undefined where nothing is the matter. @param named whether the prompt's name may be told */
+export function lossOf({ key, promptId }: Pick<Variant, 'key' | 'promptId'>, prompts: Prompts, named = true): string | undefined {
   const prompt = prompts.get(promptId)
-  const named = prompt ? `"${prompt.category}/${prompt.name}", the prompt of ${key},` : `The prompt of ${key}`
-  if (!prompt || prompt.deleted) return `${named} was deleted. Restore it before you serve it.`
-  if (prompt.status === 'archived') return `${named} is archived: no label serves it. Bring it back before you serve it.`
+  const it = named && prompt ? `"${prompt.category}/${prompt.name}", the prompt of ${key},` : `The prompt of ${key}`
+  if (!prompt || prompt.deleted) return `${it} was deleted. Restore it before you serve it.`
+  if (prompt.status === 'archived') return `${it} is archived: no label serves it. Bring it back before you serve it.`
   return undefined
 }
 

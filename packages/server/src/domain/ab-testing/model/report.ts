@@ -2,9 +2,8 @@ import { type Static, Type } from 'typebox'
 import { Id, Nullable, Strict, Timestamp } from '../../../core/schemas.ts'
 import { recommendationOf } from './decisions.ts'
 import type { Experiment, Metric } from './experiment.ts'
-import { meanOf, varianceOf } from './moments.ts'
 import { analysed, armsOf, chancesToBeBest, type Figures, totalOf } from './results.ts'
-import { binAt, estimateOf, metrics, statisticOf } from './summaries.ts'
+import { type Bin, binAt, estimateOf, estimatesOf, metrics } from './summaries.ts'
 
 const MetricName = Type.Enum([...metrics], { description: 'As results name it' })
 const Direction = Type.Enum(['higher', 'lower'], { description: 'Which side is better' })
@@ -124,7 +123,8 @@ export const Results = Strict(
 )
 export type Results = Static<typeof Results>
 
-type Rest = Pick<Results, 'outcomes' | 'series'>
+/** What results tell beside the analysis. `lost`: by the keys of variants that nobody is to be served by, why. */
+type Rest = Pick<Results, 'outcomes' | 'series'> & Readonly<{ lost: ReadonlyMap<string, string> }>
 
 /** The metrics that a test looks at, each once. */
 export const metricsOf = ({ metric, secondary, guardrails }: Experiment): Metric[] => [
@@ -132,7 +132,7 @@ export const metricsOf = ({ metric, secondary, guardrails }: Experiment): Metric
 ]
 
 /** What is told of a test. @param now RFC 3339 */
-export function reportOf(test: Experiment, figures: Figures, rest: Rest, now: string): Results {
+export function reportOf(test: Experiment, figures: Figures, { lost, ...rest }: Rest, now: string): Results {
   const found = analysed(test, figures)
   const best = chancesToBeBest(test, figures)
   const { primary, direction, quantile } = test.metric
@@ -150,7 +150,7 @@ export function reportOf(test: Experiment, figures: Figures, rest: Rest, now: st
       phases: found.sampleRatio.phases.map((one) => ({ ...one, expected: [...one.expected], units: [...one.units] })),
     },
     ...rest,
-    recommendation: recommendationOf(test, found, armsOf(test, figures), now),
+    recommendation: recommendationOf(test, found, armsOf(test, figures), now, lost),
     winner: test.winner,
   }
 }
@@ -174,19 +174,21 @@ function metricFigures(
   const { mean, variance } = estimateOf(sums)
   const facts = { metric, n: sums.n, units: sums.units, mean: sums.n === 0 ? null : mean, variance: sums.n === 0 ? null : variance }
   if (metric !== primary || quantile === undefined || sums.n === 0) return facts
-  const bins = figures.bins
+  return { ...facts, quantile: { quantile, value: binAt(binsOf(figures, key), quantile) } }
+}
+
+const binsOf = (figures: Figures, key: string): Bin[] =>
+  figures.bins
     .filter(({ variant }) => variant === key)
     .flatMap((one) => one.bins)
     .sort((a, b) => a.value - b.value)
-  return { ...facts, quantile: { quantile, value: binAt(bins, quantile) } }
-}
 
 export const PowerReport = Strict(
   {
     testId: Id,
     metric: MetricName,
     unitsPerVariant: Count('Of the variant that has the fewest'),
-    baseline: Nullable(Type.Number(), { description: 'The control’s mean; null without outcomes' }),
+    baseline: Nullable(Type.Number(), { description: 'The control’s mean, or its quantile where that is compared; null without outcomes' }),
     effects: Type.Array(Strict({ relative: Figure('0.05 is five per cent'), power: Share('To find it with the units so far') }), {
       description: 'Power so far, always-valid, by the size of the effect',
     }),
@@ -199,9 +201,10 @@ export const PowerReport = Strict(
 )
 export type PowerReport = Static<typeof PowerReport>
 
-/** What the control shows, as a baseline of planning; null while it says nothing. */
-export function baselineOf(test: Experiment, figures: Figures): Readonly<{ mean: number; variance: number }> | null {
-  const statistic = statisticOf(estimateOf(totalOf(figures, test.variants[0]!.key, test.metric.primary)))
-  const baseline = { mean: meanOf(statistic), variance: varianceOf(statistic) }
-  return baseline.variance > 0 && baseline.mean !== 0 ? baseline : null
+/** What the control shows of the primary metric or its quantile, as a baseline of planning; null while it says nothing. */
+export function baselineOf({ variants, metric }: Experiment, figures: Figures): Readonly<{ mean: number; variance: number }> | null {
+  const { key } = variants[0]!
+  const stratum = { sums: totalOf(figures, key, metric.primary), bins: binsOf(figures, key) }
+  const { mean, variance } = estimatesOf([stratum], metric.quantile)[0]!
+  return variance > 0 && mean !== 0 ? { mean, variance } : null
 }

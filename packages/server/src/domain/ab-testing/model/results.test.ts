@@ -5,6 +5,7 @@ import { random } from '../testing/random.ts'
 import { recommendationOf } from './decisions.ts'
 import type { Experiment } from './experiment.ts'
 import { sequentialTest, welchTest } from './frequentist.ts'
+import { minimumRelativeEffect } from './planning.ts'
 import { powerOf } from './power.ts'
 import { analysed, armsOf, chancesToBeBest, type Figures } from './results.ts'
 import { estimateOf, pairOf, quantileStatistic } from './summaries.ts'
@@ -215,6 +216,17 @@ test('a quantile is compared by its order statistics, as for so many values as t
   }
   const [comparison] = analysed(one, figures).comparisons
   expect(comparison).toMatchObject({ difference: { estimate: -15 }, verdict: 'better' })
+  const power = powerOf(one, figures, tenDaysIn)
+  // Between 1 and 100 evenly, p95 has the variance ν(1 − ν)/f² = 0.0475 × 100² of a unit.
+  const least = minimumRelativeEffect(
+    { mean: 95, variance: 475 },
+    1_000,
+    0.8,
+    { alpha: 0.05, sides: 2, expectedSampleSize: 5_000 },
+    'decrease',
+  )!
+  expect(power.baseline).toBe(95)
+  expect(Math.abs(power.minimumDetectableEffect! / least - 1)).toBeLessThan(0.15)
 })
 
 test('the always-valid interval of a comparison is that of the engine, at the level of its family', () => {

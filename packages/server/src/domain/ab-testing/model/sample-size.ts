@@ -1,9 +1,12 @@
 import { type Static, Type } from 'typebox'
 import { Nullable, Strict } from '../../../core/schemas.ts'
 import { unusable } from './failures.ts'
+import { assertPlausible } from './kinds/comparisons.ts'
 import { Alpha, Figure, Power, Sides } from './kinds/kind.ts'
+import { saysNothing, unadjustedMeanOf, varianceOf, withTheta } from './moments.ts'
 import { type Design, powerAt, unitsPerArm } from './planning.ts'
 import { byType } from './schemas.ts'
+import { type Cuped, CupedStatistic, type Quantile, QuantileStatistic, type Ratio, RatioStatistic } from './statistics.ts'
 
 const Rate = Strict({
   type: Type.Literal('proportion'),
@@ -14,9 +17,15 @@ const Mean = Strict({
   mean: Figure('Mean per unit today'),
   standardDeviation: Type.Number({ exclusiveMinimum: 0, maximum: 1e15, description: 'Standard deviation per unit' }),
 })
+const sampled = { ratio: RatioStatistic, cuped: CupedStatistic, quantile: QuantileStatistic }
+type Sampled = Ratio | Cuped | Quantile
+type Today = Static<typeof Rate> | Static<typeof Mean> | Sampled
 
 export const Plan = Strict({
-  metric: byType<Static<typeof Rate> | Static<typeof Mean>>({ proportion: Rate, mean: Mean }, 'The metric as it is today'),
+  metric: byType<Today>(
+    { proportion: Rate, mean: Mean, ...sampled },
+    'The metric as it is today; others than rates and means as a sample shows them',
+  ),
   minimumEffect: Type.Number({
     minimum: -1e15,
     maximum: 1e15,
@@ -91,16 +100,23 @@ export function planSampleSize(plan: Plan): Static<typeof Planned> {
 
 /** The effect in the metric's own unit, and the variances of control and treatment. */
 function effectOf({ metric, minimumEffect, differenceType = 'relative' }: Plan) {
-  const baseline = metric.type === 'mean' ? metric.mean : metric.rate
+  const { baseline, variance } = todayOf(metric)
   if (minimumEffect === 0) throw unusable('/minimumEffect', 'No number of units finds an effect of 0. Say which one matters.')
   if (differenceType === 'relative' && baseline === 0)
     throw unusable('/metric/mean', 'Nothing is relative to a mean of 0. Plan by the absolute effect.')
   const effect = differenceType === 'relative' ? minimumEffect * Math.abs(baseline) : minimumEffect
-  if (metric.type === 'mean') {
-    const variance = metric.standardDeviation ** 2
-    return { baseline, effect, variances: [variance, variance] as const }
-  }
+  if (metric.type !== 'proportion') return { baseline, effect, variances: [variance, variance] as const }
   const rate = baseline + effect
   if (rate < 0 || rate > 1) throw unusable('/minimumEffect', `A rate of ${baseline} cannot change to ${rate}. Look for a smaller effect.`)
-  return { baseline, effect, variances: [baseline * (1 - baseline), rate * (1 - rate)] as const }
+  return { baseline, effect, variances: [variance, rate * (1 - rate)] as const }
+}
+
+/** The metric as it is today, and the variance of one unit. */
+function todayOf(metric: Today): { baseline: number; variance: number } {
+  if (metric.type === 'mean') return { baseline: metric.mean, variance: metric.standardDeviation ** 2 }
+  if (metric.type === 'proportion') return { baseline: metric.rate, variance: metric.rate * (1 - metric.rate) }
+  assertPlausible(metric, '/metric')
+  const [own] = withTheta(metric, metric)
+  if (saysNothing(own)) throw unusable('/metric', 'The sample does not vary, or has too few units. Give one of more units.')
+  return { baseline: unadjustedMeanOf(own), variance: varianceOf(own) }
 }

@@ -142,7 +142,7 @@ function together(parts: readonly Estimate[], shares: readonly number[]): Estima
 }
 
 /** Sums that have this mean and this variance. */
-export function statisticOf({ units, mean, variance }: Estimate): Statistic {
+function statisticOf({ units, mean, variance }: Estimate): Statistic {
   const sum = mean * units
   return { type: 'mean', n: units, sum, sumSquares: units === 0 ? 0 : variance * (units - 1) + sum ** 2 / units }
 }

@@ -75,16 +75,16 @@ export const listRunning = (db: Db): Promise<Going[]> =>
     .limit(1_000)
     .execute()
 
-/** The test of a name: the running one that began last, or else the newest that there is. */
-export async function findByName(db: Db, name: string): Promise<string | undefined> {
-  const row = await db
+/** The tests of a name, 100 at most: those that run, the newest start first, then the others, the newest first. */
+export async function findByName(db: Db, name: string): Promise<string[]> {
+  const rows = await db
     .selectFrom('abTest')
     .select('id')
     .where('name', '=', name)
     .orderBy(sql`status <> 'running'`)
     .orderBy(sql`started_at desc nulls last`)
     .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return row?.id
+    .limit(100)
+    .execute()
+  return rows.map(({ id }) => id)
 }

@@ -9,8 +9,7 @@ import { parseJson } from '../../../core/json.ts'
 import { RequestMalformed } from '../../../core/problem.ts'
 import type { WireRequest, WireRoute } from '../../../core/wire.ts'
 import type { Attributes } from '../assigning.ts'
-import type { TestMemory } from '../memory.ts'
-import { notThere } from '../model/failures.ts'
+import type { Remembered } from '../memory.ts'
 import { badContext, type ContextError, type Failure, failureOf, json, reasonOf } from '../model/ofrep.ts'
 import type { Selected, Selecting } from '../selecting.ts'
 
@@ -73,7 +72,7 @@ const notKept = { 'Cache-Control': 'no-store' }
  * Tests as flags of the OpenFeature Remote Evaluation Protocol 0.2. A key is a test's id or name. One that is evaluated by
  * itself is an exposure; being handed all of them is none.
  */
-export const ofrep = (selecting: Selecting, memory: TestMemory): WireRoute[] => [
+export const ofrep = (selecting: Selecting): WireRoute[] => [
   {
     ...asked,
     name: 'ofrep.evaluate',
@@ -82,9 +81,8 @@ export const ofrep = (selecting: Selecting, memory: TestMemory): WireRoute[] => 
     handle: (request, ctx) =>
       forUnit(request, async (unit) => {
         const key = request.params.key!
-        const id = isId(key) ? key : await memory.named(key, ctx)
-        if (id === undefined) throw notThere(key)
-        const selected = await selecting.select(await selecting.known(id, ctx), { ...unit, exposes: true }, ctx)
+        const known = await (isId(key) ? selecting.known(key, ctx) : selecting.named(key, ctx))
+        const selected = await selecting.select(known, { ...unit, exposes: true }, ctx)
         return answer(JSON.stringify(evaluated(key, selected)), notKept)
       }),
   },
@@ -95,10 +93,9 @@ export const ofrep = (selecting: Selecting, memory: TestMemory): WireRoute[] => 
     failed: (problem) => failureOf(problem),
     handle: (request, ctx) =>
       forUnit(request, async (unit) => {
-        const flags = await Promise.all(
-          keysOf(await memory.running(ctx)).map(({ id, key }) => evaluateOne(selecting, { id, key, unit }, ctx)),
-        )
-        const text = JSON.stringify({ flags: flags.filter((flag) => flag !== undefined) })
+        const keyed = keysOf(await selecting.running(ctx))
+        const flags = await Promise.all(keyed.map(({ key, known }) => evaluateOne(selecting, { key, known, unit }, ctx)))
+        const text = JSON.stringify({ flags })
         const etag = hash('sha256', text).slice(0, 32)
         const kept = { 'Cache-Control': 'private, no-cache', ETag: `"${etag}"` }
         return noneMatch(request.headers['if-none-match'], etag) ? answer('', kept, 304) : answer(text, kept)
@@ -107,26 +104,22 @@ export const ofrep = (selecting: Selecting, memory: TestMemory): WireRoute[] => 
 ]
 
 /** Flags go by the names of their tests; where two have one name, the one that began last has it, and others go by their ids. */
-function keysOf(running: readonly { id: string; name: string }[]): { id: string; key: string }[] {
+function keysOf(running: readonly Remembered[]): { key: string; known: Remembered }[] {
   const names = new Set<string>()
-  return running.map(({ id, name }) => {
+  return running.map((known) => {
+    const { id, name } = known.test
     const key = names.has(name) ? id : name
     names.add(name)
-    return { id, key }
+    return { key, known }
   })
 }
 
-/** @returns undefined for a test that is not for the caller */
+/** A flag, or why it cannot be evaluated: it does not spoil the others. */
 async function evaluateOne(
   selecting: Selecting,
-  { id, key, unit }: { id: string; key: string; unit: Unit },
+  { key, known, unit }: { key: string; known: Remembered; unit: Unit },
   ctx: Ctx,
-): Promise<object | undefined> {
-  const known = await selecting.known(id, ctx).catch((error: unknown) => {
-    if (isAppError(error) && error.kind.status === 404) return undefined
-    throw error
-  })
-  if (!known) return undefined
+): Promise<object> {
   try {
     return evaluated(key, await selecting.select(known, { ...unit, exposes: false }, ctx))
   } catch (error) {

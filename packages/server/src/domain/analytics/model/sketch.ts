@@ -85,6 +85,11 @@ export function momentsOf({ low, counts }: Sketch): { count: number; mean: numbe
   return { count, mean, variance: count === 0 ? 0 : squares / count }
 }
 
+/** About which values there are, and how many of each, the lowest first. */
+export function binsOf({ low, counts }: Sketch): { value: number; count: number }[] {
+  return Array.from(counts, (count, i) => ({ value: middleOf(low + i), count })).filter(({ count }) => count > 0)
+}
+
 /**
  * Always the same bytes for the same bins, as numbers in LEB128. Either, for each bin that has a count, how far it is from
  * the one before, and its count; or, where that is shorter, the first bin, a 0, and the count of each from there to the last.

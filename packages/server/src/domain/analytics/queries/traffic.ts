@@ -1,22 +1,29 @@
 import type { Ctx } from '../../../core/context.ts'
 import { dayMs } from '../model/measurement.ts'
-import { momentsOf, type Sketch } from '../model/sketch.ts'
+import { binsOf, momentsOf, type Sketch } from '../model/sketch.ts'
 import type { Tally } from '../model/tally.ts'
 import { sumOfPrompt } from './drift.ts'
 
 const days = 28
 
-/** What uses show of a metric: how many of them tell it, its mean and its variance. */
-export type Traffic = Readonly<{ uses: number; mean: number; variance: number; days: number }>
+/** What uses show of a metric: how many of them tell it, its mean and its variance, and about which values it has, the lowest first. */
+export type Traffic = Readonly<{
+  uses: number
+  mean: number
+  variance: number
+  bins: readonly Readonly<{ value: number; count: number }>[]
+  days: number
+}>
 
 const ofSketch = (sketch: Sketch, unit: number) => {
   const { count, mean, variance } = momentsOf(sketch)
-  return { uses: count, mean: mean / unit, variance: variance / unit ** 2 }
+  const bins = binsOf(sketch).map((bin) => ({ ...bin, value: bin.value / unit }))
+  return { uses: count, mean: mean / unit, variance: variance / unit ** 2, bins }
 }
 
 function ofRate({ requests, errors }: Tally) {
   const mean = requests === 0 ? 0 : (requests - errors) / requests
-  return { uses: requests, mean, variance: mean * (1 - mean) }
+  return { uses: requests, mean, variance: mean * (1 - mean), bins: [] }
 }
 
 /** What of a use can be measured beforehand, in the units that results have. */

@@ -62,7 +62,8 @@ function assertComparable({ control, treatment }: Readonly<{ control: Statistic;
     throw unusable('/inputs/treatment/type', 'One arm is adjusted by CUPED and the other is not. Give both in the same way.')
 }
 
-function assertPlausible(s: Statistic, pointer: string): void {
+/** @throws FiguresUnusable (422) for figures that contradict themselves */
+export function assertPlausible(s: Statistic, pointer: string): void {
   if (s.type === 'proportion' && s.sum > s.n)
     throw unusable(`${pointer}/sum`, `${s.sum} successes of ${s.n} units cannot be. Give the number of units that had a success.`)
   if (s.type === 'quantile' && s.lower > s.upper)
