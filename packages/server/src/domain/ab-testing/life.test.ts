@@ -370,6 +370,28 @@ test('an allocation shares traffic out by itself, while the test runs', async ()
   await expect(reweigh({ id: nowhere, weights: [1, 1] }, ctx)).rejects.toThrow('There is no test')
 })
 
+test('a thousand tests run at a time; the next is told so, and runs when one of them is paused', async () => {
+  const [a, b] = await arms(t, 'Many', 'More')
+  const { id } = (await create({ name: 'one of many', promptAId: a, promptBId: b, start: true })).body
+  const [{ n }] = (await t.database.query<{ n: number }>(`select count(*)::int as n from ab_test where status = 'running'`)) as [
+    { n: number },
+  ]
+  await t.database.query(
+    `insert into ab_test select (jsonb_populate_record(o, jsonb_build_object('id', gen_random_uuid(), 'name', 'copy'))).* from ab_test o, generate_series($2::int, 999) where id = $1`,
+    [id, n],
+  )
+  try {
+    const refused = await create({ name: 'too many', promptAId: a, promptBId: b, start: true })
+    expect([refused.status, refused.body.code]).toEqual([409, 'ab_test.state'])
+    expect(refused.body.detail).toContain('1,000 tests run')
+    const next = (await create({ name: 'too many', promptAId: a, promptBId: b })).body
+    await act(id, 'pause')
+    expect((await act(next.id, 'start')).status).toBe(200)
+  } finally {
+    await t.database.query(`delete from ab_test where name = 'copy'`)
+  }
+})
+
 describe('a namespace', () => {
   test('is shared out: two tests that run may not overlap, and who comes late is told what is free', async () => {
     const slot = (start: number, end: number) => ({ namespace: { name: 'front', start, end } })

@@ -4,8 +4,8 @@ import { AppError } from '../../../core/errors.ts'
 import { between } from '../../../core/events.ts'
 import { assertIfMatch } from '../../../core/http/headers.ts'
 import { testDeleted, testPaused, testResumed, testStarted } from '../model/events.ts'
-import type { Experiment } from '../model/experiment.ts'
-import { LabelTaken } from '../model/failures.ts'
+import { type Experiment, mostRunning } from '../model/experiment.ts'
+import { ABTestState, LabelTaken } from '../model/failures.ts'
 import { assertFree, assertIn, started } from '../model/life.ts'
 import { experimentStore } from '../store/experiments.ts'
 import { keep, type Opened, openTest } from './open.ts'
@@ -23,6 +23,8 @@ export const startTest = ({ id, ifMatch }: Which, ctx: Ctx): Promise<Experiment>
 
 export async function startWithin(tx: Db, ctx: Ctx, { test, about }: Opened): Promise<Experiment> {
   assertIn(test, ['draft', 'paused'], 'started')
+  if ((await experimentStore(tx).running()) >= mostRunning)
+    throw new AppError(ABTestState, `${mostRunning.toLocaleString('en')} tests run, more cannot at a time. End or pause one first.`)
   if (test.status === 'paused') return keep(tx, ctx, test, { ...test, status: 'running' }, [testResumed(test.id, about)])
   if (test.namespace) assertFree(test.namespace, await experimentStore(tx).slots(ctx.workspaceId, test.namespace.name, test.id))
   if (test.overlayLabel !== null) await assertLabelFree(tx, test)

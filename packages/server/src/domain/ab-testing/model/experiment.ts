@@ -63,5 +63,8 @@ export type Experiment = Readonly<{
   revision: number
 }>
 
+/** Tests of a workspace that run at a time: every instance has all of them in memory. */
+export const mostRunning = 1_000
+
 export const control = ({ variants }: Pick<Experiment, 'variants'>): Variant => variants[0]!
 export const currentPhase = ({ phases }: Pick<Experiment, 'phases'>): Phase | undefined => phases.at(-1)

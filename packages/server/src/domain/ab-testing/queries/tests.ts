@@ -5,7 +5,7 @@ import { type Paged, stepOf } from '../../../core/page.ts'
 import type { Page } from '../../../core/schemas.ts'
 import { allPrompts, promptFacts } from '../../prompts/index.ts'
 import { categoriesFor, mayTouch } from '../model/access.ts'
-import { control, type Experiment, type Status } from '../model/experiment.ts'
+import { control, type Experiment, mostRunning, type Status } from '../model/experiment.ts'
 import { notThere } from '../model/failures.ts'
 import { columns, experimentStore, testOf } from '../store/experiments.ts'
 
@@ -64,7 +64,7 @@ export function listTests({ status, q, ...paged }: ListTests, ctx: Ctx): Promise
 /** How a running test is told where all are wanted; it may run on a label of its control's prompt. */
 export type Going = Readonly<{ id: string; name: string; controlId: string; overlayLabel: string | null }>
 
-/** The newest start first, 1,000 at most. */
+/** All that run, the newest start first; some more than `mostRunning` where many were started at the same moment. */
 export const listRunning = (db: Db): Promise<Going[]> =>
   db
     .selectFrom('abTest')
@@ -72,7 +72,7 @@ export const listRunning = (db: Db): Promise<Going[]> =>
     .where('status', '=', 'running')
     .orderBy('startedAt', 'desc')
     .orderBy('id', 'desc')
-    .limit(1_000)
+    .limit(2 * mostRunning)
     .execute()
 
 /** The tests of a name, 100 at most: those that run, the newest start first, then the others, the newest first. */

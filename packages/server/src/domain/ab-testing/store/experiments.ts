@@ -66,6 +66,12 @@ export const experimentStore = (tx: Db) => ({
     await tx.deleteFrom('abTest').where('id', '=', id).execute()
   },
 
+  /** How many tests of the workspace run. */
+  async running(): Promise<number> {
+    const count = tx.selectFrom('abTest').select((e) => e.fn.countAll<number>().as('count'))
+    return Number((await count.where('status', '=', 'running').executeTakeFirstOrThrow()).count)
+  },
+
   /** What other tests hold of a namespace, running or paused. Who asks holds the workspace's namespaces until the transaction ends. */
   async slots(workspaceId: string, name: string, exceptId: string): Promise<Slot[]> {
     await sql`select pg_advisory_xact_lock(hashtextextended(${`ab namespaces ${workspaceId}`}, 0))`.execute(tx)
