@@ -72,7 +72,7 @@ test.skipIf(process.env.TEST_DATABASE_URL)(
 )
 
 testWithDebian('a store moves to another major version of PostgreSQL and back, whole', timeout, async () => {
-  const { database } = await filledStore()
+  const database = await filledStore()
   await using debian = await startDebian()
   const [there, back] = [freshPath(), freshPath()]
   await backup(database.url, there, { force: false })
@@ -85,7 +85,7 @@ testWithDebian('a store moves to another major version of PostgreSQL and back, w
 })
 
 test('kill -9 during a backup leaves nothing under the name, and the next one works', { timeout }, async () => {
-  const { database } = await filledStore()
+  const database = await filledStore()
   await grow(database)
   const file = freshPath()
   for (let round = 0; round < rounds; round++) {
@@ -104,7 +104,7 @@ test('kill -9 during a backup leaves nothing under the name, and the next one wo
 })
 
 test('kill -9 during a restore leaves an empty store, in which the next one works', { timeout }, async () => {
-  const { database } = await filledStore()
+  const database = await filledStore()
   await grow(database)
   const file = freshPath()
   await backup(database.url, file, { force: false })
@@ -123,7 +123,7 @@ test('kill -9 during a restore leaves an empty store, in which the next one work
 })
 
 test('a disk that is full is one line, exit 1, and no file', { timeout }, async () => {
-  const { database } = await filledStore()
+  const database = await filledStore()
   const file = freshPath()
   // The largest file that may be written, in blocks of 512 or 1024 bytes, stands for the disk; the signal for it is ignored.
   const { status, stderr } = shell(`trap '' XFSZ; ulimit -f 4; exec ${program} backup "$FILE"`, { DATABASE_URL: database.url, FILE: file })
@@ -132,7 +132,7 @@ test('a disk that is full is one line, exit 1, and no file', { timeout }, async 
 })
 
 test('a backup goes through a pipe as through a file', { timeout }, async () => {
-  const { database } = await filledStore()
+  const database = await filledStore()
   const target = await migratedDatabase()
   const command = `DATABASE_URL="$FROM" ${program} backup - | DATABASE_URL="$TO" ${program} restore -`
   const { status, stderr } = shell(command, { FROM: database.url, TO: target.url })

@@ -2,25 +2,25 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { migrate, migrations } from '../../infrastructure/postgres/migrate.ts'
-import { startTestApp } from '../../testing/index.ts'
+import { startTestApp, type TestApp } from '../../testing/index.ts'
 import { leftOut, parentsFirst } from './catalogue.ts'
 import { writeWhole } from './file.ts'
 import { backup, restore, verify } from './index.ts'
 import { contentOf, filledBackup, filledStore, freshPath, migratedDatabase, untouchedDatabase } from './testing/stores.ts'
 
 test('a backup brings every row of every table into a database in which nothing was ever done', async () => {
-  const { app, file } = await filledBackup()
+  const { database, file } = await filledBackup()
   const target = await untouchedDatabase()
   const { rows } = await restore(target.url, file)
-  const [before, after] = [await contentOf(app.database), await contentOf(target)]
+  const [before, after] = [await contentOf(database), await contentOf(target)]
   expect(after).toEqual(before)
   expect(rows).toBe(Object.values(before).flat().length)
   expect(Object.keys(before)).toEqual(expect.arrayContaining(['prompt', 'prompt_version', 'outbox', 'feed_head', 'api_key', 'workspace']))
 })
 
 test('every table is in a backup, or is named among those that are left out', async () => {
-  const { app, file } = await filledBackup()
-  const tables = await app.database.query<{ name: string }>(
+  const { database, file } = await filledBackup()
+  const tables = await database.query<{ name: string }>(
     `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'm', 'f') and not relispartition`,
   )
   const { tables: held } = await verify(file)
@@ -29,12 +29,12 @@ test('every table is in a backup, or is named among those that are left out', as
 })
 
 test('a service goes on where the backed-up one stood: keys, prompts, labels, numbers, feed', async () => {
-  const { app, file } = await filledBackup()
+  const { database, file } = await filledBackup()
   const target = await migratedDatabase()
   await restore(target.url, file)
-  const restored = await startTestApp({ database: target })
-  onTestFinished(() => restored.stop())
-  const list = async (of: typeof app) => (await of.owner('GET', '/prompts?sort=name')).body.items
+  const [app, restored] = [await startTestApp({ database }), await startTestApp({ database: target })]
+  onTestFinished(async () => void (await Promise.all([app.stop(), restored.stop()])))
+  const list = async (of: TestApp) => (await of.owner('GET', '/prompts?sort=name')).body.items
   expect(await list(restored)).toEqual(await list(app))
   expect((await restored.owner('GET', '/prompts/search/c/includer')).text).toBe((await app.owner('GET', '/prompts/search/c/includer')).text)
   const [{ head }] = (await target.query<{ head: string }>('select position as head from feed_head')) as [{ head: string }]
@@ -50,8 +50,8 @@ test('a service goes on where the backed-up one stood: keys, prompts, labels, nu
 })
 
 test('row-level security and triggers are after a restore what they were before', async () => {
-  const { app, file } = await filledBackup()
-  await app.database.query(`create function public.no() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$`)
+  const { database, file } = await filledBackup()
+  await database.query(`create function public.no() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$`)
   const target = await migratedDatabase()
   await target.query(`create function public.no() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$`)
   await target.query('create trigger refuse before insert on prompt for each row execute function no()')
@@ -65,18 +65,18 @@ test('row-level security and triggers are after a restore what they were before'
 })
 
 test('a user who is no superuser, but may become the three roles, can back up and restore', async () => {
-  const { app } = await filledBackup()
+  const { database } = await filledBackup()
   const target = await untouchedDatabase()
   const name = `mover_${Date.now()}`
-  await app.database.query(`create role ${name} login; grant ps_owner, ps_app, ps_system to ${name}`)
+  await database.query(`create role ${name} login; grant ps_owner, ps_app, ps_system to ${name}`)
   await target.query(`grant create on database ${new URL(target.url).pathname.slice(1)} to ps_owner; grant usage, create on schema public to ps_owner;
     grant usage on schema public to ps_app, ps_system`)
-  onTestFinished(async () => void (await app.database.query(`drop role if exists ${name}`)))
+  onTestFinished(async () => void (await database.query(`drop role if exists ${name}`)))
   const as = (url: string) => url.replace('postgres@', `${name}@`)
   const file = freshPath()
-  await backup(as(app.database.url), file, { force: false })
+  await backup(as(database.url), file, { force: false })
   await restore(as(target.url), file)
-  expect(await contentOf(target)).toEqual(await contentOf(app.database))
+  expect(await contentOf(target)).toEqual(await contentOf(database))
 })
 
 const counts = [...new Set([3, migrations().length - 1])]
@@ -122,7 +122,7 @@ test('a store in which there is a prompt, a key, another workspace or a person i
 })
 
 test('a backup does not replace a file unless it is told to, and nobody else can read it', async () => {
-  const { database } = await filledStore()
+  const database = await filledStore()
   const file = freshPath()
   writeFileSync(file, 'precious')
   await expect(backup(database.url, file, { force: false })).rejects.toThrow('exists already')

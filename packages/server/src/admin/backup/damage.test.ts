@@ -101,7 +101,7 @@ test.each([
 })
 
 test('a damaged file is not begun with; what comes damaged through a pipe is not committed, and can be tried again', async () => {
-  const { app, file, bytes } = await filledBackup()
+  const { database, file, bytes } = await filledBackup()
   const target = await migratedDatabase()
   const before = await contentOf(target)
   for (const damaged of [flipped(bytes, (bytes.length - 3) * 8), bytes.subarray(0, bytes.length - 40), flipped(bytes, bytes.length * 4)]) {
@@ -111,5 +111,5 @@ test('a damaged file is not begun with; what comes damaged through a pipe is not
     expect(await contentOf(target)).toEqual(before)
   }
   await restoreBackup(target.url, inPieces(bytes))
-  expect(await contentOf(target)).toEqual(await contentOf(app.database))
+  expect(await contentOf(target)).toEqual(await contentOf(database))
 })

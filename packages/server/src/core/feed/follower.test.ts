@@ -75,6 +75,31 @@ test('it is current for a second from the beginning of its last read, and away w
   expect(follower.isAway()).toBe(false)
 })
 
+test('who looks at what is kept waits for a read that hangs for a second at the most, and then knows that the feed is away', async () => {
+  let time = 0
+  const begun = performance.now()
+  let reads = 0
+  const end = Promise.withResolvers<Confirmation>()
+  const follower = createFollower(
+    () => {
+      reads++
+      return end.promise
+    },
+    () => time + performance.now() - begun,
+  )
+  const first = follower.confirm()
+  time = 900
+  await Promise.all([follower.refresh(), follower.refresh()])
+  expect([follower.isCurrent(), follower.isAway(), reads]).toEqual([false, true, 1])
+  await follower.refresh()
+  expect(reads).toBe(1)
+  end.resolve(nothing)
+  await first
+  await expect.poll(() => follower.isCurrent()).toBe(true) // by the read that those who waited had asked for
+  await follower.refresh()
+  expect([follower.isAway(), reads]).toEqual([false, 2])
+})
+
 test('when more happened than is worth listing, everything is to be forgotten', async () => {
   const follower = createFollower(
     async () => ({ ...nothing, head: 7, truncated: true }),

@@ -1,4 +1,5 @@
 import type { FeedEvent } from '../events.ts'
+import { unlessLate } from '../unless-late.ts'
 
 /** What one small read of the feed tells. All of it is of one snapshot. */
 export type Confirmation = Readonly<{
@@ -25,6 +26,11 @@ export type Follower = Readonly<{
   hasApplied(xid: bigint): boolean
   /** Read the feed once more; the read begins after the call. @throws when the database is away */
   confirm(): Promise<void>
+  /**
+   * Before what was kept is looked at: read the feed once more unless it is current or away. Waits for a second at the
+   * most, since a read that takes longer hangs, and what was kept may stand in while the database is away.
+   */
+  refresh(): Promise<void>
   /** What this instance itself has just committed: applied at once. */
   committed(events: readonly FeedEvent[]): void
   subscribe(listener: Listener): void
@@ -80,12 +86,23 @@ export function createFollower(read: (since: number) => Promise<Confirmation>, n
     confirmedAt = startedAt
   }
 
+  const isCurrent = () => now() - confirmedAt < maxAgeMs
+  const isAway = () => away || now() - readingSince >= patienceMs
+  const confirm = coalesced(once)
+
   return {
-    isCurrent: () => now() - confirmedAt < maxAgeMs,
+    isCurrent,
     age: () => now() - confirmedAt,
-    isAway: () => away || now() - readingSince > patienceMs,
+    isAway,
     hasApplied: (xid) => xid < horizon || transactions.has(xid.toString()),
-    confirm: coalesced(once),
+    confirm,
+    async refresh() {
+      if (!isCurrent() && !isAway())
+        await unlessLate(
+          patienceMs,
+          confirm().catch(() => undefined),
+        )
+    },
     committed: (events) => tell(events, false),
     subscribe: (listener) => void listeners.push(listener),
     position: () => position,

@@ -18,7 +18,7 @@ export type Keeping = Readonly<{
  * @param forget takes the events that do; undefined when everything may be wrong
  */
 export function keepByFeed(
-  feed: Pick<Feed, 'subscribe' | 'isCurrent' | 'isAway' | 'confirm'>,
+  feed: Pick<Feed, 'subscribe' | 'isCurrent' | 'refresh'>,
   concerns: (event: FeedEvent) => boolean,
   forget: (changed: readonly FeedEvent[] | undefined) => void,
 ): Keeping {
@@ -37,9 +37,7 @@ export function keepByFeed(
       if (asked === generation) keep(answer)
       return answer
     },
-    async refresh() {
-      if (!feed.isCurrent() && !feed.isAway()) await feed.confirm().catch(() => undefined)
-    },
+    refresh: feed.refresh,
   }
 }
 
@@ -52,7 +50,7 @@ type Bounded<T> = Readonly<{ maxSize: number; sizeCalculation: (value: T) => num
  * @param query reads it of the transaction's workspace
  */
 export function keepByWorkspace<T extends object>(
-  feed: Pick<Feed, 'subscribe' | 'isCurrent' | 'isAway' | 'confirm'>,
+  feed: Pick<Feed, 'subscribe' | 'isCurrent' | 'refresh'>,
   types: readonly string[],
   query: (tx: Db) => Promise<T>,
   bounds: Bounded<T> = atMost(10_000),

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { unlessLate } from '../unless-late.ts'
 
 export type Check = Readonly<{
   name: string
@@ -44,16 +45,14 @@ export function healthRoutes(
   })
 }
 
+function tooLate(): never {
+  throw new Error(`no answer within ${patience} ms`)
+}
+
 async function result({ run }: Check): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${patience} ms`)), patience)
-  })
   try {
-    return { status: 'ok', ...(await Promise.race([run(), late])) }
+    return { status: 'ok', ...(await unlessLate(patience, run(), tooLate)) }
   } catch (error) {
     return { status: 'failing', reason: (error as { detail?: string }).detail ?? (error as Error).message }
-  } finally {
-    clearTimeout(timer)
   }
 }

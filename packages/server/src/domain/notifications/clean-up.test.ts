@@ -20,7 +20,8 @@ const numbers = async (call: Call) => (await follow(call, '?type=custom.*')).eve
 /** Everything that follows the feed has read all of it. */
 const followed = async () => {
   await placed(t)
-  const behind = 'select 1 from search_progress s, feed_head h where s.position < h.position'
+  const behind = `select 1 from feed_head h, (select position from search_progress union all select position from webhook_progress) p
+    where p.position < h.position`
   await expect.poll(() => t.database.query(behind), { timeout: 30_000, interval: 20 }).toEqual([])
 }
 /** Two old events and a new one. */

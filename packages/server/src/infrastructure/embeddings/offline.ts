@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { Encoder } from '../../core/encoder.ts'
+import { unlessLate } from '../../core/unless-late.ts'
 import { createWorkerThread } from '../worker-thread/worker-thread.ts'
 
 /** Universal Sentence Encoder lite (512 dimensions, English), with the recipe of its input. */
@@ -24,16 +25,12 @@ export function createOfflineEncoder(file = new URL('./offline-worker.ts', impor
   return {
     model,
     thread,
-    embed: (texts, timeoutMs) => within(timeoutMs, Promise.all(texts.map((text) => run(text.slice(0, readText), texts.length === 1)))),
+    embed: (texts, timeoutMs) =>
+      unlessLate(timeoutMs, Promise.all(texts.map((text) => run(text.slice(0, readText), texts.length === 1))), () => tooLong(timeoutMs)),
     close,
   }
 }
 
-/** @throws when it takes longer */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the encoder took longer than ${ms} ms`)), ms)
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+function tooLong(ms: number): never {
+  throw new Error(`the encoder took longer than ${ms} ms`)
 }

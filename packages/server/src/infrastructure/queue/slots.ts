@@ -1,4 +1,5 @@
 import type { Job } from '../../core/jobs.ts'
+import { unlessLate } from '../../core/unless-late.ts'
 import { type Attempt, pairOf } from './attempts.ts'
 import { begin, type Running, type RunParts } from './run.ts'
 import type { Settlement } from './settlement.ts'
@@ -88,9 +89,9 @@ export function createSlots(job: Job, size: number, parts: RunParts & Readonly<{
     async stop(graceMs) {
       stopping = true
       for (const run of running.values()) run.abort('closing')
-      await within(graceMs, allSettled())
+      await unlessLate(graceMs, allSettled())
       const released = [...inHand.values()].map((attempt) => parts.settlement.settle(job, attempt, { outcome: 'released', error: '' }))
-      await within(releaseMs, Promise.all(released))
+      await unlessLate(releaseMs, Promise.all(released))
     },
   }
 }
@@ -99,10 +100,4 @@ function count(attempts: readonly Attempt[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { workspace } of attempts) counts[workspace] = (counts[workspace] ?? 0) + 1
   return counts
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  await Promise.race([work, new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))])
-  clearTimeout(timer)
 }

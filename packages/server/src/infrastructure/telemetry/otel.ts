@@ -1,5 +1,6 @@
 import type { Attributes, Context, Meter, SpanContext, Tracer } from '@opentelemetry/api'
 import type { SpanAttributes, Tracing } from '../../core/tracing.ts'
+import { unlessLate } from '../../core/unless-late.ts'
 import type { Metrics } from './metrics.ts'
 import type { Observed } from './request-metrics.ts'
 
@@ -60,12 +61,10 @@ export async function startTelemetry(env: Env, warn: Warn): Promise<Telemetry | 
       if (metrics) await bridgeTo(meter, own)
     },
     async stop() {
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, flushMs)
-      })
-      await Promise.race([sdk.shutdown().catch(() => undefined), late])
-      clearTimeout(timer)
+      await unlessLate(
+        flushMs,
+        sdk.shutdown().catch(() => undefined),
+      )
     },
   }
 }

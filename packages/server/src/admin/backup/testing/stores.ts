@@ -39,29 +39,33 @@ async function fill(call: Call): Promise<void> {
   await call('PUT', `/prompts/${id}`, { name: 'renamed', metadata: { deep: [1.5e300, null, 'é'] } })
 }
 
-/** Wait until what follows the changes has caught up: positions, search, seals. From then on an idle store stays as it is. */
+/** Wait until what follows the changes has caught up: positions, search, seals. */
 export async function settled({ app, database }: TestApp): Promise<void> {
   const behind = `select ((select count(*) from outbox where position is null) + h.position - s.position)::int as events from feed_head h, search_progress s`
   await expect.poll(async () => (await database.query<{ events: number }>(behind))[0]?.events, { timeout: 30_000 }).toBe(0)
   await app.audit.settle()
 }
 
-/** A service with two workspaces full of things, settled. */
-export async function filledStore(): Promise<TestApp> {
-  const app = await startTestApp()
-  onTestFinished(() => app.stop())
-  await app.as('prompts:read')
-  for (const call of [app.owner, await app.stranger()]) await fill(call)
-  await settled(app)
-  return app
+/** The database of a service with two workspaces full of things. The service has ended, so that it stays as it is. */
+export async function filledStore(): Promise<TestDatabase> {
+  const database = await migratedDatabase()
+  const app = await startTestApp({ database })
+  try {
+    await app.as('prompts:read')
+    for (const call of [app.owner, await app.stranger()]) await fill(call)
+    await settled(app)
+  } finally {
+    await app.stop()
+  }
+  return database
 }
 
 /** A filled store's backup. */
-export async function filledBackup(): Promise<{ app: TestApp; file: string; bytes: Buffer }> {
-  const app = await filledStore()
+export async function filledBackup(): Promise<{ database: TestDatabase; file: string; bytes: Buffer }> {
+  const database = await filledStore()
   const file = freshPath()
-  await backup(app.database.url, file, { force: false })
-  return { app, file, bytes: readFileSync(file) }
+  await backup(database.url, file, { force: false })
+  return { database, file, bytes: readFileSync(file) }
 }
 
 /** Every row of every table that backups hold, as text, without what means something in its own server only. */

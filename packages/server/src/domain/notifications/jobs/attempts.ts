@@ -3,6 +3,7 @@ import type { LoggedEvent } from '../../../core/events.ts'
 import { loggedByIds } from '../../../core/feed/log.ts'
 import { newId } from '../../../core/ids.ts'
 import type { Outbound } from '../../../core/outbound.ts'
+import { unlessLate } from '../../../core/unless-late.ts'
 import type { Vault } from '../model/sealing.ts'
 import { type Claim, claimDue, releaseClaims } from '../store/claims.ts'
 import { eventGone, type Finished, finished } from './recording.ts'
@@ -86,7 +87,7 @@ export function createAttempts({ within, outbound, vault, now, log }: AttemptPar
     },
     async end(graceMs) {
       const all = () => Promise.allSettled([...running.keys()])
-      await Promise.race([all(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
+      await unlessLate(graceMs, all())
       const tokens = [...running.values()]
       stopping.abort()
       await all()

@@ -87,7 +87,7 @@ export function createServing({ served, ...parts }: Caches, feed: Feed, use: Pic
     },
     async serve(wanted, ctx) {
       const key = servedKey(ctx.workspaceId, wanted)
-      if (!feed.isCurrent() && !feed.isAway()) await feed.confirm().catch(() => undefined)
+      await feed.refresh()
       if (feed.isCurrent()) {
         const known = served.get(key)
         if (known) return { served: present(known, wanted, ctx) }
