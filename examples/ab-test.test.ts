@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bootstrapKey, startTestApp, type TestApp } from '../packages/server/src/testing/index.ts'
 
+/** It waits until its outcomes are counted, and what the server's other databases write holds that up. */
+const timeout = 120_000
+
 let t: TestApp
 beforeAll(async () => {
   t = await startTestApp()
@@ -20,7 +23,7 @@ const play = (env: Record<string, string>) =>
     )
   })
 
-test('the experiment finds the better version, promotes it and tells so', async () => {
+test('the experiment finds the better version, promotes it and tells so', { timeout }, async () => {
   const { code, output, errors } = await play({ EXAMPLE_RATES: '0.6,0.9' })
   expect([code, errors]).toEqual([0, ''])
   expect(output).toMatch(/production serves version 1\..*users succeed with 60 % and 90 %/s)
@@ -29,7 +32,7 @@ test('the experiment finds the better version, promotes it and tells so', async 
   for (const type of ['prompt.created', 'prompt.label_moved', 'ab_test.started', 'ab_test.ended']) expect(output).toContain(type)
 })
 
-test('where the new version is worse, production stays where it is', async () => {
+test('where the new version is worse, production stays where it is', { timeout }, async () => {
   const { code, output } = await play({ EXAMPLE_RATES: '0.9,0.6' })
   expect(code).toBe(0)
   expect(output).toMatch(/keep_control: .*Production serves version 1 now\./s)

@@ -82,12 +82,12 @@ async function playDay(test: Schemas['ABTest'], users: readonly User[]): Promise
 
 /** The results once everything that was told is counted, which takes about a second. */
 async function readResults(id: string, units: number): Promise<Results> {
-  for (const until = Date.now() + 20_000; ; await wait(200)) {
+  for (const until = Date.now() + 60_000; ; await wait(200)) {
     const results = await client.request('GET', '/ab-tests/{id}/results', { path: { id } })
     const exposed = results.variants.reduce((sum, { exposedUnits }) => sum + exposedUnits, 0)
     if (results.outcomes.counted >= units && exposed >= units) return results
     if (results.status === 'completed') return results
-    if (Date.now() > until) throw new Error(`Only ${results.outcomes.counted} of ${units} outcomes are counted after 20 s.`)
+    if (Date.now() > until) throw new Error(`Only ${results.outcomes.counted} of ${units} outcomes are counted after a minute.`)
   }
 }
 
