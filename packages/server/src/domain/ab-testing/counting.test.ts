@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { settledBefore } from '../../core/horizon.ts'
 import { countPass } from './jobs/count.ts'
 import { recountSlice, wantRecount } from './jobs/recount.ts'
 import type { OutcomeRow } from './model/outcomes.ts'
@@ -126,7 +127,7 @@ async function inSlices(atOnce: number, between: (n: number) => Promise<unknown>
   for (let n = 1; ; n++) {
     const done = await t.app.database.within('system', 'write', async (db) => {
       const { rows } = await sql<Parameters<typeof recountSlice>[1]>`
-        select horizon::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled, recount_to::text, recount_workspace, recount_test, recount_unit
+        select horizon::text, greatest(horizon, ${settledBefore})::text as settled, recount_to::text, recount_workspace, recount_test, recount_unit
         from ab_fold where counted_by is null for update`.execute(db)
       if (rows[0]) await recountSlice(db, rows[0], atOnce)
       return rows.length === 0

@@ -1,5 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
 import type { Db } from '../../core/db.ts'
+import { settledBefore } from '../../core/horizon.ts'
 import { type Block, noTip, type Tip } from './model/blocks.ts'
 import { type AuditEntry, refusedAction } from './model/entry.ts'
 import type { Refusal } from './model/refusal.ts'
@@ -30,7 +31,7 @@ export async function readMark(db: Db): Promise<Mark> {
 /** Have all transactions that may still bring entries up to the mark ended? */
 export async function isSettled(db: Db, { xid }: Mark): Promise<boolean> {
   const { rows } = await sql<{ settled: SqlBool }>`
-    select pg_snapshot_xmin(pg_current_snapshot()) >= ${xid}::xid8 as settled`.execute(db)
+    select ${settledBefore} >= ${xid}::xid8 as settled`.execute(db)
   return rows[0]!.settled === true
 }
 

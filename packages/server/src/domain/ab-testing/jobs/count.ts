@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { endOfPiece, type Folded } from '../../../core/fold.ts'
+import { settledBefore } from '../../../core/horizon.ts'
 import { countOutcomes } from '../store/counting.ts'
 import { type Recounting, recountSlice } from './recount.ts'
 
@@ -14,7 +15,7 @@ type State = Recounting & Readonly<{ horizon: string; countedBy: string | null; 
  */
 export async function countPass(db: Db): Promise<Folded | undefined> {
   const { rows } = await sql<State>`
-    select horizon::text, counted_by::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled, recount_to::text, recount_workspace, recount_test, recount_unit,
+    select horizon::text, counted_by::text, greatest(horizon, ${settledBefore})::text as settled, recount_to::text, recount_workspace, recount_test, recount_unit,
       set_config('enable_seqscan', 'off', true) -- for this transaction: a table that grew since it was analyzed would be read whole for each unit
     from ab_fold for update skip locked`.execute(db)
   const state = rows[0]

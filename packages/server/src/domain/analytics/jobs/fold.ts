@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../../../core/db.ts'
 import { endOfPiece, type Folded } from '../../../core/fold.ts'
+import { settledBefore } from '../../../core/horizon.ts'
 import { mostSeriesPerHour, spread, startCounting } from '../model/rollup.ts'
 import { seriesIn } from '../store/admission.ts'
 import { experimentUses, type MeasuredUse } from '../store/experiment-uses.ts'
@@ -27,7 +28,7 @@ export async function foldPass(
   tell: TellExperiments = async () => undefined,
 ): Promise<(Folded & { rows: number }) | undefined> {
   const { rows } = await sql<State>`
-    select horizon::text, counted_by::text, recount_before::text, pg_snapshot_xmin(pg_current_snapshot())::text as settled from usage_fold for update skip locked`.execute(
+    select horizon::text, counted_by::text, recount_before::text, greatest(horizon, ${settledBefore})::text as settled from usage_fold for update skip locked`.execute(
     db,
   )
   const state = rows[0]

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import { atMost } from '../../../core/at-most.ts'
 import type { Db } from '../../../core/db.ts'
+import { settledBefore } from '../../../core/horizon.ts'
 import { createMatrix, type Matrix } from '../model/vectors.ts'
 
 /** The vectors of workspaces, in this process. */
@@ -29,7 +30,7 @@ export function createMatrices({ model, maxBytes, idleMs }: { model: string; max
   const bytes = () => [...held.values()].reduce((sum, { matrix }) => sum + (matrix?.bytes() ?? 0), 0)
 
   const refresh = async (db: Db, workspaceId: string, one: Held): Promise<void> => {
-    const { rows } = await sql<{ horizon: string }>`select pg_snapshot_xmin(pg_current_snapshot())::text as horizon`.execute(db)
+    const { rows } = await sql<{ horizon: string }>`select ${settledBefore}::text as horizon`.execute(db)
     for (let after: string | undefined; ; ) {
       const found = await readPage(db, { workspaceId, model, since: one.horizon, after })
       for (const { promptId, dimensions, vector } of found) {
