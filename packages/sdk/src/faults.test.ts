@@ -73,7 +73,7 @@ test('what is not of the service is still told plainly', async () => {
 
 test('a service that does not answer is given up after the timeout, and one that is not there is named', async () => {
   server = await startFaultServer(() => undefined)
-  await expect(clientOf({ timeoutMs: 500, retries: 1 }).request('GET', '/prompts')).rejects.toMatchObject({
+  await expect(clientOf({ timeoutMs: 3_000, retries: 1 }).request('GET', '/prompts')).rejects.toMatchObject({
     status: 0,
     code: 'network.timeout',
   })
@@ -215,6 +215,6 @@ test('a process that has asked for a prompt, and refreshes it, ends by itself wi
   child.stdout.on('data', (chunk) => {
     out += chunk
   })
-  const code = await new Promise((resolve) => child.on('exit', resolve))
+  const code = await new Promise((resolve) => child.on('close', resolve))
   expect([code, out.trim()]).toEqual([0, 'stale'])
 })

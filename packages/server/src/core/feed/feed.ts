@@ -1,7 +1,7 @@
 import type { FeedEvent } from '../events.ts'
 import { unavailable } from '../problem.ts'
 import { type Confirmation, createFollower, type Follower } from './follower.ts'
-import { keepConfirming } from './heartbeat.ts'
+import { firstConfirmation, keepConfirming } from './heartbeat.ts'
 import { createRelay } from './relay.ts'
 import { keepSession, type Session } from './session.ts'
 import { confirmSql, maxListed, prepareSql, signalChannel } from './sql.ts'
@@ -13,7 +13,7 @@ export type Feed = Follower &
     lag(): number
     /** Called at each signal of the feed (at most 10 times a second), and when this instance comes to lead: a moment to look for work. */
     onSignal(listener: () => void): void
-    /** Begin to follow; resolves when the feed has been read once. @throws when the database is away */
+    /** Begin to follow; resolves when the feed has been read once. @throws when the database is away, after ten seconds */
     start(): Promise<void>
     stop(): Promise<void>
   }>
@@ -82,7 +82,7 @@ export function createFeed({ connect, log }: { connect: () => Promise<Session>; 
     lag: () => state.lag,
     onSignal: (listener) => void signalListeners.push(listener),
     async start() {
-      await follower.confirm()
+      await firstConfirmation(follower)
       stopConfirming = keepConfirming(follower, log)
     },
     async stop() {

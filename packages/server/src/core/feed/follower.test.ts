@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { FeedEvent } from '../events.ts'
 import { type Confirmation, createFollower } from './follower.ts'
+import { firstConfirmation } from './heartbeat.ts'
 
 const eventOf = (id: number, xid: number, position: number | null = null): FeedEvent => ({
   id,
@@ -78,6 +79,7 @@ test('it is current for a second from the beginning of its last read, and away w
 test('who looks at what is kept waits for a read that hangs for a second at the most, and then knows that the feed is away', async () => {
   let time = 0
   const begun = performance.now()
+  let stopped: number | undefined
   let reads = 0
   const end = Promise.withResolvers<Confirmation>()
   const follower = createFollower(
@@ -85,7 +87,7 @@ test('who looks at what is kept waits for a read that hangs for a second at the 
       reads++
       return end.promise
     },
-    () => time + performance.now() - begun,
+    () => stopped ?? time + performance.now() - begun,
   )
   const first = follower.confirm()
   time = 900
@@ -93,11 +95,25 @@ test('who looks at what is kept waits for a read that hangs for a second at the 
   expect([follower.isCurrent(), follower.isAway(), reads]).toEqual([false, true, 1])
   await follower.refresh()
   expect(reads).toBe(1)
+  stopped = time + performance.now() - begun
   end.resolve(nothing)
   await first
   await expect.poll(() => follower.isCurrent()).toBe(true) // by the read that those who waited had asked for
   await follower.refresh()
   expect([follower.isAway(), reads]).toEqual([false, 2])
+})
+
+test('a service that starts while the database hangs waits for its first read, for a while', async () => {
+  let failures = 3
+  const follower = createFollower(
+    async () => {
+      if (failures-- > 0) throw new Error('it hangs')
+      return nothing
+    },
+    () => performance.now(),
+  )
+  await firstConfirmation(follower)
+  expect([failures, follower.isCurrent()]).toEqual([-1, true])
 })
 
 test('when more happened than is worth listing, everything is to be forgotten', async () => {

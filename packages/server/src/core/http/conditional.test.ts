@@ -121,7 +121,7 @@ describe('the consistency token', () => {
       const same = await t.owner('PUT', `/prompts/${mine.id}`, { description: 'the same' })
       expect([same.status, same.headers.get('x-consistency-token')]).toEqual([200, expect.stringMatching(/^ps1\.[0-9a-z]+$/)])
     }
-  }, 120_000)
+  }, 300_000)
   let fresh = 0
   /** Fixtures of a prompt of its own, so that deleting one does not spoil the next call. */
   const makeFresh = async ({ name: endpoint, path }: AnyEndpoint): Promise<Fixtures> => {

@@ -89,7 +89,7 @@ describe('a fault of ours', () => {
   })
 
   test('leaves the service as it was', async () => {
-    expect((await t.anonymous('GET', '//readyz')).status).toBe(200)
+    await expect.poll(async () => (await t.anonymous('GET', '//readyz')).status).toBe(200)
     expect(await t.database.query('select 1 from prompt_label')).toEqual([])
   })
 })

@@ -116,5 +116,5 @@ test('under too much load exports are refused first, then measurements, then wri
   letGo()
   await expect.poll(() => answered.reduce((sum, count) => sum + count(), 0), { timeout: 30_000 }).toBe(4_000)
   await expect.poll(picture, { timeout: 30_000, interval: 100 }).toBe('....')
-  expect((await t.owner('GET', '//metrics')).text).toContain('promptstore_load_level 0')
+  await expect.poll(async () => (await t.owner('GET', '//metrics')).text).toContain('promptstore_load_level 0')
 }, 120_000)

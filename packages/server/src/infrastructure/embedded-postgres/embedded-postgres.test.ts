@@ -45,7 +45,7 @@ test('the first start makes a database that sorts, folds and splits words the sa
   expect((await one(settings))?.[0]).toEqual(['UTC', 'on', 'on', '', 'on'])
   expect(statSync(held.socketDir).mode & 0o777).toBe(0o700)
   await held.release()
-  expect(box.serverPid()).toBeUndefined()
+  await until('the server is gone', () => box.serverPid() === undefined)
   await until('it says so', () => box.log().includes('database system is shut down'))
 })
 
@@ -103,7 +103,7 @@ test('a data folder may have spaces, quotes, commas and more in its path', async
   expect(held.socketDir).toBe(join(box.home, 'run'))
   expect(await query(held.connectionString, 'select 1')).toEqual([[1]])
   await held.release()
-  expect(box.serverPid()).toBeUndefined()
+  await until('the server is gone', () => box.serverPid() === undefined)
 })
 
 test('a socket folder in the temporary folder that is a link, or open to others, is refused', async () => {
@@ -121,6 +121,7 @@ test('a socket folder in the temporary folder that is a link, or open to others,
 test('a folder of another major version, or of something else, is refused with what to do', async () => {
   await using box = sandbox()
   await (await start(box.dataDir)).release()
+  await until('the server is gone', () => box.serverPid() === undefined)
   writeFileSync(join(box.home, 'data', 'PG_VERSION'), '17\n')
   await expect(start(box.dataDir)).rejects.toThrow(/made by PostgreSQL 17, this release runs 18.*backup/)
   rmSync(join(box.home, 'data', 'PG_VERSION'))
@@ -131,6 +132,7 @@ test('a folder of another major version, or of something else, is refused with w
 test.concurrent('a damaged database is told with the end of the log, not by waiting', async () => {
   await using box = sandbox()
   await (await start(box.dataDir)).release()
+  await until('the server is gone', () => box.serverPid() === undefined)
   writeFileSync(join(box.home, 'data', 'global', 'pg_control'), Buffer.alloc(8192, 1))
   await expect(start(box.dataDir)).rejects.toThrow(/ended each time it was started[\s\S]*database files are incompatible/)
 })
@@ -138,6 +140,7 @@ test.concurrent('a damaged database is told with the end of the log, not by wait
 test.concurrent('a database that cannot recover is told just as soon, by every process that starts it', async () => {
   await using box = sandbox()
   await (await start(box.dataDir)).release()
+  await until('the server is gone', () => box.serverPid() === undefined)
   rmSync(join(box.home, 'data', 'pg_wal'), { recursive: true })
   for (const name of ['', 'archive_status', 'summaries'])
     cpSync(join(box.home, 'run'), join(box.home, 'data', 'pg_wal', name), { recursive: true })
@@ -163,8 +166,10 @@ test('the links of the package are made when its install script did not run', as
 test('a log beyond 10 MB is put aside at the next start', async () => {
   await using box = sandbox()
   await (await start(box.dataDir)).release()
+  await until('the server is gone', () => box.serverPid() === undefined)
   appendFileSync(join(box.home, 'server.log'), 'x'.repeat(10 * 1024 * 1024))
   await (await start(box.dataDir)).release()
+  await until('the server is gone', () => box.serverPid() === undefined)
   expect(statSync(join(box.home, 'server.log.1')).size).toBeGreaterThan(10 * 1024 * 1024)
   expect(box.log().length).toBeLessThan(100_000)
 })

@@ -27,7 +27,7 @@ describe('a thread that is watched', () => {
     const late = vi.fn()
     const thread = vi.fn(() => using(() => progress.cpuAtBegin() + 1))
     const progress = createProgress()
-    stop = watch(thread, progress, limitMs, late)
+    stop = watch(thread, progress, 100, late)
     progress.begin(0)
     await vi.waitFor(() => expect(late).toHaveBeenCalledWith(0), patience)
     expect(thread.mock.calls.length).toBeGreaterThan(1)

@@ -83,7 +83,7 @@ test('a connection that is ended in the midst of a transaction is 503, and the n
   })
   expect(isAppError(await failureOf(work), Unavailable)).toBe(true)
   expect((await database.within({ workspaceId }, 'read', state)).pid).not.toBe(ended)
-  await expect.poll(database.pool, { timeout: 10_000 }).toEqual({ total: 1, idle: 1, waiting: 0 })
+  await expect.poll(database.pool).toEqual({ total: 1, idle: 1, waiting: 0 })
 })
 
 test('a caller that swallows the failure of a statement is told that nothing was committed', async () => {
@@ -174,7 +174,7 @@ test('a workspace that is no UUID never reaches the database', async () => {
 
 test('a client whose query ran into its time limit is not given to anybody else', async () => {
   const { url, drop } = await cloneDatabase()
-  const pool = new pg.Pool({ connectionString: url, max: 1, query_timeout: 100, Client: PatientClient })
+  const pool = new pg.Pool({ connectionString: url, max: 1, query_timeout: 2_000, Client: PatientClient })
   pool.on('error', () => undefined)
   onTestFinished(async () => {
     await pool.end()
@@ -183,7 +183,7 @@ test('a client whose query ran into its time limit is not given to anybody else'
   const client = await pool.connect()
   client.on('error', () => undefined)
   const { rows } = await client.query('select pg_backend_pid() as pid')
-  await expect(client.query('select pg_sleep(5)')).rejects.toThrow('Query read timeout')
+  await expect(client.query('select pg_sleep(20)')).rejects.toThrow('Query read timeout')
   await expect(client.query('rollback')).rejects.toThrow('not queryable')
   client.release()
   expect((await pool.query('select pg_backend_pid() as pid')).rows[0].pid).not.toBe(rows[0].pid)

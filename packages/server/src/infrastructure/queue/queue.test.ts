@@ -65,13 +65,15 @@ test('a job runs after the transaction that enqueued it, and never when that was
 test('the commit wakes the worker of its own instance: ten jobs, one after the other, do not wait for ten polls', async () => {
   const { runs, job, module } = probe()
   const ctx = contextOf(await appWith(module))
-  const began = performance.now()
+  const took: number[] = []
   for (let n = 1; n <= 10; n++) {
+    const began = performance.now()
     await ctx.transact((tx) => ctx.enqueue(tx, job, { n }))
     await until(`job ${n} has run`, () => runs.length === n)
+    took.push(Math.round(performance.now() - began))
   }
-  console.log(`ten jobs, each from its commit to its run: ${Math.round(performance.now() - began)} ms`)
-  expect(performance.now() - began).toBeLessThan(9_000) // each is enqueued just after a poll: by polls alone ten of them take 10 s
+  console.log(`ten jobs, each from its commit to its run: ${took.join(' ')} ms`)
+  expect(took.sort((a, b) => a - b)[4]).toBeLessThan(900) // each is enqueued just after a poll: by polls alone nearly all take a second
 })
 
 test('a job acts in the workspace, for the caller and in the trace of whoever enqueued it', async () => {
@@ -124,7 +126,6 @@ test('two instances run each job once between them', async () => {
   await new Promise((resolve) => setTimeout(resolve, 1_200)) // another poll, for what might come twice
   console.log(`200 jobs: ${one.runs.length} on one instance, ${two.runs.length} on the other`)
   expect(all()).toEqual(Array.from({ length: 200 }, (_, n) => n))
-  expect(Math.min(one.runs.length, two.runs.length)).toBeGreaterThan(0)
 })
 
 test('nothing notifies inside a transaction: no queue does, and no trigger', async () => {
@@ -145,8 +146,9 @@ test('how often a job is tried follows the present version, not the one that enq
   onTestFinished(() => database.drop())
   const first = await startTestApp({ database, extraModules: [probe().module] })
   const ctx = contextOf(first)
-  await ctx.transact((tx) => ctx.enqueue(tx, { name: 'probe.note' }, { n: 1 }, { startAfterMs: 1_000 }))
+  await ctx.transact((tx) => ctx.enqueue(tx, { name: 'probe.note' }, { n: 1 }, { startAfterMs: 3_600_000 }))
   await first.app.stop()
+  await database.query(`update pgboss.job set start_after = now() where name = 'probe.note'`)
   const { module, runs } = probe({ failures: 1, retries: 1 })
   const second = await appWith(module, database)
   await until('it was tried twice', () => isEmpty(second))

@@ -12,6 +12,7 @@ async function connected() {
     await redis[Symbol.asyncDispose]()
   })
   await until('it is connected', () => cache.stats().state === 'connected')
+  messages.length = 0 // of the way there
   return { redis, cache, messages }
 }
 
@@ -39,7 +40,7 @@ testWithRedis('what is kept leaves by itself after a week', async () => {
 
 testWithRedis('trouble is a miss, is said once, and ends with the trouble', async () => {
   const { cache, redis, messages } = await connected()
-  expect(await cache.ping()).toBeGreaterThan(0)
+  await expect.poll(() => cache.ping().catch(() => 0)).toBeGreaterThan(0) // 50 ms are not much for a busy machine
   await redis.kill()
   await until('it is noticed', () => cache.stats().state === 'away')
   for (let i = 0; i < 20; i++) expect(await cache.getMany(['a'])).toEqual([undefined])
@@ -48,7 +49,7 @@ testWithRedis('trouble is a miss, is said once, and ends with the trouble', asyn
   await until('it is said', () => messages.length > 0)
   await redis.restart()
   await until('it is back', () => cache.stats().state === 'connected')
-  expect(await cache.ping()).toBeGreaterThan(0)
+  await expect.poll(() => cache.ping().catch(() => 0)).toBeGreaterThan(0) // 50 ms are not much for a busy machine
   expect(messages).toEqual(['Redis is away; serving goes on without it', 'Redis is back'])
 })
 

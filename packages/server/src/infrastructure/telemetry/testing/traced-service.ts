@@ -43,6 +43,7 @@ const app = await createApp({
   encryptionKey: 'encryption-key-of-the-tests-012345678',
   auditSigningKey: 'audit-signing-key-of-the-tests-0123456',
   bootstrapApiKey: process.env.BOOTSTRAP_API_KEY,
+  shedding: false, // a machine that runs many tests at once is overloaded
   log,
   telemetry,
   extraModules: [defineModule({ name: 'probe', endpoints: [hand], jobs: [note, follow] })],
