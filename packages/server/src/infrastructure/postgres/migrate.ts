@@ -67,10 +67,19 @@ export async function migrate(url: string, options: { plan?: boolean; known?: re
     await client.query('grant select on schema_migration to ps_app, ps_system')
     for (const migration of pending) await apply(client, migration)
     await installQueue(client)
+    await renumber(client)
     return pending.map((m) => m.name)
   } finally {
     await client.end().catch(() => undefined)
   }
+}
+
+/** In a database that came from another server, the numbers of that one's transactions are replaced: see migration 0029. */
+async function renumber(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(`select to_regprocedure('public.renumber_transactions()') is not null as known`)
+  if (!rows[0].known) return // of a version before it
+  await client.query('set role ps_system')
+  await client.query('select renumber_transactions()')
 }
 
 async function requireVersion(client: pg.Client): Promise<void> {
