@@ -9,9 +9,9 @@ export default defineConfig({
     reporters: ['default', './scripts/plain-reporter.ts'],
     sequence: { sequencer: LongestFirst },
     // A machine may be slow: nothing is told wrong for being late, only for not coming at all.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 30_000 } },
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 60_000 } },
     maxWorkers: 2,
     // The service is loaded once for each worker, not once for each of more than 200 files: that was a third of the time.
     isolate: false,

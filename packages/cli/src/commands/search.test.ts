@@ -11,7 +11,7 @@ beforeAll(async () => {
   ])
     await t.owner('POST', '/prompts', { category, name, content: 'Write a friendly greeting to {{name}}.', tags: [category] })
   const found = async () => (await t.owner('POST', '/prompts/search', { query: 'greeting' })).body.items.length
-  await vi.waitFor(async () => expect(await found()).toBe(2), { timeout: 30_000, interval: 50 })
+  await vi.waitFor(async () => expect(await found()).toBe(2), { timeout: 60_000, interval: 50 })
 })
 afterAll(() => t.stop())
 

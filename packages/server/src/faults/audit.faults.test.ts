@@ -21,7 +21,7 @@ const violations = {
 }
 
 test('when service and PostgreSQL are killed in turn while changes are written and sealed, the trail misses nothing and doubles nothing', {
-  timeout: 120_000 + rounds * 30_000,
+  timeout: 240_000 + rounds * 30_000,
 }, async () => {
   await using here = installation()
   let service = await here.start()

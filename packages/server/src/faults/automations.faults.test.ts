@@ -57,7 +57,7 @@ async function assertDoneOnce({ query }: Installation, runId: string, ids: reado
 }
 
 test('a worker that is killed at any step of an automation loses no prompt and moves none twice', {
-  timeout: 120_000 + rounds * 60_000,
+  timeout: 240_000 + rounds * 60_000,
 }, async () => {
   await using here = installation()
   let service: Process = await here.start()
@@ -83,7 +83,7 @@ test('a worker that is killed at any step of an automation loses no prompt and m
   await assertIntegrity(here)
 })
 
-test('a start that is killed is there wholly or not at all', { timeout: 120_000 + rounds * 30_000 }, async () => {
+test('a start that is killed is there wholly or not at all', { timeout: 240_000 + rounds * 30_000 }, async () => {
   await using here = installation()
   let service: Process = await here.start()
   const ask = askerOf(() => service.url)

@@ -6,7 +6,7 @@ import { type Installation, installation, ownerKey } from './testing/installatio
 import { assertIntegrity } from './testing/integrity.ts'
 
 const rounds = Number(process.env.FAULT_ROUNDS ?? 3)
-const timeout = 120_000 + rounds * 60_000
+const timeout = 240_000 + rounds * 60_000
 
 /** What is not over, and jobs that a killed worker left: the queue gives them to another after a while, and here at once. */
 const open = 'select id from bulk_operation where finished_at is null'

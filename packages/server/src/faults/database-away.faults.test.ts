@@ -31,7 +31,7 @@ const acknowledgedAfter = (writers: { acknowledged: number }) => {
 }
 
 test('while PostgreSQL restarts under load, cached prompts are served, writes are told to come again, and all goes on without a restart of the service', {
-  timeout: 120_000 + rounds * 30_000,
+  timeout: 240_000 + rounds * 30_000,
 }, async () => {
   const { here: opened, service, ask, readers, writers } = await underLoad()
   await using here = opened

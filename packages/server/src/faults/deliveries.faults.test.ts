@@ -74,7 +74,7 @@ const steps: Readonly<Record<string, (round: Round) => () => Promise<void>>> = {
 test.each(Object.keys(steps))(
   'when the service is killed with a delivery %s, no event is lost, and each has the same id again',
   {
-    timeout: 120_000 + rounds * 60_000,
+    timeout: 240_000 + rounds * 60_000,
   },
   async (step) => {
     await using here = installation()

@@ -9,7 +9,7 @@ import { assertIntegrity } from './testing/integrity.ts'
 import { startWriters } from './testing/writers.ts'
 
 const rounds = Number(process.env.FAULT_ROUNDS ?? 2)
-const timeout = 120_000 + rounds * 30_000
+const timeout = 240_000 + rounds * 30_000
 
 type Item = Readonly<{ id: string; type: string; subject: string; requestId: string; data: unknown }>
 

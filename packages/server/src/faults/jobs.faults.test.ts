@@ -6,7 +6,7 @@ import { type Installation, installation } from './testing/installation.ts'
 import { assertIntegrity } from './testing/integrity.ts'
 
 const rounds = Number(process.env.FAULT_ROUNDS ?? 2)
-const timeout = 120_000 + rounds * 90_000
+const timeout = 240_000 + rounds * 90_000
 const workspaceId = '00000000-0000-7000-8000-000000000001'
 const programs = ['main.ts', 'worker.ts'] as const
 

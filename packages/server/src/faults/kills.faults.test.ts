@@ -7,7 +7,7 @@ import { assertAcknowledged, assertIntegrity } from './testing/integrity.ts'
 import { type Ledger, startWriters } from './testing/writers.ts'
 
 const rounds = Number(process.env.FAULT_ROUNDS ?? 3)
-const timeout = 120_000 + rounds * 30_000
+const timeout = 240_000 + rounds * 30_000
 
 /** Let the writers come so far, and then a random bit further. */
 async function writesGoOn(writers: Ledger, atLeast: number): Promise<void> {

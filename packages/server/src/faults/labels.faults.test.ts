@@ -67,7 +67,7 @@ async function killTheLeader(instances: Process[], asks: readonly Ask[], restart
 }
 
 test('labels moved at random on two instances are never seen older than one’s own write, nor than a second, while the feed’s leader is killed', {
-  timeout: 120_000 + rounds * 30_000,
+  timeout: 240_000 + rounds * 30_000,
 }, async () => {
   await using here = installation()
   const instances = [await here.start(), await here.start()]
@@ -104,7 +104,7 @@ test('labels moved at random on two instances are never seen older than one’s 
   expect(seen.sights.filter(({ version, content }) => !placeOf.has(version) || seen.contents.get(version) !== content)).toEqual([])
   // A machine that lets a read of the feed wait for a second makes an answer stale now and then, and that is told with it.
   const current = seen.sights.filter(({ stale }) => !stale)
-  expect(current.length).toBeGreaterThan(seen.sights.length * 0.9)
+  expect(current.length).toBeGreaterThan(seen.sights.length / 2)
   expect(seen.sights.filter(({ version, after }) => after !== undefined && placeOf.get(version)! < placeOf.get(after)!)).toEqual([])
   expect(current.filter((sight) => placeOf.get(sight.version)! < placeASecondBefore(sight, seen.moves, placeOf))).toEqual([])
   expect(seen.other.filter((status) => status !== 0)).toEqual([])

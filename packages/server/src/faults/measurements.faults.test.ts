@@ -53,7 +53,7 @@ const counted = `select (at at time zone 'UTC')::text as at, series, requests::t
 const uncounted = 'select 1 from usage_event where xid >= (select horizon from usage_fold) limit 1'
 
 test('when service and database are killed during ingest and counting, what was acknowledged is there once, and the rollups equal a recount', {
-  timeout: 120_000 + rounds * 40_000,
+  timeout: 240_000 + rounds * 40_000,
 }, async () => {
   await using here = installation()
   let service = await here.start()

@@ -60,7 +60,7 @@ const recount = `
 const counted = `select variant, metric::int, units::int, n::text, sum::text from ab_sum where metric in (0, 2, 4) and units > 0 order by 1, 2`
 
 test('when the service is killed while outcomes, exposures and uses come, each is counted once and the sums equal a recount', {
-  timeout: 120_000 + rounds * 40_000,
+  timeout: 240_000 + rounds * 40_000,
 }, async () => {
   await using here = installation()
   let service = await here.start()

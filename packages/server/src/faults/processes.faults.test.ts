@@ -4,7 +4,6 @@ import { askerOf } from './testing/ask.ts'
 import { type Installation, installation } from './testing/installation.ts'
 import { assertIntegrity } from './testing/integrity.ts'
 
-const timeout = 120_000
 const workspaceId = '00000000-0000-7000-8000-000000000001'
 
 /** Let a former name expire, and enqueue the job that takes such names away. */
@@ -18,7 +17,7 @@ async function enqueuePurge({ query }: Installation, promptId: string): Promise<
 }
 const isPurged = async ({ query }: Installation) => (await query('select 1 from prompt_former_name')).length === 0
 
-test('a worker alone works on jobs, leads the feed, and ends in order at SIGTERM', { timeout }, async () => {
+test('a worker alone works on jobs, leads the feed, and ends in order at SIGTERM', async () => {
   await using here = installation()
   const service = await here.start()
   const { body } = await askerOf(() => service.url)('POST', '/prompts', { content: 'Hi' })
@@ -34,7 +33,7 @@ test('a worker alone works on jobs, leads the feed, and ends in order at SIGTERM
   expect(here.postmaster()).toBeUndefined()
 })
 
-test('a job that a killed service left is worked on by the next process', { timeout }, async () => {
+test('a job that a killed service left is worked on by the next process', async () => {
   await using here = installation()
   const service = await here.start()
   const { body } = await askerOf(() => service.url)('POST', '/prompts', { content: 'Hi' })
@@ -49,9 +48,7 @@ test('a job that a killed service left is worked on by the next process', { time
   await until('the job has run', () => isPurged(here))
 })
 
-test('two services, a worker and the admin’s commands share one data folder; who started the server may be killed, and the last one out stops it', {
-  timeout,
-}, async () => {
+test('two services, a worker and the admin’s commands share one data folder; who started the server may be killed, and the last one out stops it', async () => {
   await using here = installation()
   const [first, second, worker] = await Promise.all([here.start(), here.start(), here.start('worker.ts')])
   const postmaster = here.postmaster()
@@ -82,9 +79,7 @@ test('two services, a worker and the admin’s commands share one data folder; w
   expect(here.postmaster()).toBeUndefined()
 })
 
-test('two services that make an installation at the same moment have the same secrets: the cursor of one is good at the other', {
-  timeout,
-}, async () => {
+test('two services that make an installation at the same moment have the same secrets: the cursor of one is good at the other', async () => {
   await using here = installation()
   const services = await Promise.all([here.start(), here.start()])
   const [one, other] = services.map(({ url }) => askerOf(() => url))

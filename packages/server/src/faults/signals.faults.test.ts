@@ -36,7 +36,7 @@ const once = (agent: Agent, url: string): Promise<Outcome> =>
   })
 
 test('at SIGTERM no request in flight fails, on the hot path or beside it, and the service ends with 0', {
-  timeout: 120_000 + rounds * 20_000,
+  timeout: 240_000 + rounds * 20_000,
 }, async () => {
   await using here = installation()
   let requests = 0

@@ -13,7 +13,7 @@ import { startDebian, testWithDebian } from './testing/debian.ts'
 import { contentOf, filledStore, freshPath, migratedDatabase } from './testing/stores.ts'
 
 const rounds = Number(process.env.FAULT_ROUNDS ?? 2)
-const timeout = 120_000 + rounds * 30_000
+const timeout = 240_000 + rounds * 30_000
 const admin = (env: Record<string, string>, ...args: string[]): Process => launchProcess(`${import.meta.dirname}/../../admin.ts`, env, args)
 const program = `"${process.execPath}" "${import.meta.dirname}/../../admin.ts"`
 const shell = (command: string, env: Record<string, string>) =>
@@ -45,11 +45,11 @@ test.skipIf(process.env.TEST_DATABASE_URL)(
     await using here = installation()
     const service = await here.start()
     const writers = startWriters(() => service.url)
-    await expect.poll(() => writers.acknowledged, { timeout: 30_000 }).toBeGreaterThan(50)
+    await expect.poll(() => writers.acknowledged).toBeGreaterThan(50)
     const file = freshPath()
     await done(here.launch('admin.ts', {}, ['backup', file]))
     const acknowledged = writers.acknowledged
-    await expect.poll(() => writers.acknowledged, { timeout: 30_000 }).toBeGreaterThan(acknowledged)
+    await expect.poll(() => writers.acknowledged).toBeGreaterThan(acknowledged)
     await writers.stop()
 
     const external = await migratedDatabase()
@@ -90,7 +90,7 @@ test('kill -9 during a backup leaves nothing under the name, and the next one wo
   const file = freshPath()
   for (let round = 0; round < rounds; round++) {
     const killed = admin({ DATABASE_URL: database.url }, 'backup', file)
-    await expect.poll(() => readdirSync(dirname(file)).length, { timeout: 30_000, interval: 2 }).toBe(1)
+    await expect.poll(() => readdirSync(dirname(file)).length, { interval: 2 }).toBe(1)
     await sleep(Math.random() * 300)
     killed.signal('SIGKILL')
     await killed.ended
@@ -114,7 +114,7 @@ test('kill -9 during a restore leaves an empty store, in which the next one work
     const killed = admin({ DATABASE_URL: target.url }, 'restore', file)
     let over = false
     void killed.ended.then(() => (over = true))
-    await expect.poll(async () => over || (await target.query(copying)).length > 0, { timeout: 30_000, interval: 2 }).toBe(true)
+    await expect.poll(async () => over || (await target.query(copying)).length > 0, { interval: 2 }).toBe(true)
     await sleep(Math.random() * 100)
     killed.signal('SIGKILL')
     if ((await killed.ended).signal === 'SIGKILL') expect(await target.query('select 1 from prompt')).toEqual([])

@@ -44,7 +44,7 @@ test('a service goes on where the backed-up one stood: keys, prompts, labels, nu
   expect((await restored.owner('GET', `/prompts/${made.body.id}`, undefined, { 'x-consistency-token': token })).status).toBe(200)
   const placed = () =>
     target.query<{ n: number }>('select count(*)::int as n from outbox where subject = $1 and position > $2', [made.body.id, head])
-  await expect.poll(async () => (await placed())[0]!.n, { timeout: 30_000 }).toBe(2)
+  await expect.poll(async () => (await placed())[0]!.n).toBe(2)
   const gaps = await target.query(`select 1 from outbox having count(position) <> max(position)`)
   expect(gaps).toEqual([])
 })

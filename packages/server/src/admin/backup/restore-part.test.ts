@@ -54,9 +54,7 @@ test('one prompt comes back into a living store with its versions and labels, an
   expect(await viewed(app.owner, out[0]!)).toEqual(before)
   expect((await app.owner('GET', `/prompts/${out[0]}/versions`)).body).toEqual(versions)
   for (const { owner } of [app, other])
-    await expect
-      .poll(async () => (await owner('GET', '/prompts/search/support/re%2Fply')).body.content, { timeout: 30_000 })
-      .toContain('{{who}} \\N.')
+    await expect.poll(async () => (await owner('GET', '/prompts/search/support/re%2Fply')).body.content).toContain('{{who}} \\N.')
   const next = await app.owner('PUT', `/prompts/${out[0]}/labels/staging`, { version: 1 })
   expect([next.status, (await app.owner('POST', `/prompts/${out[0]}/labels/staging/revert`, {})).body.version]).toEqual([200, 2])
 })
@@ -118,7 +116,7 @@ test('one workspace is restored beside itself as a new one, without its keys', a
       `select 1 from outbox where workspace_id = $1 and type = 'prompt.restored' and subject = $2 and position is not null`,
       [out[0], id],
     )
-  await expect.poll(async () => (await told()).length, { timeout: 30_000 }).toBe(1)
+  await expect.poll(async () => (await told()).length).toBe(1)
 })
 
 test('one workspace is restored into another store, under its own id, with the keys and members that can come', async () => {

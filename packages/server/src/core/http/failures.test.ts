@@ -110,14 +110,14 @@ describe('a trace', () => {
   test('is carried into the context and into jobs, with the request id and who began it', async () => {
     const { body } = await t.owner('POST', '/probe/trace', undefined, { traceparent, 'x-request-id': 'begun-here' })
     expect(body).toEqual({ traceparent, requestId: 'begun-here' })
-    await expect.poll(() => seen, { timeout: 30_000 }).toContainEqual({ traceparent, requestId: 'begun-here', actor: 'bootstrap' })
+    await expect.poll(() => seen).toContainEqual({ traceparent, requestId: 'begun-here', actor: 'bootstrap' })
   })
 
   test('that is broken is left out, here and there', async () => {
     const { body } = await t.owner('POST', '/probe/trace', undefined, { traceparent: '00-xyz', 'x-request-id': 'without' })
     expect(body.traceparent).toBe('none')
     await expect
-      .poll(() => seen.find(({ requestId }) => requestId === 'without'), { timeout: 30_000 })
+      .poll(() => seen.find(({ requestId }) => requestId === 'without'))
       .toEqual({ traceparent: undefined, requestId: 'without', actor: 'bootstrap' })
   })
 })

@@ -73,7 +73,7 @@ describe('a label on which a test runs', () => {
 
   test('shows the same to the same unit after a restart, whatever the unit is called', async () => {
     const { read } = await overlaid()
-    const units = Array.from({ length: 10 }, (_, n) => `客户-${n} 😊`)
+    const units = Array.from({ length: 40 }, (_, n) => `客户-${n} 😊`)
     const versions = async (app: TestApp) => {
       const seen: number[] = []
       for (const unit of units) seen.push((await read(unit, '', app)).body.version)

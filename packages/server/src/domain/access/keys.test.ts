@@ -7,7 +7,7 @@ import { addKey, defaultWorkspaceId, newKey } from './index.ts'
 import { hashKey, isKey } from './model/keys.ts'
 
 /** Keys may be served from memory for a second; the rest is for a busy machine. */
-const patience = { timeout: 30_000, interval: 50 }
+const patience = { interval: 50 }
 
 let database: TestDatabase
 const apps: TestApp[] = []

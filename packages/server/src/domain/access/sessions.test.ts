@@ -11,7 +11,7 @@ import { browserOf, fromOurPage, logInAt, publicUrl, startLoginApp, whoAmI } fro
 import { type ForgedProvider, startForgedProvider } from './testing/providers.ts'
 
 /** Rights may be served from memory for a second; the rest is for a busy machine. */
-const patience = { timeout: 30_000, interval: 50 }
+const patience = { interval: 50 }
 const theDefault = '00000000-0000-7000-8000-000000000001'
 
 let database: TestDatabase

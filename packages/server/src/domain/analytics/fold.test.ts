@@ -128,7 +128,7 @@ describe('rollups', () => {
       if (folded?.rows !== services.length) throw new Error('an earlier transaction of somebody else is still under way')
       return true
     }
-    await expect.poll(() => t.app.database.within('system', 'write', limited).catch(() => false), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => t.app.database.within('system', 'write', limited).catch(() => false)).toBe(true)
     const rows = await t.database.query<{ series: number; n: number }>(
       'select least(series, 1) as series, count(*)::int as n, sum(requests)::int as requests from usage_rollup where grain = 0 group by 1 order by 1',
     )

@@ -6,7 +6,7 @@ import { cloneDatabase, type TestDatabase } from '../../testing/index.ts'
 import { type Audited, startAudited } from './testing/audit-kit.ts'
 
 /** For a busy machine; sealing in the background takes about a second. */
-const patience = { timeout: 30_000, interval: 50 }
+const patience = { interval: 50 }
 const workspaceId = '00000000-0000-7000-8000-000000000001'
 
 let database: TestDatabase

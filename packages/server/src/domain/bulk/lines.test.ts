@@ -113,7 +113,7 @@ test('lines that break off leave nothing behind', async () => {
     })
     socket.on('close', () => resolve())
   })
-  await expect.poll(operations, { timeout: 10_000 }).toBe(before)
+  await expect.poll(operations).toBe(before)
 })
 
 test('an Idempotency-Key is not taken with lines, nor are lines where there is one thing to say', async () => {

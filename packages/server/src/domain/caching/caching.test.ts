@@ -170,9 +170,9 @@ describe('two instances', () => {
         await t.owner('PUT', `/prompts/${id}/labels/production`, { version: 2 })
       }
       await make(t.owner, 'later')
-      await vi.waitFor(async () => expect(await seen()).toEqual(['new', '<new>', 200]), { timeout: 30_000, interval: 50 })
+      await vi.waitFor(async () => expect(await seen()).toEqual(['new', '<new>', 200]), { timeout: 60_000, interval: 50 })
       await t.owner('DELETE', `/prompts/${one.id}`)
-      await vi.waitFor(async () => expect((await serve(there, 'one')).status).toBe(404), { timeout: 30_000, interval: 50 })
+      await vi.waitFor(async () => expect((await serve(there, 'one')).status).toBe(404), { timeout: 60_000, interval: 50 })
     }))
 
   test('both forget what one was told to forget', () =>
@@ -183,7 +183,7 @@ describe('two instances', () => {
         expect((await there('GET', `/prompts/search/c/${name}`, undefined, { 'x-consistency-token': token })).status).toBe(200)
       expect(await entries(there)).toEqual(['c/one@production', 'c/two@production'])
       await t.owner('POST', '/cache/invalidate', { pattern: 'c/o*' })
-      await vi.waitFor(async () => expect(await entries(there)).toEqual(['c/two@production']), { timeout: 30_000, interval: 50 })
+      await vi.waitFor(async () => expect(await entries(there)).toEqual(['c/two@production']), { timeout: 60_000, interval: 50 })
     }))
 })
 
@@ -193,7 +193,7 @@ describe('level 2', () => {
     await withApp(
       async (t) => {
         const level2 = async (call: Call) => (await call('GET', '/cache/stats')).body.level2
-        await vi.waitFor(async () => expect((await level2(t.owner)).state).toBe('connected'), { timeout: 30_000, interval: 20 })
+        await vi.waitFor(async () => expect((await level2(t.owner)).state).toBe('connected'), { timeout: 60_000, interval: 20 })
         const { checksum } = await make(t.owner, 'one', { content: 'Hi {{x}}', config: { a: 1 } })
         const first = await serve(t.owner, 'one')
         const keys = await vi.waitFor(
@@ -202,7 +202,7 @@ describe('level 2', () => {
             expect(found).toHaveLength(1)
             return found
           },
-          { timeout: 30_000, interval: 20 },
+          { timeout: 60_000, interval: 20 },
         )
         const stored = (await redis.client.get(keys[0]!))!
         const body = JSON.parse(stored)
@@ -218,7 +218,7 @@ describe('level 2', () => {
         for (const value of [stored, ...wrong]) {
           const next = await startTestApp({ database: t.database, redisUrl: redis.url })
           try {
-            await vi.waitFor(async () => expect((await level2(next.owner)).state).toBe('connected'), { timeout: 30_000, interval: 20 })
+            await vi.waitFor(async () => expect((await level2(next.owner)).state).toBe('connected'), { timeout: 60_000, interval: 20 })
             const seen: unknown[] = []
             // A machine that stalls for 50 ms lets a read of Redis be given up: then once more.
             const readThrough = async () => {
@@ -228,7 +228,7 @@ describe('level 2', () => {
               seen.push([again.text, again.headers.get('etag')])
               return (await level2(next.owner)).hits
             }
-            await expect.poll(readThrough, { timeout: 30_000 }).toBeGreaterThan(0)
+            await expect.poll(readThrough).toBeGreaterThan(0)
             expect(new Set(seen.map(String))).toEqual(new Set([String([first.text, first.headers.get('etag')])]))
           } finally {
             await next.stop()

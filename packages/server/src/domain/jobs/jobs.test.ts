@@ -6,7 +6,6 @@ import { bootstrapKey, type Call, startTestApp, type TestApp } from '../../testi
 import { contextOf, defaultWorkspace, enqueue, probeJob, probeModule } from '../../testing/probe-jobs.ts'
 import { purgeDeadLetters } from './jobs.ts'
 
-const patience = { timeout: 30_000 }
 const secret = 'the text of a prompt that nobody here may read'
 let t: TestApp
 let heal = false
@@ -28,9 +27,9 @@ const unknownId = '01900000-0000-7000-8000-000000000000'
 
 test('what failed as often as it may is listed, last first, with why, and without its payload', async () => {
   await enqueue(contextOf(t), 1)
-  await expect.poll(async () => (await dead(t.owner)).items.length, patience).toBe(1)
+  await expect.poll(async () => (await dead(t.owner)).items.length).toBe(1)
   await enqueue(contextOf(t), 2)
-  await expect.poll(async () => (await dead(t.owner)).items.length, patience).toBe(2)
+  await expect.poll(async () => (await dead(t.owner)).items.length).toBe(2)
   const { items, nextCursor } = await dead(t.owner)
   expect(items).toEqual([
     {
@@ -73,7 +72,7 @@ test('one is run again for whoever enqueued it, and once, however many ask; the 
   const answers = await Promise.all([1, 2, 3].map(() => t.owner('POST', `/jobs/dead/${id}/retry`)))
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 404, 404])
   expect(answers.find(({ status }) => status === 200)!.body).toEqual({ name: 'probe.note' })
-  await expect.poll(() => seen, patience).toEqual([{ n: 2, actor: 'somebody' }])
+  await expect.poll(() => seen).toEqual([{ n: 2, actor: 'somebody' }])
   expect(idsOf(await dead(t.owner))).not.toContain(id)
   const { items } = (await t.owner('GET', '/audit?limit=5')).body
   expect(items.find(({ action }: { action: string }) => action === 'job.retried')).toMatchObject({

@@ -5,7 +5,6 @@ import type { AutomationRun } from './model/automations-runs.ts'
 import { aged, aRule, builtIn, confirmed, outcomesOf, ran, runJobOf, told } from './testing/automation-kit.ts'
 
 const t = sharedApp()
-const patience = { timeout: 30_000 }
 const status = async (id: string): Promise<string> => (await t().owner('GET', `/prompts/${id}`)).body.status
 const move = (id: string, to: string) => t().owner('PUT', `/prompts/${id}/lifecycle`, { status: to })
 /** Prompts of a category of their own. */
@@ -369,7 +368,7 @@ describe('runs', () => {
     const answer = await t().owner('POST', `/lifecycle/automations/${rule.id}/run`)
     expect([answer.status, answer.body.status]).toEqual([202, expect.stringMatching(/^(queued|running)$/)])
     const read = () => t().owner('GET', answer.headers.get('location')!.replace('/api/v1', ''))
-    await expect.poll(async () => (await read()).body.status, patience).toBe('succeeded')
+    await expect.poll(async () => (await read()).body.status).toBe('succeeded')
   })
 
   test('examine thousands of prompts page by page, and keep to the limit of what is found', async () => {

@@ -29,7 +29,7 @@ describe('a real receiver that verifies with the official library', () => {
     const told = await t.database.query<{ type: string }>(
       `select type from outbox where type like 'prompt.%' and subject <> '' order by position`,
     )
-    await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(told.length)
+    await expect.poll(() => receiver.received.length).toBeGreaterThanOrEqual(told.length)
     await t.owner('POST', '/notifications/process')
     expect(receiver.types().sort()).toEqual(told.map(({ type }) => type).sort())
     expect(new Set(receiver.received.map((one) => one.id)).size).toBe(told.length)
@@ -42,7 +42,7 @@ describe('a real receiver that verifies with the official library', () => {
       message: { data: { subject: id } },
     })
     expect(first!.id).toMatch(/^evt_[A-Za-z0-9_-]{22}$/)
-    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length, { timeout: 10_000 }).toBe(told.length)
+    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length).toBe(told.length)
   })
 
   test('is told the trace that a change was part of, and none where it was part of none', async () => {
@@ -51,7 +51,7 @@ describe('a real receiver that verifies with the official library', () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
     const { body } = await t.owner('POST', '/prompts', { content: 'traced' }, { traceparent })
     const plain = await aPrompt(t)
-    await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(2)
+    await expect.poll(() => receiver.received.length).toBe(2)
     const traceOf = (id: string) => receiver.received.find(({ message }) => message.data.subject === id)!.headers.traceparent
     expect([traceOf(body.id), traceOf(plain)]).toEqual([traceparent, undefined])
   })
@@ -61,7 +61,7 @@ describe('a real receiver that verifies with the official library', () => {
     const own = '00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-00'
     await aWebhook(t, receiver.url, { events: ['prompt.created'], headers: { TraceParent: own } })
     await t.owner('POST', '/prompts', { content: 'traced' }, { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' })
-    await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => receiver.received.length).toBe(1)
     expect(receiver.received[0]!.headers.traceparent).toBe(own)
   })
 })
@@ -71,10 +71,10 @@ const process = async () => (await t.owner('POST', '/notifications/process')).bo
 /** A webhook with one delivery, attempted once. */
 async function attempted(answering: Parameters<typeof aReceiver>[0], fields: object = {}) {
   const receiver = await aReceiver(answering)
-  const hook = await aWebhook(t, receiver.url, { events: ['prompt.created'], timeoutMs: 1_000, ...fields })
+  const hook = await aWebhook(t, receiver.url, { events: ['prompt.created'], timeoutMs: 20_000, retrySchedule: [60], ...fields })
   const id = await aPrompt(t)
   await process()
-  await expect.poll(async () => (await deliveriesOf(hook))[0]?.attemptCount, { timeout: 20_000 }).toBeGreaterThanOrEqual(1)
+  await expect.poll(async () => (await deliveriesOf(hook))[0]?.attemptCount).toBeGreaterThanOrEqual(1)
   const [delivery] = await deliveriesOf(hook)
   return { receiver, hook, delivery, id, attempt: delivery.attempts.at(-1) }
 }
@@ -92,12 +92,12 @@ describe('a receiver that', () => {
     expect([delivery.state, attempt.failure, attempt.status, attempt.address]).toEqual(['pending', 'http', 500, '127.0.0.1'])
     expect(attempt).toMatchObject({ responseBody: 'sorry\ufffd', responseHeaders: { 'x-why': 'broken' }, truncated: false, attempt: 1 })
     expect(attempt.requestHeaders).toMatchObject({ 'webhook-id': delivery.messageId, 'webhook-signature': 'v1,***', 'x-token': '***' })
-    expect(inSeconds(attempt)).toBeGreaterThanOrEqual(4)
+    expect(inSeconds(attempt)).toBeGreaterThanOrEqual(48)
     receiver.answerWith((_, response) => void response.writeHead(200).end('thanks'))
-    t.setClock(10_000)
+    t.setClock(80_000)
     await process()
     t.setClock(0)
-    await expect.poll(async () => (await deliveriesOf(hook))[0].state, { timeout: 20_000 }).toBe('succeeded')
+    await expect.poll(async () => (await deliveriesOf(hook))[0].state).toBe('succeeded')
     const whole = (await t.owner('GET', `/webhooks/${hook.id}/deliveries/${delivery.id}`)).body
     expect(whole.attempts.map(({ status }: { status: number }) => status)).toEqual([200, 500])
     expect(new Set(receiver.received.map(({ id }) => id))).toEqual(new Set([delivery.messageId]))
@@ -110,7 +110,7 @@ describe('a receiver that', () => {
     receiver.answerWith((_, response) => void response.writeHead(200).end())
     const again = await t.owner('POST', `/webhooks/${hook.id}/deliveries/${failed.id}/redeliver`)
     expect(again.status).toBe(202)
-    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length).toBe(1)
     expect(receiver.received.map(({ id }) => id)).toEqual([failed.messageId, failed.messageId])
   })
 
@@ -122,7 +122,7 @@ describe('a receiver that', () => {
   })
 
   test('hangs is given its time and no more', async () => {
-    const { attempt, hook } = await attempted(() => undefined)
+    const { attempt, hook } = await attempted(() => undefined, { timeoutMs: 1_000 })
     expect([attempt.failure, attempt.status]).toEqual(['timeout', null])
     expect((await healthOf(hook)).health.state).toBe('slowed')
   })
@@ -156,8 +156,8 @@ describe('a receiver that', () => {
     const watcher = await aReceiver()
     await aWebhook(t, watcher.url, { events: ['webhook.*'] })
     const { hook } = await attempted((_, response) => void response.writeHead(410).end())
-    await expect.poll(async () => (await healthOf(hook)).disabledReason, { timeout: 20_000 }).toBe('gone')
-    await expect.poll(() => watcher.types(), { timeout: 20_000 }).toContain('webhook.disabled')
+    await expect.poll(async () => (await healthOf(hook)).disabledReason).toBe('gone')
+    await expect.poll(() => watcher.types()).toContain('webhook.disabled')
     expect(watcher.received.find(({ message }) => message.type === 'webhook.disabled')!.message.data).toMatchObject({
       reason: 'gone',
       name: 'test',
@@ -175,7 +175,7 @@ describe('a receiver that', () => {
     const { hook, delivery } = await attempted((_, response) => void response.writeHead(500).end(), { retrySchedule: [604_800] })
     await aPrompt(t)
     await process()
-    await expect.poll(async () => (await deliveriesOf(hook))[0]?.attemptCount, { timeout: 20_000 }).toBe(1)
+    await expect.poll(async () => (await deliveriesOf(hook))[0]?.attemptCount).toBe(1)
     expect((await deliveriesOf(hook)).map(({ state }: { state: string }) => state)).toEqual(['pending', 'pending'])
     await t.database.query(
       `update webhook_health set failures = 30, failing_since = now() - interval '121 hours', tripped = false where webhook_id = $1`,
@@ -183,15 +183,17 @@ describe('a receiver that', () => {
     )
     await t.owner('POST', `/webhooks/${hook.id}/deliveries/${delivery.id}/redeliver`)
     await process()
-    await expect.poll(async () => (await healthOf(hook)).disabledReason, { timeout: 20_000 }).toBe('failing')
+    await expect.poll(async () => (await healthOf(hook)).disabledReason).toBe('failing')
     expect((await deliveriesOf(hook)).map(({ state }: { state: string }) => state)).toEqual(['failed', 'failed'])
   })
 
   test('fails ten times opens the breaker: one probe a while, until one succeeds', async () => {
-    const { hook, receiver } = await attempted((_, response) => void response.writeHead(500).end())
+    const { hook, receiver } = await attempted((_, response) => void response.writeHead(500).end(), { retrySchedule: [5, 5, 5, 5] })
     for (let n = 0; n < 11; n++) await aPrompt(t)
     await process()
-    await expect.poll(async () => (await healthOf(hook)).health.state, { timeout: 20_000 }).toBe('open')
+    await expect.poll(async () => (await healthOf(hook)).health.state).toBe('open')
+    const underWay = 'select 1 from webhook_delivery where webhook_id = $1 and claimed_until > now()'
+    await expect.poll(() => t.database.query(underWay, [hook.id])).toEqual([])
     const before = receiver.received.length
     for (let n = 0; n < 5; n++) await aPrompt(t)
     await process()
@@ -200,8 +202,8 @@ describe('a receiver that', () => {
     t.setClock(35_000)
     await process()
     t.setClock(0)
-    await expect.poll(async () => (await healthOf(hook)).health.state, { timeout: 20_000 }).toBe('good')
-    await expect.poll(async () => (await deliveriesOf(hook, '?state=pending')).length, { timeout: 20_000 }).toBe(0)
+    await expect.poll(async () => (await healthOf(hook)).health.state).toBe('good')
+    await expect.poll(async () => (await deliveriesOf(hook, '?state=pending')).length).toBe(0)
   })
 
   test('means first a public and then a private address is not asked', async () => {
@@ -235,7 +237,7 @@ describe('one dead receiver', () => {
       await aWebhook(t, alive.url, { events: ['prompt.created'] }),
     ]
     for (let n = 0; n < 20; n++) await aPrompt(t)
-    await expect.poll(() => alive.received.length, { timeout: 20_000 }).toBe(20)
+    await expect.poll(() => alive.received.length).toBe(20)
     expect(dead.received.length).toBeLessThanOrEqual(8)
     for (const { id } of hooks) await t.owner('DELETE', `/webhooks/${id}`)
   })
@@ -246,7 +248,7 @@ test('of two workers that both believe to have a delivery, the one that lost it 
   const receiver = await aReceiver((_, response) => void answers.push(() => response.writeHead(500).end()))
   const hook = await aWebhook(t, receiver.url, { events: ['prompt.created'], timeoutMs: 20_000 })
   await aPrompt(t)
-  await expect.poll(() => answers.length, { timeout: 20_000 }).toBe(1)
+  await expect.poll(() => answers.length).toBe(1)
   const other = '01900000-0000-7000-8000-00000000000a'
   const take = `update webhook_delivery set claim_token = $2, claimed_until = now() + interval '1 hour' where webhook_id = $1 returning id`
   expect(await t.database.query(take, [hook.id, other])).toHaveLength(1)
@@ -272,7 +274,7 @@ test('process attempts what is due, waits for the outcomes, and counts them', as
   for (const name of ['good 1', 'good 2', 'bad']) await aPrompt(t, { name, category: 'processed' })
   const { processed, succeeded, failed, more } = await process()
   expect([processed, more]).toEqual([succeeded + failed, false])
-  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(3)
+  await expect.poll(() => receiver.received.length).toBe(3)
   await t.owner('DELETE', `/webhooks/${hook.id}`)
 })
 
@@ -285,7 +287,7 @@ describe('a filter', () => {
     const hooks = await Promise.all(filters.map((filter, i) => aWebhook(t, receivers[i]!.url, { events: ['prompt.created'], filter })))
     await aPrompt(t, { category: 'wanted' })
     await aPrompt(t, { category: 'unwanted' })
-    await expect.poll(() => receivers[0]!.received.length, { timeout: 30_000 }).toBe(1)
+    await expect.poll(() => receivers[0]!.received.length).toBe(1)
     await process()
     expect(receivers[0]!.received.map(({ message }) => message.data.category)).toEqual(['wanted'])
     expect(receivers[1]!.received).toEqual([])
@@ -299,15 +301,15 @@ describe('a clock that jumps', () => {
     const { hook, receiver } = await attempted((_, response) => void response.writeHead(503, { 'retry-after': '3600' }).end())
     t.setClock(-86_400_000)
     receiver.answerWith((_, response) => void response.writeHead(200).end())
-    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length, { timeout: 30_000 }).toBe(1)
+    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length).toBe(1)
     await aPrompt(t)
-    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length, { timeout: 30_000 }).toBe(2)
+    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length).toBe(2)
     receiver.answerWith((_, response) => void response.writeHead(500).end())
     await aPrompt(t)
-    await expect.poll(async () => (await deliveriesOf(hook))[0].attemptCount, { timeout: 30_000 }).toBe(1)
+    await expect.poll(async () => (await deliveriesOf(hook))[0].attemptCount).toBeGreaterThanOrEqual(1)
     receiver.answerWith((_, response) => void response.writeHead(200).end())
     t.setClock(86_400_000)
-    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length, { timeout: 30_000 }).toBe(3)
+    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length).toBe(3)
     t.setClock(0)
     await t.owner('DELETE', `/webhooks/${hook.id}`)
   })
@@ -338,11 +340,11 @@ test('a test is answered with what came, is kept in the log, and cannot be deliv
 
 test('an event that was deleted before it could be sent ends its delivery, which says so', async () => {
   const receiver = await aReceiver((_, response) => void response.writeHead(500).end())
-  const hook = await aWebhook(t, receiver.url, { events: ['prompt.created'], retrySchedule: [1] })
+  const hook = await aWebhook(t, receiver.url, { events: ['prompt.created'], retrySchedule: [5] })
   const id = await aPrompt(t)
-  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(1)
+  await expect.poll(() => receiver.received.length).toBe(1)
   await t.database.query('delete from outbox where subject = $1', [id])
-  await expect.poll(async () => (await deliveriesOf(hook))[0].state, { timeout: 20_000 }).toBe('failed')
+  await expect.poll(async () => (await deliveriesOf(hook))[0].state).toBe('failed')
   expect((await deliveriesOf(hook))[0].attempts[0]).toMatchObject({ failure: 'event_gone', nextAttemptAt: null })
 })
 
@@ -354,16 +356,16 @@ test('what a receiver answered about a prompt goes when a version of it is redac
     { requestId: 'x' },
   )
   await ctx.transact((tx) => ctx.emit(tx, [promptRedacted(id, { category: 'a', name: 'b', version: 1 })]))
-  await expect.poll(async () => (await deliveriesOf(hook))[0].attempts[0].responseBody, { timeout: 20_000 }).toBeNull()
+  await expect.poll(async () => (await deliveriesOf(hook))[0].attempts[0].responseBody).toBeNull()
 })
 
 test('upkeep: deliveries are counted by state, those that are over go by age, and events that are still to be sent are held', async () => {
   const u = await webhookApp()
   const receiver = await aReceiver(({ message }, response) => void response.writeHead(message.data.name === 'bad' ? 500 : 200).end())
-  const hook = await aWebhook(u, receiver.url, { events: ['prompt.created'] })
+  const hook = await aWebhook(u, receiver.url, { events: ['prompt.created'], retrySchedule: [604_800] })
   for (const name of ['good', 'bad']) await aPrompt(u, { name })
-  await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length, { timeout: 20_000 }).toBe(1)
-  await expect.poll(async () => (await deliveriesOf(hook, '?state=pending'))[0]?.attemptCount, { timeout: 20_000 }).toBe(1)
+  await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length).toBe(1)
+  await expect.poll(async () => (await deliveriesOf(hook, '?state=pending'))[0]?.attemptCount).toBe(1)
   const ctx = u.app.runtime.contextFor(
     { id: 'x', workspaceId: '00000000-0000-7000-8000-000000000001', permissions: new Set(['*']), instanceAdmin: false },
     { requestId: 'x' },
@@ -374,6 +376,6 @@ test('upkeep: deliveries are counted by state, those that are over go by age, an
   expect(await ctx.read(deliveryUpkeep.plannedUpTo)).toBeGreaterThan(0)
   u.setClock(3 * 86_400_000)
   expect([await deliveryUpkeep.cleanUp(4, ctx), await deliveryUpkeep.cleanUp(2, ctx)]).toEqual([0, 1])
-  expect((await u.database.query('select 1 from webhook_attempt')).length).toBeLessThanOrEqual(2)
+  expect(await u.database.query('select 1 from webhook_attempt')).toHaveLength(1)
   await u.stop()
 })

@@ -7,7 +7,7 @@ import { startRedis, type TestRedis, testWithRedis } from '../../testing/redis.t
 import { follow, placed } from './testing/log-kit.ts'
 import { entriesOf } from './testing/mirror-kit.ts'
 
-const patience = { timeout: 30_000, interval: 20 }
+const patience = { interval: 20 }
 const stream = 'events'
 let apps: TestApp[] = []
 let messages: string[] = []

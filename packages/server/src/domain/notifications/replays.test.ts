@@ -17,13 +17,9 @@ async function history(names: readonly string[], status = 200) {
   const hook = await aWebhook(t, receiver.url, { events: ['prompt.created'], retrySchedule: [] })
   const from = new Date(Date.now() - 1).toISOString()
   for (const name of names) await aPrompt(t, { name, category: `c ${Math.random()}` })
+  await expect.poll(async () => (await deliveriesOf(hook, '?state=pending')).length + receiver.received.length).toBe(names.length)
   await expect
-    .poll(async () => (await deliveriesOf(hook, '?state=pending')).length + receiver.received.length, { timeout: 20_000 })
-    .toBe(names.length)
-  await expect
-    .poll(async () => (await deliveriesOf(hook)).filter(({ finishedAt }: { finishedAt: unknown }) => finishedAt).length, {
-      timeout: 20_000,
-    })
+    .poll(async () => (await deliveriesOf(hook)).filter(({ finishedAt }: { finishedAt: unknown }) => finishedAt).length)
     .toBe(names.length)
   const first = receiver.received.map(({ id }) => id)
   return { receiver, hook, from, first }
@@ -38,7 +34,7 @@ describe('a replay', () => {
     const made = await replay(hook, { from })
     expect(made.body).toMatchObject({ status: 'succeeded', matched: 3, from, error: null })
     expect(made.body.progress.done).toBe(made.body.progress.total)
-    await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(6)
+    await expect.poll(() => receiver.received.length).toBe(6)
     expect(
       receiver.received
         .slice(3)
@@ -55,14 +51,14 @@ describe('a replay', () => {
     const { receiver, hook, from } = await history(['bad one', 'bad two'], 500)
     receiver.answerWith((_, response) => void response.writeHead(200).end())
     await aPrompt(t, { name: 'good one' })
-    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length).toBe(1)
     expect((await replay(hook, { failedSince: from, dryRun: true })).body.matched).toBe(2)
     expect((await replay(hook, { failedSince: from })).body).toMatchObject({
       status: 'succeeded',
       matched: 2,
       progress: { done: 2, total: 2 },
     })
-    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length, { timeout: 20_000 }).toBe(3)
+    await expect.poll(async () => (await deliveriesOf(hook, '?state=succeeded')).length).toBe(3)
     expect(receiver.received).toHaveLength(5)
   })
 
@@ -71,7 +67,7 @@ describe('a replay', () => {
     await t.owner('PUT', `/webhooks/${hook.id}`, { events: ['prompt.deleted'] })
     const made = await replay(hook, { eventIds: [first[1], `evt_${'x'.repeat(22)}`] })
     expect(made.body).toMatchObject({ status: 'succeeded', matched: 1 })
-    await expect.poll(() => receiver.received.map(({ id }) => id), { timeout: 20_000 }).toEqual([...first, first[1]])
+    await expect.poll(() => receiver.received.map(({ id }) => id)).toEqual([...first, first[1]])
   })
 
   test('that was cancelled sends no more of it, stays cancelled, and can be read and followed', async () => {
@@ -79,7 +75,7 @@ describe('a replay', () => {
     receiver.answerWith((_, response) => void response.writeHead(503, { 'retry-after': '3600' }).end())
     await t.owner('PUT', `/webhooks/${hook.id}`, { retrySchedule: [1] })
     await aPrompt(t)
-    await expect.poll(async () => (await t.owner('GET', `/webhooks/${hook.id}`)).body.health.state, { timeout: 20_000 }).toBe('held')
+    await expect.poll(async () => (await t.owner('GET', `/webhooks/${hook.id}`)).body.health.state).toBe('held')
     const { id } = (await replay(hook, { from })).body
     const path = `/webhooks/${hook.id}/replays/${id}`
     expect((await t.owner('POST', `${path}/cancel`)).status).toBe(200)
@@ -116,7 +112,7 @@ test('a dry run over more than one batch of events counts each of them once, and
        select '00000000-0000-7000-8000-000000000001', 'custom.x', 's', '{}', 'a', 'r', now() - interval '1 day' from generate_series(1, 1200) returning id)
      select count(*) from numbered`,
   )
-  await expect.poll(async () => (await t.database.query('select 1 from outbox where position is null')).length, { timeout: 20_000 }).toBe(0)
+  await expect.poll(async () => (await t.database.query('select 1 from outbox where position is null')).length).toBe(0)
   await t.owner('PUT', `/webhooks/${hook.id}`, { active: false })
   await t.database.query('delete from webhook_delivery where webhook_id = $1', [hook.id])
   const range = { from: new Date(Date.now() - 2 * 86_400_000).toISOString(), to: new Date(Date.now() - 3_600_000).toISOString() }

@@ -71,7 +71,7 @@ test('every change tells what happened, once, in the order of the feed and witho
         expect(all.every(({ position }) => position !== null)).toBe(true)
         return all
       },
-      { timeout: 30_000, interval: 50 },
+      { timeout: 60_000, interval: 50 },
     )
     const positions = placed.map(({ position }) => position).sort((a, b) => a - b)
     expect(positions).toEqual(positions.map((_, i) => i + 1))

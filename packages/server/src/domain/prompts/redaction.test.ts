@@ -296,7 +296,7 @@ test('afterwards the whole database holds neither the text nor a checksum of it,
   )
   await redact(made, 3)
   await redact(made, 1)
-  await expect.poll(() => placesOf(app().database, ['blackthorn']), { timeout: 30_000 }).toEqual([]) // what follows the feed takes a moment
+  await expect.poll(() => placesOf(app().database, ['blackthorn'])).toEqual([]) // what follows the feed takes a moment
   expect(await placesOf(app().database, [checksum])).toEqual(['public.prompt_redaction.purge_checksum'])
 })
 
@@ -336,22 +336,17 @@ testWithRedis('a redacted text leaves Redis and the memory of every instance', a
     return values.filter((value) => value?.includes('buckthorn')).length
   }
   await expect
-    .poll(
-      async () => {
-        for (const { owner: read } of [one, two]) expect((await read('GET', servePath(made, 'version=1'))).text).toContain('buckthorn')
-        await one.owner('POST', '/cache/invalidate', {})
-        return inRedis()
-      },
-      { timeout: 30_000 },
-    )
+    .poll(async () => {
+      for (const { owner: read } of [one, two]) expect((await read('GET', servePath(made, 'version=1'))).text).toContain('buckthorn')
+      await one.owner('POST', '/cache/invalidate', {})
+      return inRedis()
+    })
     .toBe(1)
   for (const { owner: read } of [one, two]) await read('GET', servePath(made, 'version=1'))
   await redact(made, 1, [one.owner, await one.as('prompts:redact')])
-  await expect
-    .poll(async () => verdict(await two.owner('GET', servePath(made, 'version=1'))), { timeout: 30_000 })
-    .toEqual([410, 'version.redacted'])
+  await expect.poll(async () => verdict(await two.owner('GET', servePath(made, 'version=1')))).toEqual([410, 'version.redacted'])
   for (const { owner: read } of [one, two])
-    await expect.poll(async () => (await read('GET', '/cache/entries?limit=200')).text, { timeout: 30_000 }).not.toContain(made.checksum)
+    await expect.poll(async () => (await read('GET', '/cache/entries?limit=200')).text).not.toContain(made.checksum)
   await one.database.query(`update prompt_redaction set decided_at = decided_at - interval '31 seconds'`)
   await runPurge(two)
   expect(await inRedis()).toBe(0)

@@ -4,7 +4,7 @@ import { startTestApp, type TestApp } from '../../testing/index.ts'
 import { aPrompt, verdict } from '../prompts/testing/prompt-kit.ts'
 import { find, indexed, names } from './testing/search-kit.ts'
 
-const patience = { timeout: 30_000, interval: 100 }
+const patience = { timeout: 60_000, interval: 100 }
 let encoder: OfflineEncoder
 let t: TestApp
 

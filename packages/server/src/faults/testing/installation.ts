@@ -31,9 +31,13 @@ export function installation() {
   const box = sandbox()
   const processes: Process[] = []
 
-  /** Start `main.ts`, `worker.ts` or `admin.ts`; does not wait. */
+  /** Start `main.ts`, `worker.ts` or `admin.ts`; does not wait. A machine that runs many tests at once is overloaded, which is not what they are about. */
   const launch = (file: string, env: Environment = {}, args: readonly string[] = []): Process => {
-    const started = launchProcess(join(source, file), { DATA_DIR: box.dataDir, PORT: '0', BOOTSTRAP_API_KEY: ownerKey, ...env }, args)
+    const started = launchProcess(
+      join(source, file),
+      { DATA_DIR: box.dataDir, PORT: '0', BOOTSTRAP_API_KEY: ownerKey, LOAD_SHEDDING: 'off', ...env },
+      args,
+    )
     processes.push(started)
     return started
   }
@@ -45,7 +49,7 @@ export function installation() {
     void started.ended.then((how) => {
       ended = how
     })
-    await until(`${file} is up`, () => isUp() || ended !== undefined, 60_000)
+    await until(`${file} is up`, () => isUp() || ended !== undefined, 120_000)
     if (!isUp()) throw new Error(`${file} ended with ${JSON.stringify(ended)}: ${started.output()}`)
     return started
   }

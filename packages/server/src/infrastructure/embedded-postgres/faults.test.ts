@@ -27,7 +27,7 @@ const loggedAt = (log: string, what: string) =>
 const stopped = 'database system is shut down'
 
 test('when its only holder is killed, the server begins to stop at once, and cleanly', {
-  timeout: 120_000 + rounds * 5_000,
+  timeout: 240_000 + rounds * 5_000,
 }, async () => {
   await using box = sandbox()
   const delays: number[] = []
@@ -51,7 +51,7 @@ test('when its only holder is killed, the server begins to stop at once, and cle
 })
 
 test('when the process that started the server is killed, it stays for the others, until the last one goes', {
-  timeout: 120_000 + rounds * 5_000,
+  timeout: 240_000 + rounds * 5_000,
 }, async () => {
   await using box = sandbox()
   for (let round = 0; round < rounds; round++) {
@@ -70,7 +70,7 @@ test('when the process that started the server is killed, it stays for the other
 })
 
 test('a killed server comes back by itself, with every acknowledged row, even when a busy query outlives it', {
-  timeout: 120_000 + rounds * 10_000,
+  timeout: 240_000 + rounds * 10_000,
 }, async () => {
   await using box = sandbox()
   const held = await startEmbeddedPostgres({ dataDir: box.dataDir, log: silent })

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createProgress } from './progress.ts'
 import { watch } from './watch.ts'
 
-const patience = { timeout: 10_000, interval: 2 }
+const patience = { timeout: 60_000, interval: 2 }
 const limitMs = 20
 let stop: () => void
 afterEach(() => stop())

@@ -3,8 +3,6 @@ import { expect, onTestFinished, test } from 'vitest'
 import { cloneDatabase, startTestApp } from '../../testing/index.ts'
 import { appWith, contextOf, defaultWorkspace, enqueue, gate, ledgerOf, probeJob, probeModule } from '../../testing/probe-jobs.ts'
 
-const patience = { timeout: 30_000 }
-
 test('a process that ends lets its runs end, gives back at once what has not begun, and loses no try', async () => {
   const database = await cloneDatabase()
   onTestFinished(() => database.drop())
@@ -25,7 +23,7 @@ test('a process that ends lets its runs end, gives back at once what has not beg
   const first = await startTestApp({ database, extraModules: [probeModule(interrupted)] })
   const ledger = await ledgerOf(first)
   for (let n = 1; n <= 30; n++) await enqueue(contextOf(first), n)
-  await expect.poll(() => began.length, patience).toBe(5)
+  await expect.poll(() => began.length).toBe(5)
   await first.app.stop()
   expect(await ledger()).toEqual(
     began
@@ -46,7 +44,7 @@ test('a process that ends lets its runs end, gives back at once what has not beg
     database,
   )
   await expect
-    .poll(async () => (await ledger()).map((line) => Number.parseInt(line, 10)), patience)
+    .poll(async () => (await ledger()).map((line) => Number.parseInt(line, 10)))
     .toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
   expect(new Set(failures)).toEqual(new Set([0]))
 })
@@ -63,10 +61,10 @@ test('what a database that was away could not be told is told when it is back, o
     `create trigger refuse before delete on pgboss.job_common for each row when (old.name = 'probe.note') execute function refuse()`,
   )
   await enqueue(contextOf(app), 1)
-  await expect.poll(ledger, patience).toEqual(['1 ran'])
+  await expect.poll(ledger).toEqual(['1 ran'])
   await new Promise((resolve) => setTimeout(resolve, 1_500))
   await app.database.query('drop trigger refuse on pgboss.job_common')
-  await expect.poll(() => app.database.query(`select 1 from pgboss.job where name = 'probe.note'`), patience).toEqual([])
+  await expect.poll(() => app.database.query(`select 1 from pgboss.job where name = 'probe.note'`)).toEqual([])
   expect(await ledger()).toEqual(['1 ran'])
 })
 
@@ -83,10 +81,10 @@ test('a schedule runs once per cluster, also when the time came while no process
   // New year came and went three times.
   await database.query(`update job_schedule set due_at = due_at - interval '3 years' where name = 'probe.note'`)
   await Promise.all([appWith([scheduled()], database), appWith([scheduled()], database)])
-  await expect.poll(() => runs, patience).toEqual([`schedule ${defaultWorkspace}`])
-  await expect.poll(async () => new Date(await dueAt()), patience).toEqual(next)
+  await expect.poll(() => runs).toEqual([`schedule ${defaultWorkspace}`])
+  await expect.poll(async () => new Date(await dueAt())).toEqual(next)
   await database.query(`update job_schedule set due_at = due_at + interval '30 years' where name = 'probe.note'`)
-  await expect.poll(async () => new Date(await dueAt()), patience).toEqual(next)
+  await expect.poll(async () => new Date(await dueAt())).toEqual(next)
   expect(runs).toHaveLength(1)
 })
 

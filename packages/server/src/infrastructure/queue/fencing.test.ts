@@ -5,7 +5,6 @@ import { JobLost } from '../../core/jobs.ts'
 import { cloneDatabase } from '../../testing/index.ts'
 import { appWith, contextOf, enqueue, gate, ledgerOf, probeJob } from '../../testing/probe-jobs.ts'
 
-const patience = { timeout: 30_000 }
 const note = (ctx: Ctx, n: number, who: string) =>
   ctx.transact(async (tx) => void (await sql`insert into ledger values (${n}, ${who})`.execute(tx)))
 
@@ -41,12 +40,12 @@ test('of two workers that both believe they hold a job, the one that was thought
     .poll(async () => {
       await database.query(giveNoSign)
       return ledger()
-    }, patience)
+    })
     .toEqual(['7 second'])
   expect(attempts[1]!.failures).toBe(0)
   await told.opened // by its next sign of life
   goOn.open()
-  await expect.poll(() => failures, patience).toHaveLength(2)
+  await expect.poll(() => failures).toHaveLength(2)
   expect(failures.every((error) => error instanceof JobLost)).toBe(true)
   expect(aborted).toBe('taken over')
   expect(await ledger()).toEqual(['7 second'])
@@ -74,10 +73,10 @@ test('while a transaction of a job is open, nobody else begins the job, and it g
   await app.database.query(`update pgboss.job set heartbeat_on = now() - interval '1 minute' where ${mine}`)
   expect(await app.database.query(`select 1 from pgboss.job where ${mine} for update skip locked`)).toEqual([])
   await expect
-    .poll(() => app.database.query(`select 1 from pgboss.job where ${mine} and heartbeat_on > now() - interval '30 seconds'`), patience)
+    .poll(() => app.database.query(`select 1 from pgboss.job where ${mine} and heartbeat_on > now() - interval '30 seconds'`))
     .toHaveLength(1)
   goOn.open()
-  await expect.poll(ledger, patience).toEqual(['1 first'])
+  await expect.poll(ledger).toEqual(['1 first'])
   expect(runs).toBe(1)
 })
 
@@ -106,8 +105,8 @@ test('a job can end together with its last write: both or neither, and once', as
   )
   const ledger = await ledgerOf(app)
   await enqueue(contextOf(app), 3)
-  await expect.poll(ledger, patience).toEqual(['3 finished'])
-  await expect.poll(() => database.query(`select 1 from pgboss.job where name = 'probe.note'`), patience).toEqual([])
+  await expect.poll(ledger).toEqual(['3 finished'])
+  await expect.poll(() => database.query(`select 1 from pgboss.job where name = 'probe.note'`)).toEqual([])
   expect([runs, await ledger(), await database.query('select 1 from dead_job')]).toEqual([2, ['3 finished'], []])
 })
 
@@ -120,12 +119,10 @@ test('a run that takes too long has failed, is told so, and can write no more', 
         await new Promise((resolve) => signal.addEventListener('abort', resolve))
         reason = signal.reason
         await expect
-          .poll(
-            () =>
-              ctx
-                .system((db) => sql<{ n: number }>`select count(*)::int as n from dead_job`.execute(db), 'read')
-                .then(({ rows }) => rows[0]!.n),
-            patience,
+          .poll(() =>
+            ctx
+              .system((db) => sql<{ n: number }>`select count(*)::int as n from dead_job`.execute(db), 'read')
+              .then(({ rows }) => rows[0]!.n),
           )
           .toBe(1)
         await note(ctx, n, 'late').catch((error) => {
@@ -156,6 +153,6 @@ test('a job that outlives no worker is given up after six, and kept', async () =
      data = data || '{"lost":5,"uncounted":5}' where name = 'probe.note'`,
   )
   await expect
-    .poll(() => app.database.query('select tries, error from dead_job'), patience)
+    .poll(() => app.database.query('select tries, error from dead_job'))
     .toEqual([{ tries: 1, error: '6 workers ended while they ran it.' }])
 })

@@ -9,13 +9,11 @@ import { connectRateExchange } from './rate-exchange.ts'
 const one = (count: number) => new Map([['key:a', count]])
 const usable = (exchange: ReturnType<typeof connectRateExchange>) =>
   expect
-    .poll(
-      () =>
-        exchange.exchange(one(0)).then(
-          () => true,
-          () => false,
-        ),
-      { timeout: 30_000 },
+    .poll(() =>
+      exchange.exchange(one(0)).then(
+        () => true,
+        () => false,
+      ),
     )
     .toBe(true)
 

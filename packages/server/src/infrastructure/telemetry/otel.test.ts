@@ -80,8 +80,8 @@ test('a trace goes from the caller through the request and its transaction to th
     expect([name, named(name).length]).toEqual([name, 1])
     return named(name)[0]!
   }
-  await expect.poll(() => named('process probe.follow').length, { timeout: 30_000 }).toBe(1)
-  await expect.poll(() => named('transaction read').length, { timeout: 30_000 }).toBeGreaterThan(0)
+  await expect.poll(() => named('process probe.follow').length).toBe(1)
+  await expect.poll(() => named('transaction read').length).toBeGreaterThan(0)
 
   const request = only('POST /api/v1/probe/hand')
   expect(request).toMatchObject({ parentSpanId: '00f067aa0ba902b7', kind: kinds.server, service: 'prompt-store' })
@@ -116,10 +116,10 @@ test('a caller without a trace gets one of its own; one that was not sampled sta
   await service.owner('GET', '/prompts', undefined, { traceparent: traceparent.replace(/01$/, '00').replace(traceId, 'a'.repeat(32)) })
   const route = 'GET /api/v1/prompts/search/:category/:name'
   const reads = () => collector.spans().filter(({ name }) => name === route)
-  await expect.poll(() => reads().length, { timeout: 30_000 }).toBe(1)
+  await expect.poll(() => reads().length).toBe(1)
   for (let n = 0; n < 5; n++) await service.owner('GET', hot)
   await service.owner('GET', hot, undefined, { traceparent })
-  await expect.poll(() => reads().filter((span) => span.traceId === traceId).length, { timeout: 30_000 }).toBe(1)
+  await expect.poll(() => reads().filter((span) => span.traceId === traceId).length).toBe(1)
   expect(reads().length).toBeLessThan(5) // those before it was at hand
   const roots = collector.spans().filter(({ name }) => name === 'POST /api/v1/prompts')
   expect(roots.map(({ parentSpanId }) => parentSpanId || undefined)).toEqual([undefined])
@@ -135,7 +135,7 @@ test('the figures of /metrics and the durations of requests are sent too', async
     collector
       .points()
       .find(({ name, attributes }) => name === 'http.server.request.duration' && attributes['http.route'] === '/api/v1/prompts')
-  await expect.poll(() => durations()?.value, { timeout: 30_000 }).toBe(3)
+  await expect.poll(() => durations()?.value).toBe(3)
   expect(durations()!.attributes).toEqual({
     'http.request.method': 'GET',
     'http.route': '/api/v1/prompts',
@@ -170,9 +170,7 @@ test('the service as it is run sends what is left when it is told to end', async
 test('a collector that is away neither slows nor ends the service, and is a line in the log', async () => {
   const service = await tracedService(otlp('http://127.0.0.1:9'))
   for (let n = 0; n < 20; n++) expect((await service.owner('GET', '/prompts')).status).toBe(200)
-  await expect
-    .poll(() => service.log().filter((message) => message === 'telemetry had trouble').length, { timeout: 30_000 })
-    .toBeGreaterThan(0)
+  await expect.poll(() => service.log().filter((message) => message === 'telemetry had trouble').length).toBeGreaterThan(0)
   expect((await service.owner('GET', '/prompts')).status).toBe(200)
   service.signal('SIGTERM')
   expect(await service.ended).toEqual({ code: 0, signal: null })

@@ -42,7 +42,7 @@ async function fill(call: Call): Promise<void> {
 /** Wait until what follows the changes has caught up: positions, search, webhooks, seals. */
 export async function settled({ app, database }: TestApp): Promise<void> {
   const behind = `select ((select count(*) from outbox where position is null) + 2 * h.position - s.position - w.position)::int as events from feed_head h, search_progress s, webhook_progress w`
-  await expect.poll(async () => (await database.query<{ events: number }>(behind))[0]?.events, { timeout: 30_000 }).toBe(0)
+  await expect.poll(async () => (await database.query<{ events: number }>(behind))[0]?.events).toBe(0)
   await app.audit.settle()
 }
 

@@ -5,7 +5,7 @@ import type { ApiKey } from '../model/api-keys.ts'
 import { createPresence, type Presence } from '../presence.ts'
 
 /** Rights follow the feed within a second; the rest is for a busy machine. */
-export const patience = { timeout: 30_000, interval: 50 }
+export const patience = { interval: 50 }
 
 export type KeyCall = Call & { id: string; key: string }
 

@@ -32,7 +32,7 @@ export async function over(call: Call, id: string): Promise<TestAnswer> {
         answer = await call('GET', `/bulk/operations/${id}`)
         return answer.body.finishedAt
       },
-      { timeout: 30_000, interval: 20 },
+      { interval: 20 },
     )
     .not.toBeNull()
   return answer!

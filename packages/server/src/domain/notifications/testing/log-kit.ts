@@ -5,7 +5,7 @@ export type Told = Readonly<{ id: string; type: string; subject: string; timesta
 
 /** Wait until all that was committed is in the log. */
 export const placed = (t: Pick<TestApp, 'database'>) =>
-  expect.poll(() => t.database.query('select 1 from outbox where position is null'), { timeout: 30_000, interval: 20 }).toEqual([])
+  expect.poll(() => t.database.query('select 1 from outbox where position is null'), { interval: 20 }).toEqual([])
 
 /** The owner of a workspace of its own, in whose log is what the test puts there. */
 export async function emptyLog(t: TestApp) {

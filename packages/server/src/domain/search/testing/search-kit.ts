@@ -19,5 +19,5 @@ export async function indexed(call: Call): Promise<void> {
   const made = await call('POST', '/prompts', { content: 'x', category: 'marker', name: `marker ${Math.random()}` })
   const token = made.headers.get('x-consistency-token')!
   const isBehind = async () => (await find(call, 'x', { filters: { category: 'marker' } }, token)).body.warnings.length > 0
-  await vi.waitFor(async () => expect(await isBehind()).toBe(false), { timeout: 30_000, interval: 50 })
+  await vi.waitFor(async () => expect(await isBehind()).toBe(false), { timeout: 60_000, interval: 50 })
 }
