@@ -36,7 +36,7 @@ record = recordUsage({
   startedTests: async () => new Set(),
   async store(workspaceId, measurements) {
     const ids = await series.numbersOf(measurements.map(({ dimensions }) => ({ workspaceId, dimensions })))
-    const rows = measurements.map(({ dimensions: _, ...row }, i) => ({ ...row, workspaceId, series: ids[i]! }))
+    const rows = measurements.map((measurement, i) => ({ workspaceId, measurement, series: ids[i]! }))
     const stored = await app.database.within('system', 'write', (db) => insertMeasurements(db, rows, now().slice(0, 10)))
     return stored.map((is) => (is ? 'stored' : 'duplicate'))
   },

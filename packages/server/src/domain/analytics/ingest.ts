@@ -7,7 +7,7 @@ import { createSeriesBook } from './store/series.ts'
 export type Submitted = Readonly<{ workspaceId: string; measurement: Measurement }>
 
 /** Events in one transaction; events and bytes that may wait for the next. */
-const limits = { together: 5_000, writes: 2, worthAnother: 500, waiting: 20_000, bytes: 32 * 1024 * 1024 }
+const limits = { together: 500, writes: 4, worthAnother: 500, waiting: 20_000, bytes: 32 * 1024 * 1024 }
 /** What an event takes in memory beside its texts, about. */
 const eventBytes = 600
 
@@ -33,7 +33,7 @@ export function createIngest(system: AcrossWorkspaces, clock: () => string, told
   const write = async (items: readonly Submitted[]): Promise<Outcome[]> => {
     await open(items)
     const ids = await series.numbersOf(items.map(({ workspaceId, measurement: { dimensions } }) => ({ workspaceId, dimensions })))
-    const rows = items.map(({ workspaceId, measurement }, i) => ({ ...measurement, workspaceId, series: ids[i]! }))
+    const rows = items.map(({ workspaceId, measurement }, i) => ({ workspaceId, measurement, series: ids[i]! }))
     const stored = await system((db) => insertMeasurements(db, rows, clock().slice(0, 10)), 'write').catch((error) => {
       opened.clear() // the day may have been purged elsewhere: it is looked at again
       throw error

@@ -5,7 +5,7 @@ import { settledBefore } from '../../../core/horizon.ts'
 import { mostSeriesPerHour, spread, startCounting } from '../model/rollup.ts'
 import { seriesIn } from '../store/admission.ts'
 import { experimentUses, type MeasuredUse } from '../store/experiment-uses.ts'
-import { rawRows } from '../store/raw-rows.ts'
+import { countRaw } from '../store/raw-rows.ts'
 import { addRollups } from '../store/rollups.ts'
 import { addUsers } from '../store/users.ts'
 import { countAgain, countNextAgain, openedDays } from './rebuild.ts'
@@ -36,11 +36,7 @@ export async function foldPass(
   if (state.countedBy === null) return restored(db, state)
   const upTo = await endOfPiece(db, sql.table('usage_event'), state)
   const counting = startCounting()
-  let read = 0
-  for await (const piece of rawRows(db, sql`xid >= ${state.horizon}::xid8 and xid < ${upTo}::xid8`)) {
-    read += piece.length
-    for (const row of piece) counting.add(row)
-  }
+  const read = await countRaw(db, sql`xid >= ${state.horizon}::xid8 and xid < ${upTo}::xid8`, counting.add)
   if (read > 0) {
     const hours = counting.hours()
     await addRollups(db, spread(hours, await seriesIn(db, hours, limits.seriesPerHour)))

@@ -6,7 +6,7 @@ import { emptyTally, mergeStored, type StoredTally } from '../model/tally.ts'
 import { seriesIn } from '../store/admission.ts'
 import { numbers } from '../store/arrays.ts'
 import { pieces } from '../store/cursor.ts'
-import { rawRows } from '../store/raw-rows.ts'
+import { countRaw, piecesOfDay } from '../store/raw-rows.ts'
 import { putRollups, tallyColumns } from '../store/rollups.ts'
 import { addUsers } from '../store/users.ts'
 
@@ -62,10 +62,8 @@ async function countDay(db: Db, day: number, horizon: string, workspaces: readon
     sql`${column} >= ${at(day)} and ${column} < ${at(day + dayMs)} and workspace_id = any(${numbers(workspaces)}::uuid[])`
   const counting = startCounting()
   let read = 0
-  for await (const piece of rawRows(db, sql`${within(sql`occurred_at`)} and xid < ${horizon}::xid8`)) {
-    read += piece.length
-    for (const row of piece) counting.add(row)
-  }
+  for (const piece of await piecesOfDay(db, dateOf(day)))
+    read += await countRaw(db, sql`${within(sql`occurred_at`)} and xid < ${horizon}::xid8 and ${piece}`, counting.add)
   const hours = counting.hours()
   const series = await seriesIn(db, hours, most)
   await sql`delete from usage_rollup where grain in (0, 1) and ${within(sql`at`)}`.execute(db)

@@ -14,7 +14,15 @@ export const emptySketch = (): Sketch => ({ low: 0, counts: none, total: 0 })
 const relativeError = 0.01
 const { mapping } = new DDSketch({ relativeAccuracy: relativeError })
 
-const binOf = (value: number): number => (value <= 0 ? 0 : mapping.key(value) + 1)
+/** The bins of what is counted most, since a logarithm for each value is a tenth of all counting; 0: not known yet. */
+const known = new Uint16Array(65_536)
+
+function binOf(value: number): number {
+  if (value <= 0) return 0
+  if (value >= known.length) return mapping.key(value) + 1
+  known[value] ||= mapping.key(value) + 1
+  return known[value]!
+}
 const middleOf = (bin: number): number => (bin === 0 ? 0 : mapping.value(bin - 1))
 
 /** Adds stay whole: beyond 2^53 - 1 they stay there, in whatever order they come. */
