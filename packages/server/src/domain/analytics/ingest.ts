@@ -6,7 +6,7 @@ import { createSeriesBook } from './store/series.ts'
 
 export type Submitted = Readonly<{ workspaceId: string; measurement: Measurement }>
 
-/** Events in one transaction; events and bytes that may wait for the next. */
+/** Events of a write, but for a submission that is larger; writes at a time, the further ones where so many wait; events and bytes that may wait. */
 const limits = { together: 500, writes: 4, worthAnother: 500, waiting: 20_000, bytes: 32 * 1024 * 1024 }
 /** What an event takes in memory beside its texts, about. */
 const eventBytes = 600

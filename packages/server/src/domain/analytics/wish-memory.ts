@@ -36,7 +36,9 @@ export function createWishMemory(feed: Feed, secret: Uint8Array): WishMemory {
   const hashes = new LRUCache<string, string>(atMost(50_000))
   const hashUser = (workspaceId: string, userId: string): string => {
     const name = `${workspaceId} ${userId}`
-    const hash = hashes.get(name) ?? userHashOf(userKey(workspaceId), userId)
+    const known = hashes.get(name)
+    if (known !== undefined) return known
+    const hash = userHashOf(userKey(workspaceId), userId)
     hashes.set(name, hash)
     return hash
   }
