@@ -1,8 +1,9 @@
 import pg from 'pg'
+import { uncompiled } from '../../infrastructure/postgres/client.ts'
 
 /** Values are written as every version reads them, and nothing ends the work but its own end. */
 const settings = `set client_encoding = 'UTF8'; set datestyle = 'ISO, YMD'; set timezone = 'UTC'; set intervalstyle = 'postgres'; set bytea_output = 'hex';
-  set extra_float_digits = 1; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = '60s'`
+  set extra_float_digits = 1; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = '60s'; set ${uncompiled}`
 
 /** Run on a session of one's own, which ends with the work, and with it every lock and transaction. */
 export async function withSession<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -167,6 +167,23 @@ test.each([false, true])('a read across workspaces goes on in one of them, and s
   expect(await database.within('system', 'read', state)).toMatchObject({ role: 'ps_system' })
 })
 
+test.each([false, true])('no statement is compiled, however dear it is taken to be (behind a pooler: %s)', async (pooled) => {
+  const { url, drop } = await cloneDatabase()
+  const database = openDatabase({ url, max: 1, pooled, onError: () => undefined })
+  const system = openSystemPool(url, () => undefined)
+  const session = await system.connect()
+  onTestFinished(async () => {
+    await Promise.all([database.close(), system.close(), session.end()])
+    await drop()
+  })
+  const shown = sql<{ jit: string }>`show jit`
+  expect(await system.query('show jit')).toEqual([{ jit: 'off' }])
+  expect((await session.query('show jit')).rows).toEqual([{ jit: 'off' }])
+  for (const scope of ['system', { workspaceId }] as const)
+    for (const mode of ['read', 'write'] as const)
+      expect((await database.within(scope, mode, (db) => shown.execute(db))).rows).toEqual([{ jit: 'off' }])
+})
+
 test('a workspace that is no UUID never reaches the database', async () => {
   const { database } = await opened()
   expect(((await failureOf(database.within({ workspaceId: `x'; reset role; --` }, 'read', state))) as Error).message).toContain('UUID')

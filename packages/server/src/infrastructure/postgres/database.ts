@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { Db, Tables } from '../../core/db.ts'
 import { isId } from '../../core/ids.ts'
 import type { Scope as Workspace } from '../../core/runtime.ts'
-import { Client, PatientClient, typeParsers } from './client.ts'
+import { beginSession, Client, PatientClient, typeParsers, uncompiled } from './client.ts'
 import { isRetryable, translate } from './failures.ts'
 
 export type Mode = 'read' | 'write'
@@ -42,7 +42,7 @@ export function openDatabase(options: { url: string; max: number; pooled: boolea
       statement_timeout: statementMs,
       idle_in_transaction_session_timeout: 60_000,
       // Awaited before the connection is handed out. Outside of a transaction, without a workspace, this role sees nothing.
-      onConnect: (client: pg.ClientBase) => client.query('set role ps_app').then(() => undefined),
+      onConnect: (client: pg.ClientBase) => client.query(beginSession('ps_app')).then(() => undefined),
     }),
   })
   pool.on('error', options.onError)
@@ -87,9 +87,9 @@ function queueFor(pool: pg.Pool): Queue {
 const asSystem = 'set local role ps_system'
 const asApp = 'set local role ps_app'
 
-/** The whole preamble is one simple query; role and workspace end with the transaction. Behind a pooler sessions have no role of their own. */
+/** The whole preamble is one simple query; role and workspace end with the transaction. Behind a pooler sessions have nothing of their own. */
 function begin(scope: Scope, mode: Mode, pooled: boolean): string {
-  const start = mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin'
+  const start = `${mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin'}${pooled ? `; set local ${uncompiled}` : ''}`
   if (scope === 'system') return `${start}; ${asSystem}`
   return `${start}; ${pooled ? `${asApp}; ` : ''}${inWorkspace(scope)}`
 }

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { Client, typeParsers } from './client.ts'
+import { beginSession, Client, typeParsers } from './client.ts'
 import { translate } from './failures.ts'
 
 export type SystemPool = Readonly<{
@@ -22,7 +22,7 @@ export function openSystemPool(url: string, onError: (error: Error) => void): Sy
     // Awaited before the connection is handed out: nobody ever works with another role.
     onConnect: async (client) => {
       client.on('error', onError)
-      await client.query('set role ps_system')
+      await client.query(beginSession('ps_system'))
     },
   })
   pool.on('error', onError)
@@ -40,7 +40,7 @@ export function openSystemPool(url: string, onError: (error: Error) => void): Sy
       client.on('error', onError)
       try {
         await client.connect()
-        await client.query('set role ps_system')
+        await client.query(beginSession('ps_system'))
         return client
       } catch (error) {
         client.end().catch(() => undefined)
