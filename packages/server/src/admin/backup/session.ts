@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { uncompiled } from '../../infrastructure/postgres/client.ts'
 
-/** Values are written as every version reads them, and nothing ends the work but its own end. */
+/** Values are written as every version reads them, nothing is compiled, and nothing ends the work but its own end. */
 const settings = `set client_encoding = 'UTF8'; set datestyle = 'ISO, YMD'; set timezone = 'UTC'; set intervalstyle = 'postgres'; set bytea_output = 'hex';
   set extra_float_digits = 1; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = '60s'; set ${uncompiled}`
 

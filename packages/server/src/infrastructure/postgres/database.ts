@@ -89,9 +89,10 @@ const asApp = 'set local role ps_app'
 
 /** The whole preamble is one simple query; role and workspace end with the transaction. Behind a pooler sessions have nothing of their own. */
 function begin(scope: Scope, mode: Mode, pooled: boolean): string {
-  const start = `${mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin'}${pooled ? `; set local ${uncompiled}` : ''}`
-  if (scope === 'system') return `${start}; ${asSystem}`
-  return `${start}; ${pooled ? `${asApp}; ` : ''}${inWorkspace(scope)}`
+  const start = mode === 'read' ? 'begin isolation level repeatable read read only' : 'begin'
+  const session = pooled ? `; set local ${uncompiled}` : ''
+  if (scope === 'system') return `${start}${session}; ${asSystem}`
+  return `${start}${session}; ${pooled ? `${asApp}; ` : ''}${inWorkspace(scope)}`
 }
 
 function inWorkspace({ workspaceId, categories }: Workspace): string {
